@@ -1,0 +1,1 @@
+"""Littoral: the IoT-edge-cloud continuum, simulated."""

@@ -1,0 +1,1 @@
+"""Control loops over API objects: ReplicaSet, Deployment, DaemonSet, Job, endpoints, pod garbage."""

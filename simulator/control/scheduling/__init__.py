@@ -1,0 +1,1 @@
+"""The scheduler: queue, filter, score, reserve, bind, and the one decision point."""

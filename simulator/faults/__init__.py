@@ -1,0 +1,1 @@
+"""What goes wrong, and comes right again: cuts, crashes, stopped components."""

@@ -1,0 +1,1 @@
+"""Pure formulas: no state, no clock, no draws of their own."""

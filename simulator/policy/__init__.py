@@ -1,0 +1,20 @@
+"""All that a policy's author reads: what a control plane believes, and what may be answered. numpy only."""
+
+from simulator.policy.api import Filter, Placement, Score
+from simulator.policy.decision import Bind, Decision, Migrate, Reason, Reject, Scale, Wait
+from simulator.policy.view import ClusterView, PodView
+
+__all__ = [
+    "Bind",
+    "ClusterView",
+    "Decision",
+    "Filter",
+    "Migrate",
+    "Placement",
+    "PodView",
+    "Reason",
+    "Reject",
+    "Scale",
+    "Score",
+    "Wait",
+]

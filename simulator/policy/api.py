@@ -1,0 +1,42 @@
+"""The extension points: one method each, and a plain function of the same signature serves as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.policy.decision import Decision, Reason
+from simulator.policy.view import ClusterView, PodView
+
+
+class Placement:
+    """Chooses a node for one pod. The constructor only stores its parameters."""
+
+    def place(self, pod: PodView, cluster: ClusterView) -> Decision:
+        """Answer `Bind`, `Wait` or `Reject`. Must not change the view."""
+        raise NotImplementedError
+
+
+PlacementFunction = Callable[[PodView, ClusterView], Decision]
+
+
+class Filter:
+    """Adds a condition to the orchestrator's own filters."""
+
+    def passes(self, pod: PodView, cluster: ClusterView) -> NDArray[np.bool_]:
+        """A column: which nodes may take the pod."""
+        raise NotImplementedError
+
+    def why_not(self, pod: PodView, cluster: ClusterView, node: int) -> Reason:
+        """Why this node did not pass."""
+        return Reason(type(self).__name__, "did not pass", node=cluster.names[node])
+
+
+class Score:
+    """Adds a weighted score to the orchestrator's own: 0 to 100 per node, as in Kubernetes."""
+
+    def score(self, pod: PodView, cluster: ClusterView, where: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """A column of scores; only the rows in `where` are read."""
+        raise NotImplementedError

@@ -1,0 +1,93 @@
+"""What a policy sees: columns of belief, never copies, never writable, never what physically is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.policy.decision import Reason
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """The pod to place. `cpu_m` in millicores, `ram_bytes` in bytes: its requests, overhead included."""
+
+    name: str
+    workload: str
+    cpu_m: int
+    ram_bytes: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+    extended: Mapping[str, int] = field(default_factory=dict)
+    platforms: frozenset[str] = frozenset()
+    runtime_class: str = ""
+    priority: int = 0
+    attempt: int = 1
+    waiting_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """The nodes that one control plane believes in, a row each. Columns are read-only views of its belief.
+
+    `free_cpu_m` (millicores) and `free_ram_bytes` are allocatable minus the requests of bound and assumed pods.
+    `age_s` is how long ago the node was last heard of; `now_s` is simulated time.
+    """
+
+    now_s: float
+    names: tuple[str, ...]
+    zones: tuple[str, ...]
+    platforms: tuple[str, ...]
+    allocatable_cpu_m: Ints
+    allocatable_ram_bytes: Ints
+    free_cpu_m: Ints
+    free_ram_bytes: Ints
+    pods: Ints
+    max_pods: Ints
+    ready: Bools
+    age_s: Floats
+    speed: Floats
+    labels: tuple[Mapping[str, str], ...]
+    _feasible: Callable[[PodView], Bools]
+    _why_not: Callable[[PodView], tuple[Reason, ...]]
+    _scores: Callable[[PodView, Bools], Floats]
+    _uniform: Callable[[str], Floats]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def feasible(self, pod: PodView) -> Bools:
+        """A column: which of the examined nodes pass the orchestrator's own filters for this pod."""
+        return self._feasible(pod)
+
+    def why_not(self, pod: PodView) -> tuple[Reason, ...]:
+        """Why the others do not, computed when asked. O(nodes) Python."""
+        return self._why_not(pod)
+
+    def scores(self, pod: PodView, where: Bools) -> Floats:
+        """A column: the orchestrator's own weighted scores, for the nodes in `where` (others are 0)."""
+        return self._scores(pod, where)
+
+    def uniform(self, name: str) -> Floats:
+        """A column of uniform draws in [0, 1), fixed by the seed, this name, the node and the decision."""
+        return self._uniform(name)
+
+    def argmax(self, column: NDArray[np.generic], where: Bools) -> int:
+        """Row of the largest value among `where`; the first of equals. Raises ValueError where nothing is."""
+        rows = np.flatnonzero(where)
+        if not len(rows):
+            raise ValueError("argmax over no node")
+        return int(rows[np.argmax(column[rows])])
+
+    def argmin(self, column: NDArray[np.generic], where: Bools) -> int:
+        """Row of the smallest value among `where`; the first of equals. Raises ValueError where nothing is."""
+        rows = np.flatnonzero(where)
+        if not len(rows):
+            raise ValueError("argmin over no node")
+        return int(rows[np.argmin(column[rows])])

@@ -1,0 +1,1 @@
+"""What happened: table schemas, column buffers, sketches and the glossary of metrics."""

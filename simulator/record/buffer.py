@@ -1,0 +1,89 @@
+"""Column buffers: a row is appended column by column, and becomes a frame only at the end."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.record.schema import TABLES, Table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_TYPECODE = {"time": "q", "int": "q", "float": "d", "bool": "b", "code": "l"}
+
+
+class Buffer:
+    """The rows of one table so far."""
+
+    __slots__ = ("_codes", "_columns", "_texts", "table")
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._columns = [array(_TYPECODE[c.kind]) for c in table.columns]
+        self._codes: list[dict[str, int] | None] = [{} if c.kind == "code" else None for c in table.columns]
+        self._texts: list[list[str]] = [[] for _ in table.columns]
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    def add(self, *row: Any) -> None:
+        """Add one row, in the order of the table's columns; times in ns, codes as strings."""
+        for column, codes, texts, value in zip(self._columns, self._codes, self._texts, row, strict=True):
+            if codes is None:
+                column.append(value)
+            else:
+                code = codes.get(value)
+                if code is None:
+                    code = codes[value] = len(texts)
+                    texts.append(value)
+                column.append(code)
+
+    def extend(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add many rows."""
+        for row in rows:
+            self.add(*row)
+
+    def frame(self) -> pl.DataFrame:
+        """The table as a frame: times as float seconds, codes as strings."""
+        import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+        columns: dict[str, Any] = {}
+        for spec, values, texts in zip(self.table.columns, self._columns, self._texts, strict=True):
+            numbers = np.frombuffer(values, dtype=values.typecode) if len(values) else np.array([], values.typecode)
+            if spec.kind == "time":
+                columns[spec.name] = numbers / 1e9
+            elif spec.kind == "code":
+                columns[spec.name] = pl.Series(spec.name, texts, dtype=pl.String).gather(numbers.astype(np.uint32))
+            elif spec.kind == "bool":
+                columns[spec.name] = numbers.astype(bool)
+            else:
+                columns[spec.name] = numbers.copy()
+        return pl.DataFrame(columns)
+
+
+class Recorder:
+    """Every table of one run. Written to by all, read by none before the end."""
+
+    __slots__ = tuple(TABLES)
+
+    def __init__(self) -> None:
+        for name, table in TABLES.items():
+            setattr(self, name, Buffer(table))
+
+    if TYPE_CHECKING:
+        events: Buffer
+        pods: Buffer
+        nodes: Buffer
+        links: Buffer
+        requests: Buffer
+        traffic: Buffer
+        messages: Buffer
+        decisions: Buffer
+
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """Every table as a frame."""
+        return {name: getattr(self, name).frame() for name in TABLES}

@@ -1,0 +1,144 @@
+"""The tables of a run: one row per fact, the unit in the column's name. This file is their documentation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+# "time" is recorded in integer ns and leaves as float seconds; "code" is a string, stored once per value.
+Kind = Literal["time", "int", "float", "bool", "code"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name (with unit), how it is stored, and what it means."""
+
+    name: str
+    kind: Kind
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: its name, what one row is, and its columns in the order in which rows are added."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+
+
+EVENTS = Table(
+    "events",
+    "something that happened, in the words of `kubectl get events` where Kubernetes has a word",
+    (
+        Column("time_s", "time", "when"),
+        Column("kind", "code", "NodeNotReady, TaintAdded, Pulling, Started, Killing, CutStarted, …"),
+        Column("subject", "code", "the pod, node, link or component that it happened to"),
+        Column("node", "code", "the node where it happened, or empty"),
+        Column("detail", "code", "reason or mode, or empty"),
+    ),
+)
+
+PODS = Table(
+    "pods",
+    "a change of one truth about one pod",
+    (
+        Column("time_s", "time", "when that truth changed"),
+        Column("pod", "code", "pod name (a replacement has another name)"),
+        Column("owner", "code", "workload that it belongs to"),
+        Column("node", "code", "node, or empty while it has none"),
+        Column("truth", "code", "believed (API server), stored (node's agent) or running (containers)"),
+        Column("state", "code", "believed: Pending Scheduled Running Ready NotReady Terminating Failed Succeeded Deleted; "
+               "stored: desired removed; running: started stopped"),
+    ),
+)
+
+NODES = Table(
+    "nodes",
+    "a change of one truth about one node",
+    (
+        Column("time_s", "time", "when that truth changed"),
+        Column("node", "code", "node name"),
+        Column("truth", "code", "believed (its Ready condition at the API server) or running (what it is)"),
+        Column("state", "code", "believed: Ready NotReady Unknown; running: up down"),
+    ),
+)
+
+LINKS = Table(
+    "links",
+    "a change of a link's state",
+    (
+        Column("time_s", "time", "when"),
+        Column("link", "code", "link name"),
+        Column("state", "code", "up or cut"),
+        Column("mode", "code", "silent, refused, lossy or one-way; empty when up"),
+    ),
+)
+
+REQUESTS = Table(
+    "requests",
+    "one sampled request of a user (not its inner calls), by the time it was issued",
+    (
+        Column("issued_s", "time", "when it was issued"),
+        Column("flow", "code", "workload item that issued it"),
+        Column("source", "code", "node that issued it"),
+        Column("zone", "code", "zone of the source"),
+        Column("target", "code", "service asked for"),
+        Column("outcome", "code", "completed, timeout, no-endpoint, refused, lost, died, or in-flight at the end"),
+        Column("latency_s", "float", "from issue to outcome, in seconds; NaN while in flight"),
+        Column("attempts", "int", "tries made"),
+    ),
+)
+
+TRAFFIC = Table(
+    "traffic",
+    "requests of one flow, source zone and interval; exact counts, each at its own event's time",
+    (
+        Column("start_s", "time", "start of the interval"),
+        Column("flow", "code", "workload item that issued them"),
+        Column("zone", "code", "zone of the sources"),
+        Column("issued", "int", "requests issued in the interval"),
+        Column("completed", "int", "requests completed in the interval"),
+        Column("timeout", "int", "requests whose last try timed out in the interval"),
+        Column("no_endpoint", "int", "requests that found no endpoint"),
+        Column("refused", "int", "requests refused: a cut in mode refused, or a pod that does not listen"),
+        Column("lost", "int", "requests lost on a link and never answered (no time-out was set)"),
+        Column("died", "int", "requests in service at a pod or node that died"),
+        Column("mean_latency_s", "float", "mean latency of those completed, in seconds; NaN if none"),
+        Column("p50_latency_s", "float", "median, from a sketch with 1 % relative error"),
+        Column("p95_latency_s", "float", "95th percentile, likewise"),
+        Column("p99_latency_s", "float", "99th percentile, likewise"),
+        Column("max_latency_s", "float", "the largest, exact"),
+    ),
+)
+
+MESSAGES = Table(
+    "messages",
+    "telemetry of one flow, source zone and interval; exact counts, each at its own event's time",
+    (
+        Column("start_s", "time", "start of the interval"),
+        Column("flow", "code", "workload item that sent them"),
+        Column("zone", "code", "zone of the sources"),
+        Column("created", "int", "readings made"),
+        Column("delivered", "int", "readings that arrived at the target"),
+        Column("lost", "int", "readings lost"),
+        Column("mean_age_s", "float", "mean age at arrival, in seconds; NaN if none arrived"),
+        Column("max_age_s", "float", "largest age at arrival, in seconds"),
+    ),
+)
+
+DECISIONS = Table(
+    "decisions",
+    "one answer of a placement policy",
+    (
+        Column("time_s", "time", "when it was answered"),
+        Column("pod", "code", "pod asked about"),
+        Column("decision", "code", "Bind, Wait, Reject or policy_error"),
+        Column("node", "code", "node bound to, or empty"),
+        Column("attempt", "int", "how often this pod was asked about, from 1"),
+        Column("examined", "int", "nodes examined in this cycle"),
+        Column("feasible", "int", "nodes found feasible in this cycle"),
+    ),
+)
+
+TABLES = {t.name: t for t in (EVENTS, PODS, NODES, LINKS, REQUESTS, TRAFFIC, MESSAGES, DECISIONS)}

@@ -1,0 +1,1 @@
+"""A pod's life on a node: pull, create, boot, ready, run, kill; and the memory that bounds it."""

@@ -1,0 +1,1 @@
+"""From specs to objects, the running simulation, and the run that it leaves behind."""

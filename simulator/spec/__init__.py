@@ -1,0 +1,1 @@
+"""What can be written: experiments, scenarios, topologies, workloads, faults, manifests, orchestrator pages."""
