@@ -48,8 +48,12 @@ PODS = Table(
         Column("owner", "code", "workload that it belongs to"),
         Column("node", "code", "node, or empty while it has none"),
         Column("truth", "code", "believed (API server), stored (node's agent) or running (containers)"),
-        Column("state", "code", "believed: Pending Scheduled Running Ready NotReady Terminating Failed Succeeded Deleted; "
-               "stored: desired removed; running: started stopped"),
+        Column(
+            "state",
+            "code",
+            "believed: Pending Scheduled Running Ready NotReady Terminating Failed Succeeded Deleted; "
+            "stored: desired removed; running: started stopped",
+        ),
     ),
 )
 

@@ -40,8 +40,21 @@ class NodeRow:
 class NodeTable:
     """All machines of the world. A control plane never reads it: it reads what it was told."""
 
-    __slots__ = ("boots", "cores", "extended", "index", "max_pods", "names", "platform", "ram_bytes", "role", "rows",
-                 "speed", "up", "zone")
+    __slots__ = (
+        "boots",
+        "cores",
+        "extended",
+        "index",
+        "max_pods",
+        "names",
+        "platform",
+        "ram_bytes",
+        "role",
+        "rows",
+        "speed",
+        "up",
+        "zone",
+    )
 
     def __init__(self, rows: Sequence[NodeRow]) -> None:
         self.rows = tuple(rows)
