@@ -1,0 +1,52 @@
+"""A run: one resolved scenario, one replication, and everything that it left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from simulator.errors import Problem, UserError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Filled by `simulator/__init__` when a figure is asked for: the simulation knows no plotting.
+figure_hook: Callable[[Run, str], Any] | None = None
+
+
+@dataclass(slots=True)
+class Run:
+    """What `simulator.run` and a study folder give back for one scenario and one replication.
+
+    `summary` maps each metric of the glossary to its value (NaN where undefined); `tables` holds the frames that
+    `simulator.record.schema` describes; `facts` the facts read, as rows of path, value, unit, kind, source;
+    `world` the static picture (nodes with zone, role and position; links with their ends) that the map needs.
+    """
+
+    name: str  # of its point in the plan, as runs/<name>/<replication>
+    axes: Mapping[str, Any]
+    case: str | None
+    replication: int
+    seed: int
+    scenario: Mapping[str, Any]  # resolved, as plain data
+    tables: Mapping[str, pl.DataFrame]
+    summary: Mapping[str, float]
+    warnings: tuple[str, ...] = ()
+    facts: tuple[Mapping[str, Any], ...] = ()
+    world: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    def table(self, name: str) -> pl.DataFrame:
+        """One table as a polars frame. Raises UserError for a name that is none."""
+        if name not in self.tables:
+            raise UserError(Problem(f"no table named {name!r}", hint=f"one of {', '.join(sorted(self.tables))}"))
+        return self.tables[name]
+
+    def figure(self, name: str = "timeline") -> Any:
+        """A plotly figure of this run."""
+        import simulator  # noqa: PLC0415, F401  # the package's root fills the hook
+
+        if figure_hook is None:
+            raise RuntimeError("simulator/__init__ has not set the figure hook")
+        return figure_hook(self, name)
