@@ -1,1 +1,102 @@
-"""Littoral: the IoT-edge-cloud continuum, simulated."""
+"""Littoral: the IoT-edge-cloud continuum, simulated.
+
+    import simulator as sim
+    study = sim.run("quickstart", seed=1)
+
+Names resolve when they are first used, so that importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# name -> the module that has it. The whole public surface; a test holds it against __all__.
+_HOME = {
+    "Bind": "simulator.policy",
+    "Catalogue": "simulator.facts",
+    "ClusterView": "simulator.policy",
+    "Crash": "simulator.spec.faults",
+    "Cut": "simulator.spec.faults",
+    "Experiment": "simulator.spec",
+    "Filter": "simulator.policy",
+    "LittoralError": "simulator.errors",
+    "Placement": "simulator.policy",
+    "PodView": "simulator.policy",
+    "Problem": "simulator.errors",
+    "Reason": "simulator.policy",
+    "Reject": "simulator.policy",
+    "Rng": "simulator.streams",
+    "Run": "simulator.simulation.run",
+    "RunFailed": "simulator.errors",
+    "Scenario": "simulator.spec",
+    "Score": "simulator.policy",
+    "Simulation": "simulator.simulation.simulation",
+    "Stop": "simulator.spec.faults",
+    "Study": "simulator.study.study",
+    "UserError": "simulator.errors",
+    "Wait": "simulator.policy",
+    "check_policy": "simulator.policy.checks",
+    "compare": "simulator.study.compare",
+    "open_run": "simulator.study.store",
+    "run": "simulator.study.execute",
+}
+
+if TYPE_CHECKING:
+    from simulator.errors import LittoralError, Problem, RunFailed, UserError
+    from simulator.facts import Catalogue
+    from simulator.policy import Bind, ClusterView, Filter, Placement, PodView, Reason, Reject, Score, Wait
+    from simulator.policy.checks import check_policy
+    from simulator.simulation.run import Run
+    from simulator.simulation.simulation import Simulation
+    from simulator.spec import Experiment, Scenario
+    from simulator.spec.faults import Crash, Cut, Stop
+    from simulator.streams import Rng
+    from simulator.study.compare import compare
+    from simulator.study.execute import run
+    from simulator.study.store import open_run
+    from simulator.study.study import Study
+
+__all__ = [
+    "Bind",
+    "Catalogue",
+    "ClusterView",
+    "Crash",
+    "Cut",
+    "Experiment",
+    "Filter",
+    "LittoralError",
+    "Placement",
+    "PodView",
+    "Problem",
+    "Reason",
+    "Reject",
+    "Rng",
+    "Run",
+    "RunFailed",
+    "Scenario",
+    "Score",
+    "Simulation",
+    "Stop",
+    "Study",
+    "UserError",
+    "Wait",
+    "__version__",
+    "check_policy",
+    "compare",
+    "open_run",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'simulator' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -25,14 +25,14 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not now: try again when something changes."""
+    """Not now: try again when something changes. Without reasons, those of the orchestrator's filters are taken."""
 
     reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Never: the pod fails."""
+    """Never: the pod fails, with these reasons."""
 
     reasons: tuple[Reason, ...] = ()
 

@@ -25,19 +25,20 @@ class PodView:
     ram_bytes: int
     labels: Mapping[str, str] = field(default_factory=dict)
     extended: Mapping[str, int] = field(default_factory=dict)
-    platforms: frozenset[str] = frozenset()
+    platforms: frozenset[str] = frozenset()  # that all its images have; empty: unknown
     runtime_class: str = ""
     priority: int = 0
-    attempt: int = 1
-    waiting_s: float = 0.0
+    attempt: int = 1  # how often this pod has been asked about, from 1
+    waiting_s: float = 0.0  # since it was created
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterView:
     """The nodes that one control plane believes in, a row each. Columns are read-only views of its belief.
 
-    `free_cpu_m` (millicores) and `free_ram_bytes` are allocatable minus the requests of bound and assumed pods.
-    `age_s` is how long ago the node was last heard of; `now_s` is simulated time.
+    `free_cpu_m` (millicores) and `free_ram_bytes` are allocatable minus the requests of bound and assumed pods;
+    `free_extended` the same for each extended resource. `now_s` is simulated time. A column holds what is believed
+    at this decision; one that is kept for the next shows what is believed then.
     """
 
     now_s: float
@@ -48,12 +49,13 @@ class ClusterView:
     allocatable_ram_bytes: Ints
     free_cpu_m: Ints
     free_ram_bytes: Ints
+    free_extended: Mapping[str, Ints]
     pods: Ints
     max_pods: Ints
     ready: Bools
-    age_s: Floats
     speed: Floats
     labels: tuple[Mapping[str, str], ...]
+    _age_s: Callable[[], Floats]
     _feasible: Callable[[PodView], Bools]
     _why_not: Callable[[PodView], tuple[Reason, ...]]
     _scores: Callable[[PodView, Bools], Floats]
@@ -62,12 +64,17 @@ class ClusterView:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def age_s(self) -> Floats:
+        """A column: seconds since the control plane last heard of the node. Computed when asked."""
+        return self._age_s()
+
     def feasible(self, pod: PodView) -> Bools:
         """A column: which of the examined nodes pass the orchestrator's own filters for this pod."""
         return self._feasible(pod)
 
     def why_not(self, pod: PodView) -> tuple[Reason, ...]:
-        """Why the others do not, computed when asked. O(nodes) Python."""
+        """Why the others do not, a reason for each, computed when asked. O(nodes) Python."""
         return self._why_not(pod)
 
     def scores(self, pod: PodView, where: Bools) -> Floats:

@@ -63,8 +63,13 @@ NODES = Table(
     (
         Column("time_s", "time", "when that truth changed"),
         Column("node", "code", "node name"),
-        Column("truth", "code", "believed (its Ready condition at the API server) or running (what it is)"),
-        Column("state", "code", "believed: Ready NotReady Unknown; running: up down"),
+        Column(
+            "truth",
+            "code",
+            "believed (its Ready condition at the API server), running (what it is), "
+            "or path (the network between it and its API server)",
+        ),
+        Column("state", "code", "believed: Ready NotReady Unknown; running: up down; path: open cut"),
     ),
 )
 

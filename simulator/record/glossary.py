@@ -1,0 +1,342 @@
+"""The one glossary of metrics: every number of a summary, its unit and its formula in words.
+
+A metric is derived from the tables of one run, never recorded. Counts and ratios of traffic and integrals over
+time cover what lies after the scenario's warm-up; what the control plane did (pods started, decisions) is counted
+over the whole run. Failed means: timed out, no endpoint, refused, lost or died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from math import inf, nan
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Tables = Mapping[str, "pl.DataFrame"]
+
+FAILED: Final = ("timeout", "no_endpoint", "refused", "lost", "died")
+# Kubernetes' words: the taint manager's event, and the kubelet's reason under memory pressure.
+EVICTIONS: Final = ("TaintManagerEviction", "Evicted")
+
+
+def _no_latency(_: float) -> float:
+    return nan
+
+
+@dataclass(frozen=True, slots=True)
+class MetricContext:
+    """What a metric needs beside the tables; every time in seconds of simulated time.
+
+    `wanted`: owner -> wanted number of pods. `faults`: (start, end) of each, end infinite where it never ends.
+    `latency(q)`: quantile q in [0, 1] of the merged latency sketch after the warm-up; `mean_latency_s` likewise.
+    """
+
+    duration_s: float
+    warm_up_s: float = 0.0
+    wanted: Mapping[str, int] = field(default_factory=dict)
+    faults: tuple[tuple[float, float], ...] = ()
+    latency: Callable[[float], float] = _no_latency
+    mean_latency_s: float = nan
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number of a summary. `compute(tables, context)` gives NaN where the metric is undefined."""
+
+    name: str
+    unit: str
+    definition: str
+    compute: Callable[[Tables, MetricContext], float]
+
+
+def _after(tables: Tables, name: str, context: MetricContext) -> pl.DataFrame:
+    """The interval rows that start at or after the end of the warm-up."""
+    frame = tables[name]
+    return frame.filter(frame["start_s"] >= context.warm_up_s)
+
+
+def _count(tables: Tables, name: str, context: MetricContext, *columns: str) -> float:
+    frame = _after(tables, name, context)
+    return float(sum(int(frame[column].sum()) for column in columns))
+
+
+def _availability(tables: Tables, context: MetricContext) -> float:
+    completed = _count(tables, "traffic", context, "completed")
+    ended = completed + _count(tables, "traffic", context, *FAILED)
+    return completed / ended if ended else nan
+
+
+def _in_flight(tables: Tables, _: MetricContext) -> float:
+    frame = tables["traffic"]
+    return float(int(frame["issued"].sum()) - sum(int(frame[column].sum()) for column in ("completed", *FAILED)))
+
+
+def _message_age(tables: Tables, context: MetricContext) -> float:
+    frame = _after(tables, "messages", context)
+    frame = frame.filter(frame["delivered"] > 0)
+    delivered = frame["delivered"].to_numpy()
+    return float(np.average(frame["mean_age_s"].to_numpy(), weights=delivered)) if delivered.size else nan
+
+
+def _integral(times: NDArray[np.float64], values: NDArray[np.float64], context: MetricContext) -> float:
+    """Integral, after the warm-up, of the step function that takes values[i] at times[i] (sorted) and is 0 before."""
+    edges = np.clip(np.append(times, context.duration_s), context.warm_up_s, context.duration_s)
+    return float(values @ np.diff(edges))
+
+
+def _running_steps(tables: Tables) -> pl.DataFrame:
+    """When a pod's containers started (+1) or stopped (-1), in order of time: owner, time_s, step."""
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+    rows = tables["pods"].filter(pl.col("truth") == "running").sort("time_s", maintain_order=True)
+    before = pl.col("state").shift(1).over("pod").fill_null("stopped")
+    return rows.filter(pl.col("state") != before).select(
+        "owner", "time_s", step=pl.when(pl.col("state") == "started").then(1.0).otherwise(-1.0)
+    )
+
+
+def _double_pod_seconds(tables: Tables, context: MetricContext) -> float:
+    total = 0.0
+    steps = _running_steps(tables)
+    for owner in sorted(set(steps["owner"].unique()) & set(context.wanted)):
+        mine = steps.filter(steps["owner"] == owner)
+        running = np.cumsum(mine["step"].to_numpy())
+        total += _integral(mine["time_s"].to_numpy(), np.maximum(running - context.wanted[owner], 0.0), context)
+    return total
+
+
+def _pod_seconds(tables: Tables, context: MetricContext) -> float:
+    steps = _running_steps(tables)
+    return _integral(steps["time_s"].to_numpy(), np.cumsum(steps["step"].to_numpy()), context)
+
+
+def _beliefs(tables: Tables) -> pl.DataFrame:
+    """Each change of a node's state with what both truths then are: `ready` (null before the first belief), `up`,
+    `since` (when it went down, if it is down, else when its path was last cut), and whether this row `turned` the
+    belief away from Ready."""
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+    believed, running = pl.col("truth") == "believed", pl.col("truth") == "running"
+    went_down, was_cut = running & (pl.col("state") == "down"), (pl.col("truth") == "path") & (pl.col("state") == "cut")
+    rows = tables["nodes"].sort("time_s", maintain_order=True)
+    rows = rows.with_columns(
+        ready=pl.when(believed).then(pl.col("state") == "Ready").forward_fill().over("node"),
+        up=pl.when(running).then(pl.col("state") == "up").forward_fill().over("node").fill_null(True),
+        down=pl.when(went_down).then(pl.col("time_s")).forward_fill().over("node"),
+        cut=pl.when(was_cut).then(pl.col("time_s")).forward_fill().over("node"),
+    )
+    turned = believed & ~pl.col("ready") & pl.col("ready").shift(1).over("node").fill_null(False)
+    return rows.with_columns(turned=turned, since=pl.when(pl.col("up")).then(pl.col("cut")).otherwise(pl.col("down")))
+
+
+def _belief_error_s(tables: Tables, context: MetricContext) -> float:
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+    start = pl.col("time_s").clip(context.warm_up_s, context.duration_s)
+    rows = _beliefs(tables).with_columns(start=start)
+    rows = rows.with_columns(end=pl.col("start").shift(-1).over("node").fill_null(context.duration_s))
+    wrong = rows.filter((pl.col("ready") != pl.col("up")).fill_null(False))
+    return float((wrong["end"] - wrong["start"]).sum())
+
+
+def _detection_s(tables: Tables, _: MetricContext) -> float:
+    turned = _beliefs(tables)
+    turned = turned.filter(turned["turned"])
+    took = (turned["time_s"] - turned["since"]).drop_nulls().to_numpy()
+    return float(took.mean()) if took.size else nan
+
+
+def _recovery_s(tables: Tables, context: MetricContext) -> float:
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+    faults = [(start, end) for start, end in context.faults if start < context.duration_s]
+    ended = max((end for _, end in faults), default=inf)
+    if ended >= context.duration_s:
+        return nan
+    rows = _after(tables, "traffic", context).group_by("start_s").agg(pl.col("completed", *FAILED).sum())
+    rows = rows.sort("start_s")
+    start, completed = rows["start_s"].to_numpy(), rows["completed"].to_numpy()
+    all_ended = completed + rows.select(pl.sum_horizontal(*FAILED)).to_series().to_numpy()
+    step = float(np.diff(start).min()) if start.size > 1 else context.duration_s
+    first = min(begin for begin, _ in faults)
+    before, seen = start + step <= first, all_ended > 0
+    if not all_ended[before].sum():
+        return nan
+    level = completed[before].sum() / all_ended[before].sum() - 0.01
+    good = seen & (completed >= level * all_ended)
+    during = (start + step > first) & seen
+    if not (during & ~good).any():
+        return nan
+    back = start[good & (start >= ended)]
+    return float(back[0] - ended) if back.size else inf
+
+
+def _evicted_pods(tables: Tables, _: MetricContext) -> float:
+    events = tables["events"]
+    return float(events.filter(events["kind"].is_in(EVICTIONS))["subject"].n_unique())
+
+
+def _pods_started(tables: Tables, _: MetricContext) -> float:
+    pods = tables["pods"]
+    return float(pods.filter((pods["truth"] == "running") & (pods["state"] == "started"))["pod"].n_unique())
+
+
+def _start_p50_s(tables: Tables, _: MetricContext) -> float:
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+    first = pl.col("time_s").min()
+    pods = tables["pods"]
+    bound = pods.filter((pl.col("truth") == "believed") & (pl.col("state") == "Scheduled"))
+    ran = pods.filter((pl.col("truth") == "running") & (pl.col("state") == "started"))
+    both = bound.group_by("pod").agg(bound=first).join(ran.group_by("pod").agg(ran=first), on="pod")
+    return float(np.median((both["ran"] - both["bound"]).to_numpy())) if both.height else nan
+
+
+def _decisions(kind: str | None) -> Callable[[Tables, MetricContext], float]:
+    def count(tables: Tables, _: MetricContext) -> float:
+        made = tables["decisions"]["decision"]
+        return float(len(made) if kind is None else int((made == kind).sum()))
+
+    return count
+
+
+def _unschedulable_pods(tables: Tables, _: MetricContext) -> float:
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+    gone = tables["pods"].filter((pl.col("truth") == "believed") & (pl.col("state") == "Deleted"))["pod"].unique()
+    last = tables["decisions"].group_by("pod", maintain_order=True).agg(pl.col("decision").last())
+    return float(last.filter(pl.col("decision").ne("Bind") & ~pl.col("pod").is_in(gone.implode())).height)
+
+
+def _sum_of(table: str, *columns: str) -> Callable[[Tables, MetricContext], float]:
+    return lambda tables, context: _count(tables, table, context, *columns)
+
+
+def _quantile(q: float) -> Callable[[Tables, MetricContext], float]:
+    return lambda _, context: context.latency(q)
+
+
+_METRICS: Final = (
+    Metric(
+        "availability",
+        "ratio",
+        "completed / (completed + failed): the requests that ended well among those that ended in intervals after the "
+        "warm-up; without a warm-up this is completed / (issued - in flight at the end)",
+        _availability,
+    ),
+    Metric(
+        "mean_latency_s",
+        "s",
+        "mean time from issue to completion, over the requests completed after the warm-up, retries included",
+        lambda _, context: context.mean_latency_s,
+    ),
+    *(
+        Metric(
+            f"p{percent}_latency_s",
+            "s",
+            f"{percent}th percentile of the time from issue to completion after the warm-up, from the merged sketch "
+            "(1 % relative error)",
+            _quantile(percent / 100),
+        )
+        for percent in (50, 95, 99)
+    ),
+    Metric("requests_issued", "count", "requests issued after the warm-up", _sum_of("traffic", "issued")),
+    Metric("requests_completed", "count", "requests completed after the warm-up", _sum_of("traffic", "completed")),
+    Metric(
+        "requests_failed",
+        "count",
+        "requests that, after the warm-up, timed out for the last time, found no endpoint, were refused, were lost, "
+        "or died with their pod or node",
+        _sum_of("traffic", *FAILED),
+    ),
+    Metric(
+        "requests_in_flight",
+        "count",
+        "requests still in flight at the end: issued - completed - failed, over the whole run",
+        _in_flight,
+    ),
+    Metric("delivered_messages", "count", "readings delivered after the warm-up", _sum_of("messages", "delivered")),
+    Metric("lost_messages", "count", "readings lost after the warm-up", _sum_of("messages", "lost")),
+    Metric(
+        "mean_message_age_s",
+        "s",
+        "mean age at arrival of the readings delivered after the warm-up: each interval's mean, weighted by its count",
+        _message_age,
+    ),
+    Metric(
+        "double_pod_seconds",
+        "pod s",
+        "sum over owners of the integral after the warm-up of max(0, pods of the owner running - its wanted number); "
+        "owners without a wanted number (Jobs) do not count",
+        _double_pod_seconds,
+    ),
+    Metric("pod_seconds", "pod s", "integral after the warm-up of the number of pods running", _pod_seconds),
+    Metric(
+        "detection_s",
+        "s",
+        "mean time until a node believed Ready is believed not Ready: from its physical loss if it is down by then, "
+        "else from the last cut of its path to the API server; turns without either do not count",
+        _detection_s,
+    ),
+    Metric(
+        "belief_error_s",
+        "node s",
+        "node-seconds after the warm-up in which the believed Ready condition differs from whether the node is "
+        "physically up, counted from the first belief about it (so a healthy node behind a cut counts)",
+        _belief_error_s,
+    ),
+    Metric(
+        "recovery_s",
+        "s",
+        "from the end of the last fault to the start of the first later interval whose availability is at least the "
+        "availability before the first fault minus 0.01; in steps of the recording interval; infinite if that never "
+        "happens, undefined if no interval since the first fault fell below, or if a fault lasts to the end",
+        _recovery_s,
+    ),
+    Metric(
+        "evicted_pods",
+        "count",
+        "pods evicted in the whole run, by the taint manager or by a node under memory pressure",
+        _evicted_pods,
+    ),
+    Metric("pods_started", "count", "pods whose containers started at least once in the whole run", _pods_started),
+    Metric(
+        "start_p50_s",
+        "s",
+        "median over the pods of the whole run of the time from scheduled (believed) to first running (in reality)",
+        _start_p50_s,
+    ),
+    Metric("decisions", "count", "answers of the placement policy in the whole run", _decisions(None)),
+    Metric(
+        "policy_errors",
+        "count",
+        "answers in the whole run that were no answer: the policy raised, or answered nonsense",
+        _decisions("policy_error"),
+    ),
+    Metric(
+        "unschedulable_pods",
+        "count",
+        "pods not deleted whose last placement decision at the end of the run is not Bind",
+        _unschedulable_pods,
+    ),
+)
+
+GLOSSARY: Final[Mapping[str, Metric]] = {metric.name: metric for metric in _METRICS}
+
+
+def summarise(tables: Tables, context: MetricContext, names: Iterable[str] | None = None) -> dict[str, float]:
+    """The metrics of one run by name, in the glossary's order; all of them unless `names` says which.
+
+    `tables` maps the names of `simulator.record.schema.TABLES` to their frames. Raises KeyError for a name that
+    is no metric (the spec layer has refused it before).
+    """
+    wanted = set(GLOSSARY) if names is None else set(names)
+    if unknown := wanted - set(GLOSSARY):
+        raise KeyError(f"no metric named {', '.join(sorted(unknown))}")
+    return {name: metric.compute(tables, context) for name, metric in GLOSSARY.items() if name in wanted}

@@ -1,0 +1,108 @@
+"""Where things are: routers, sites and the cloud at their positions; links that a fault cut."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+
+from simulator.show.style import CUT, INK, QUIET, SERIES, Drawing, layout
+from simulator.simulation.run import Run
+
+Place = tuple[float, float]
+_NOWHERE: Place = (math.nan, math.nan)
+
+
+def _places(nodes: Iterable[Mapping[str, Any]]) -> dict[str, Place]:
+    """Each node's (longitude, latitude): its own, or its zone's centre."""
+    own: dict[str, Place] = {}
+    zone: dict[str, Place] = {}
+    for node in nodes:
+        place = (node["longitude"], node["latitude"])
+        if not any(map(math.isnan, place)):
+            own[node["name"]] = place
+            zone.setdefault(node["zone"], place)
+    return {n["name"]: own.get(n["name"]) or zone.get(n["zone"]) or _NOWHERE for n in nodes}
+
+
+def rows(run: Run) -> pl.DataFrame:
+    """One row per link that leaves its place: (link, model, a, b, ends' positions, latency_s, cut)."""
+    nodes = list(run.world["nodes"])
+    place = _places(nodes)
+    cut = set(run.table("links").filter(pl.col("state") == "cut")["link"].unique())
+    found = [
+        {
+            "link": link["name"],
+            "model": link["model"],
+            "a": link["a"],
+            "b": link["b"],
+            "a_longitude": place[link["a"]][0],
+            "a_latitude": place[link["a"]][1],
+            "b_longitude": place[link["b"]][0],
+            "b_latitude": place[link["b"]][1],
+            "latency_s": link["latency_s"],
+            "cut": link["name"] in cut,
+        }
+        for link in run.world["links"]
+        if place[link["a"]] != place[link["b"]] or link["name"] in cut
+    ]
+    return pl.DataFrame(found)
+
+
+def draw(run: Run) -> Drawing:
+    """The map, without tiles: it must open offline."""
+    data = rows(run)
+    figure = go.Figure()
+    for is_cut, name, colour, width in ((False, "link", QUIET, 1.2), (True, "link cut by a fault", CUT, 3.5)):
+        part = data.filter(pl.col("cut") == is_cut) if len(data) else data
+        x: list[float | None] = []
+        y: list[float | None] = []
+        for row in part.iter_rows(named=True):
+            x += [row["a_longitude"], row["b_longitude"], None]
+            y += [row["a_latitude"], row["b_latitude"], None]
+        if x:
+            line = {"color": colour, "width": width}
+            figure.add_scatter(x=x, y=y, mode="lines", line=line, name=name, hoverinfo="skip")
+    place = _places(run.world["nodes"])
+    zones: dict[str, list[Mapping[str, Any]]] = {}
+    for node in run.world["nodes"]:
+        zones.setdefault(node["zone"], []).append(node)
+    cut_ends = set(data.filter(pl.col("cut"))["a"]) | set(data.filter(pl.col("cut"))["b"]) if len(data) else set()
+    looks = {
+        "router": ("router", QUIET, 6, "circle"),
+        "site": ("site", SERIES[0], 13, "circle"),
+        "cut": ("site cut off by a fault", CUT, 16, "circle"),
+        "cloud": ("cloud", INK, 17, "square"),
+    }
+    points: dict[str, list[tuple[float, float, str, str]]] = {kind: [] for kind in looks}
+    for zone, members in zones.items():
+        roles = {m["role"] for m in members}
+        counts = ", ".join(
+            f"{sum(m['model'] == model for m in members)} {model}"
+            for model in dict.fromkeys(m["model"] for m in members)
+        )
+        if roles == {"router"}:
+            for m in members:
+                points["router"].append((*place[m["name"]], "", m["name"]))
+            continue
+        kind = "cloud" if "control-plane" in roles else "site"
+        if kind == "site" and any(m["name"] in cut_ends for m in members):
+            kind = "cut"
+        points[kind].append((*place[members[0]["name"]], zone, f"{zone}: {counts}"))
+    for kind, (name, colour, size, symbol) in looks.items():
+        if points[kind]:
+            px, py, text, hover = zip(*points[kind], strict=True)
+            figure.add_scatter(
+                x=px, y=py, text=text, hovertext=hover, hoverinfo="text", name=name,
+                mode="markers+text" if kind != "router" else "markers", textposition="top center",
+                marker={"color": colour, "size": size, "symbol": symbol, "line": {"color": "white", "width": 1}},
+            )  # fmt: skip
+    layout(figure, 640)
+    middle = [p[1] for p in place.values() if not math.isnan(p[1])]
+    stretch = 1 / math.cos(math.radians(sum(middle) / len(middle))) if middle else 1.0
+    figure.update_yaxes(scaleanchor="x", scaleratio=stretch, title="latitude", showgrid=False, zeroline=False)
+    figure.update_xaxes(title="longitude", showgrid=False, zeroline=False)
+    return Drawing("Where things are", "Lines are links between places; thick ones were cut.", figure, data)

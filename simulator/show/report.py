@@ -1,0 +1,160 @@
+"""The report: one HTML file that opens offline and asks nobody for anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import plotly.io
+from plotly.offline import get_plotlyjs
+
+from simulator.show import places, pods, timeline, traffic
+from simulator.show.style import Drawing
+from simulator.simulation.run import Run
+
+_CSS = """
+:root { --ink: #22303c; --quiet: #6b7a86; --line: #d9e0e5; --paper: #fcfcfa; }
+body { font: 16px/1.55 Georgia, 'Times New Roman', serif; color: var(--ink); background: var(--paper);
+       max-width: 1120px; margin: 2.5rem auto; padding: 0 1.5rem; }
+h1 { font-size: 1.9rem; line-height: 1.25; margin: 0 0 .3rem; font-weight: normal; }
+h2 { font-size: 1.25rem; margin: 2.6rem 0 .4rem; border-top: 1px solid var(--line); padding-top: 1.1rem; }
+h3 { font-size: 1.02rem; margin: 1.4rem 0 .2rem; font-weight: normal; font-style: italic; }
+.quiet, figcaption { color: var(--quiet); font-size: .92rem; }
+figure { margin: .6rem 0 1.6rem; }
+table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; }
+th { text-align: left; font-weight: normal; color: var(--quiet); border-bottom: 1px solid var(--ink); }
+th, td { padding: .22rem .9rem .22rem 0; vertical-align: top; }
+td { border-bottom: 1px solid var(--line); }
+td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+details > summary { cursor: pointer; color: var(--quiet); font-size: .88rem; }
+details .scroll { max-height: 22rem; overflow: auto; }
+.warning { background: #fbf0e2; padding: .4rem .8rem; margin: .3rem 0; border-left: 3px solid #e08a3c; }
+code { font-size: .86rem; }
+"""
+_MOST_ROWS = 400  # of a figure's table; the whole is in the study's Parquet files
+
+
+def number(value: float | None) -> str:
+    """Four digits, or a dash where there is no value."""
+    if value is None or math.isnan(value):
+        return "–"
+    if value and (abs(value) >= 1e6 or abs(value) < 1e-3):
+        return f"{value:.3g}"
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
+
+
+def html_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Plain rows as an HTML table; numbers right-aligned."""
+    head = "".join(f"<th>{escape(c)}</th>" for c in columns)
+    body = []
+    for row in rows:
+        cells = []
+        for column in columns:
+            value = row.get(column)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                cells.append(f"<td>{escape('' if value is None else str(value))}</td>")
+            else:
+                cells.append(f'<td class="n">{number(value)}</td>')
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+
+
+def _figure(drawing: Drawing, identity: str) -> str:
+    page = plotly.io.to_html(
+        drawing.figure,
+        full_html=False,
+        include_plotlyjs=False,
+        div_id=identity,
+        config={"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["sendDataToCloud"]},
+    )
+    shown = drawing.rows.head(_MOST_ROWS)
+    more = "" if len(drawing.rows) <= _MOST_ROWS else f" (the first {_MOST_ROWS} of {len(drawing.rows)})"
+    table = html_table(shown.iter_rows(named=True), shown.columns)
+    return (
+        f"<h3>{escape(drawing.title)}</h3><figure>{page}<figcaption>{escape(drawing.caption)}</figcaption></figure>"
+        f'<details data-figure="{identity}" data-rows="{len(drawing.rows)}"><summary>its {len(drawing.rows)} rows'
+        f'{more}</summary><div class="scroll">{table}</div></details>'
+    )
+
+
+def _summary(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> str:
+    """One row per metric, one column per point of the plan: mean and 95 % interval."""
+    points = list(dict.fromkeys(_label(r["axes"], r["case"]) for r in rows))
+    cells = {(r["metric"], _label(r["axes"], r["case"])): r for r in rows}
+    found = list(dict.fromkeys(r["metric"] for r in rows))
+    table = []
+    for metric in [m for m in metrics if m in found] or found:
+        line: dict[str, Any] = {"metric": metric}
+        for point in points:
+            cell = cells.get((metric, point))
+            line[point or "result"] = _interval(cell) if cell else "–"
+        table.append(line)
+    return html_table(table, ["metric", *(p or "result" for p in points)])
+
+
+def _interval(cell: Mapping[str, Any]) -> str:
+    low, high = cell.get("low"), cell.get("high")
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return number(cell["mean"])
+    return f"{number(cell['mean'])}  [{number(low)}, {number(high)}]"
+
+
+def _label(axes: Mapping[str, Any], case: str | None) -> str:
+    parts = [f"{path.rsplit('.', 1)[-1]} = {value}" for path, value in axes.items()]
+    return ", ".join([case, *parts] if case else parts)
+
+
+def _facts(runs: Sequence[Run]) -> str:
+    """Each fact read by any run, once."""
+    seen = {fact["path"]: fact for run in runs for fact in run.facts}
+    columns = ["path", "value", "unit", "kind", "source", "hardware", "note"]
+    assumed = sum(f["kind"] == "assumed" for f in seen.values())
+    note = f"{len(seen)} facts, {assumed} of them assumed. <code>littoral cite</code> prints the sources."
+    return f"<p class='quiet'>{note}</p>" + html_table((seen[path] for path in sorted(seen)), columns)
+
+
+def render(
+    question: str,
+    runs: Sequence[Run],
+    summary: Sequence[Mapping[str, Any]],
+    metrics: Sequence[str] = (),
+    provenance: Mapping[str, Any] | None = None,
+) -> str:
+    """The whole page. `summary` has the rows of `run --json`: axes, case, metric, mean, low, high, n."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(_label(run.axes, run.case), []).append(run)
+    body = [f"<h1>{escape(question)}</h1>"]
+    count = len(runs) // max(1, len(groups))
+    body.append(
+        f"<p class='quiet'>{len(groups)} scenario{'s' if len(groups) != 1 else ''}, "
+        f"{count} replication{'s' if count != 1 else ''} each, seed {runs[0].seed}. Brackets: 95 % confidence.</p>"
+    )
+    for warning in dict.fromkeys(w for run in runs for w in run.warnings):
+        body.append(f"<div class='warning'>{escape(warning)}</div>")
+    body.append("<h2>Answer</h2>" + _summary(summary, metrics))
+    body.append("<h2>The place</h2>" + _figure(places.draw(runs[-1]), "figure-places"))
+    for k, (label, members) in enumerate(groups.items()):
+        title = f"What happened: {label}" if label else "What happened"
+        body.append(f"<h2>{escape(title)}</h2>")
+        body.append(_figure(traffic.draw(*members), f"figure-traffic-{k}"))
+        first = members[0]
+        body.append(f"<p class='quiet'>The next two show replication {first.replication}.</p>")
+        body.append(_figure(timeline.draw(first), f"figure-timeline-{k}"))
+        body.append(_figure(pods.draw(first), f"figure-pods-{k}"))
+    body.append("<h2>Every fact that was read</h2><details open><summary>facts and their sources</summary>")
+    body.append(_facts(runs) + "</details>")
+    if provenance:
+        rows = [{"what": key, "value": value} for key, value in provenance.items()]
+        body.append("<h2>Where this comes from</h2>" + html_table(rows, ["what", "value"]))
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        "<link rel='icon' href='data:,'>"
+        f"<title>{escape(question)}</title><style>{_CSS}</style><script>{get_plotlyjs()}</script></head>"
+        f"<body>{''.join(body)}</body></html>"
+    )

@@ -1,0 +1,68 @@
+"""How figures look: few colours, each with one meaning everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from simulator.simulation.run import Run
+
+INK = "#22303c"
+QUIET = "#b9c4cc"
+GOOD = "#9fc7b5"
+CUT = "#e08a3c"
+DOWN = "#b3343a"
+UNKNOWN = "#6b5ca5"
+SERIES = ("#1f6f8b", "#c0632f", "#4f8a4c", "#7a5195", "#a63d57", "#8a7a2b")
+FAULT_FILL = "rgba(224,138,60,0.14)"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure, what it says in one sentence, and the very rows that it was drawn from."""
+
+    title: str
+    caption: str
+    figure: go.Figure
+    rows: pl.DataFrame
+
+
+def layout(figure: go.Figure, height: int, **more: Any) -> go.Figure:
+    """The common frame."""
+    figure.update_layout(
+        height=height,
+        template="plotly_white",
+        font={"family": "Georgia, 'Times New Roman', serif", "size": 13, "color": INK},
+        margin={"l": 70, "r": 20, "t": 30, "b": 45},
+        legend={"orientation": "h", "y": 1.06, "x": 0, "yanchor": "bottom"},
+        hoverlabel={"font": {"family": "monospace"}},
+        **more,
+    )
+    return figure
+
+
+def mark_faults(figure: go.Figure, run: Run, **where: Any) -> None:
+    """Shade each fault of the run over the time axis (minutes), and name it once."""
+    for fault in run.world.get("faults", ()):
+        figure.add_vrect(
+            x0=fault["start_s"] / 60,
+            x1=fault["end_s"] / 60,
+            fillcolor=FAULT_FILL,
+            line_width=0,
+            layer="below",
+            **where,
+        )
+
+
+def cut_zones(run: Run) -> list[str]:
+    """Zones of which some node lost its path to the API server at some time."""
+    import polars as pl  # noqa: PLC0415  # heavy
+
+    zone = {n["name"]: n["zone"] for n in run.world["nodes"]}
+    cut = run.table("nodes").filter((pl.col("truth") == "path") & (pl.col("state") == "cut"))["node"].unique()
+    return sorted({zone[name] for name in cut})

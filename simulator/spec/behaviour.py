@@ -1,0 +1,48 @@
+"""What a manifest cannot say: how much work a request is, what the process holds in memory, whom it calls."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simulator.spec.base import Count, Positive, Spec, Text
+from simulator.spec.distribution import RandomDuration
+from simulator.spec.quantity import Duration, Size
+
+Wait = Annotated[Duration, Field(gt=0)]
+ExitCode = Annotated[int, Field(strict=True, ge=0, le=255)]
+
+
+class Memory(Spec):
+    """The working set: of the started, idle process, and what each request in service adds."""
+
+    idle: Size
+    per_request: Size = Size("0")
+
+
+class Call(Spec):
+    """One call that a request makes to another service before it is answered."""
+
+    target: Text
+    request: Size
+    response: Size
+    timeout: Wait | None = None
+    retries: Count = 0
+
+
+class Behaviour(Spec):
+    """How a workload's main container behaves.
+
+    `work` is time on one reference core for each request. `start` is the time from process start until it answers;
+    `run`, for a process that ends, how long it runs before it exits with `exit_code`.
+    """
+
+    work: RandomDuration = "0"
+    workers: Positive = 1
+    threads: Literal["blocking", "async"] = "blocking"
+    memory: Memory | None = None
+    calls: tuple[Call, ...] = ()
+    start: Duration = Duration("0")
+    run: Wait | None = None
+    exit_code: ExitCode = 0

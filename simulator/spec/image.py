@@ -1,0 +1,56 @@
+"""Container images: what travels, what is stored, and where it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, field_validator
+
+from simulator.facts.platforms import platform
+from simulator.spec.base import Positive, Spec, Text, not_offered, wrong
+from simulator.spec.quantity import Size
+from simulator.units import UnitError
+
+
+def _platform(text: str) -> str:
+    try:
+        return platform(text)
+    except UnitError as error:
+        raise wrong(error.message, error.hint) from None
+
+
+Platform = Annotated[Text, AfterValidator(_platform)]
+Layers = Annotated[int, Field(strict=True, ge=1, le=127)]  # overlayfs as Docker uses it takes no more
+
+
+class Image(Spec):
+    """One image: bytes over the network, bytes on disk, equal layers, and the platforms it is built for."""
+
+    compressed: Size
+    unpacked: Size
+    layers: Layers = 1
+    platforms: Annotated[tuple[Platform, ...], Field(min_length=1)]
+    format: Text = "oci"
+
+    @field_validator("format")
+    @classmethod
+    def _known(cls, given: str) -> str:
+        if given != "oci":
+            raise not_offered(f"images of format {given!r} are")
+        return given
+
+
+def repository(name: str) -> str:
+    """An image's name without tag, digest and Docker's implied registry."""
+    name = name.partition("@")[0]
+    head, slash, tail = name.rpartition("/")
+    name = head + slash + tail.partition(":")[0]
+    return name.removeprefix("docker.io/").removeprefix("library/")
+
+
+def find(images: dict[str, Image], name: str) -> str | None:
+    """The key in `images` that describes the image of this name: the same name, or else the same repository."""
+    if name in images:
+        return name
+    wanted = repository(name)
+    return next((key for key in images if key == wanted or ("/" in key and repository(key) == key == wanted)), None)
