@@ -9,6 +9,7 @@ Names resolve when they are first used, so that importing this package costs not
 from __future__ import annotations
 
 from importlib import import_module
+from sys import modules
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -95,7 +96,14 @@ def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'simulator' has no attribute {name!r}")
-    return getattr(import_module(home), name)
+    module = import_module(home)
+    if "simulator.simulation.run" in modules:
+        modules["simulator.simulation.run"].figure_hook = _figure  # type: ignore[attr-defined]  # a module's variable
+    return getattr(module, name)
+
+
+def _figure(run: Run, name: str) -> Any:
+    return import_module("simulator.show").figure(run, name)
 
 
 def __dir__() -> list[str]:

@@ -56,6 +56,8 @@ _EXAMPLE: Final = {
     "byterate": "20MB/s", "frequency": "10/s", "power": "3.5W", "energy": "50Wh", "length": "12km",
     "ratio": "0.5 or 50%", "count": "3",
 }  # fmt: skip
+_LARGEST: Final = 10**30
+_LONGEST: Final = 200  # characters; Python converts no number of thousands of digits
 _NUMBER: Final = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _ONE: Final = re.compile(rf"\s*({_NUMBER})\s*([^\s\d.+-]\S*)?\s*")
 _COMPOUND: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|min|s|h|d)\s*")
@@ -95,9 +97,13 @@ def parse(text: str | float, dimension: str) -> int | float:
     if not isinstance(text, str):
         if dimension not in _BARE and text != 0:
             raise UnitError(f"{text!r} has no unit", f"write {_EXAMPLE[dimension]}")
-        if not isfinite(text):
+        if isinstance(text, float) and not isfinite(text):
             raise UnitError(f"{text!r} is not finite", f"write {_EXAMPLE[dimension]}")
+        if abs(text) > _LARGEST:
+            raise UnitError(f"the number is beyond any {dimension}", f"write {_EXAMPLE[dimension]}")
         return _rounded(Fraction(str(text)) * units.get("", Fraction(1)), dimension)
+    if len(text) > _LONGEST:
+        raise UnitError(f"{text[:20]!r}… is no {dimension}", f"write {_EXAMPLE[dimension]}")
     if dimension == "duration" and text.strip() and _COMPOUND.sub("", text.strip()) == "":
         parts = _COMPOUND.findall(text)
         return _rounded(sum((Fraction(n) * units[u] for n, u in parts), Fraction(0)), dimension)

@@ -105,5 +105,3 @@ class Delay(Activity):
     def _finish(self) -> None:
         self._left = 0.0
         self._end(True)
-
-

@@ -47,5 +47,9 @@ def _closing(text: str, start: int) -> int:
 
 
 def bibtex(entries: Mapping[str, str], keys: Iterable[str]) -> str:
-    """The entries of exactly these keys, sorted, as one BibTeX file."""
-    return "\n\n".join(entries[key] for key in sorted(set(keys))) + "\n"
+    """The entries of exactly these keys, sorted, as one BibTeX file. Raises UserError for keys without an entry."""
+    wanted = sorted(set(keys))
+    if unknown := [key for key in wanted if key not in entries]:
+        hint = "put the sources.bib of your models beside them"
+        raise UserError(Problem(f"source {key} is in no sources.bib", hint=hint) for key in unknown)
+    return "\n\n".join(entries[key] for key in wanted) + "\n"

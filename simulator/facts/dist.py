@@ -51,8 +51,9 @@ def parse_dist(written: Any, dimension: str, number: Number | None = None) -> Di
     if name == "empirical":
         return _empirical(body, dimension, written, read)
     body = body if isinstance(body, Mapping) else {_SHORT[name]: body} if name in _SHORT else {}
+    given = {"p" if key in _quantiles(body) else key for key in body}
     for allowed in FORMS[name]:
-        if set(body) == set(allowed) or (allowed[-1] == "p" and set(body) - _quantiles(body) == set(allowed[:-1])):
+        if given == set(allowed) and len(body) == len(allowed):
             return DistSpec(name, _CANONICAL[name](body, read), dimension, written)
     forms = " or ".join("{" + ", ".join("pNN" if a == "p" else a for a in form) + "}" for form in FORMS[name])
     raise UnitError(f"{name} takes {forms}", _foreign(body, name))

@@ -40,6 +40,10 @@ class Distribution:
         """The quantile of each uniform: an array of u's shape, float64."""
         raise NotImplementedError
 
+    def scaled(self, factor: float) -> Distribution:
+        """The distribution of `factor` times the value: a time measured at one speed, on a core of another."""
+        raise NotImplementedError
+
     def ticks(self, u: ArrayLike) -> NDArray[np.int64]:
         """`sample`, rounded to whole base units: the one rounding of a draw."""
         return np.rint(self.sample(u)).astype(np.int64)
@@ -64,6 +68,9 @@ class Constant(Distribution):
     def sample(self, u: ArrayLike) -> Floats:
         return np.full(np.shape(u), self.value)
 
+    def scaled(self, factor: float) -> Constant:
+        return Constant(self.value * factor)
+
 
 @dataclass(frozen=True, slots=True)
 class Exponential(Distribution):
@@ -79,6 +86,9 @@ class Exponential(Distribution):
 
     def sample(self, u: ArrayLike) -> Floats:
         return np.asarray(-np.log1p(-np.asarray(u, np.float64)) * self.scale)
+
+    def scaled(self, factor: float) -> Exponential:
+        return Exponential(self.scale * factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,9 @@ class LogNormal(Distribution):
 
     def sample(self, u: ArrayLike) -> Floats:
         return np.asarray(self.median * np.exp(self.sigma * _normal_quantile(u)))
+
+    def scaled(self, factor: float) -> LogNormal:
+        return LogNormal(self.median * factor, self.sigma)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +142,9 @@ class Normal(Distribution):
         parent = self.mu + self.sd * _normal_quantile(below + np.asarray(u, np.float64) * (1 - below))
         return np.maximum(parent, 0.0)
 
+    def scaled(self, factor: float) -> Normal:
+        return Normal(self.mu * factor, self.sd * factor)
+
 
 @dataclass(frozen=True, slots=True)
 class Uniform(Distribution):
@@ -146,6 +162,9 @@ class Uniform(Distribution):
     def sample(self, u: ArrayLike) -> Floats:
         return np.asarray(self.low + np.asarray(u, np.float64) * (self.high - self.low))
 
+    def scaled(self, factor: float) -> Uniform:
+        return Uniform(self.low * factor, self.high * factor)
+
 
 @dataclass(frozen=True, slots=True)
 class Weibull(Distribution):
@@ -162,6 +181,9 @@ class Weibull(Distribution):
 
     def sample(self, u: ArrayLike) -> Floats:
         return np.asarray(self.scale * np.power(-np.log1p(-np.asarray(u, np.float64)), 1 / self.shape))
+
+    def scaled(self, factor: float) -> Weibull:
+        return Weibull(self.shape, self.scale * factor)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,6 +203,9 @@ class Empirical(Distribution):
     def sample(self, u: ArrayLike) -> Floats:
         index = np.floor(np.asarray(u, np.float64) * len(self.values)).astype(np.int64)
         return np.asarray(self.values[index])
+
+    def scaled(self, factor: float) -> Empirical:
+        return Empirical(self.values * factor)
 
 
 def _normal_quantile(u: ArrayLike) -> Floats:

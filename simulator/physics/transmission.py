@@ -19,7 +19,10 @@ def serialisation_ns(size_bytes: int, rate_bps: float) -> int:
 
 
 def serialisation_column_ns(sizes_bytes: ArrayLike, rate_bps: float) -> NDArray[np.int64]:
-    """`serialisation_ns` for a column of sizes (int64, below 2**50 bytes): the same value for each."""
+    """`serialisation_ns` for a column of sizes (int64, below 2**50 bytes): the same value for each.
+
+    Times stay below int64's 292 years.
+    """
     if not rate_bps > 0:
         raise ValueError(f"a rate must be above zero, got {rate_bps}")
     sizes = np.asarray(sizes_bytes, np.int64).astype(np.float64)

@@ -146,7 +146,7 @@ def _entry_point(ref: str, folder: Folder, what: str) -> Any:
     for point in points:
         if point.name in (ref, name) and (point.name == ref or (point.dist and point.dist.name == distribution)):
             return _guarded(point.load, ref)
-    known = [f"{p.dist.name if p.dist else ''}/{p.name}" for p in points]
+    known = [p.name if "/" in p.name or p.dist is None else f"{p.dist.name}/{p.name}" for p in points]
     raise _no_such(f"no {what} {ref!r} is installed", ref, known, f"for a file write ./{ref}.py:Name")
 
 
@@ -208,14 +208,14 @@ def _parameters(target: Any, given: int) -> tuple[list[str] | None, list[str]]:
 
 
 def _near(name: str, known: list[str] | None) -> str:
-    near = get_close_matches(name, known or [], n=3, cutoff=0.5)
+    near = get_close_matches(name, known or [], n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"it takes {', '.join(known)}" if known else "it takes none"
 
 
 def _no_such(message: str, name: str, known: list[str], otherwise: str = "") -> UserError:
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    near = get_close_matches(name, known, n=3, cutoff=0.6)
     if near:
         return UserError(Problem(message, hint=f"did you mean {' or '.join(near)}?"))
     listed = f"known: {', '.join(known)}" if known else ""

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 Tables = Mapping[str, "pl.DataFrame"]
 
 FAILED: Final = ("timeout", "no_endpoint", "refused", "lost", "died")
-# Kubernetes' words: the taint manager's event, and the kubelet's reason under memory pressure.
-EVICTIONS: Final = ("TaintManagerEviction", "Evicted")
 
 
 def _no_latency(_: float) -> float:
@@ -174,12 +172,15 @@ def _recovery_s(tables: Tables, context: MetricContext) -> float:
     if not (during & ~good).any():
         return nan
     back = start[good & (start >= ended)]
-    return float(back[0] - ended) if back.size else inf
+    return float((back[0] if back.size else context.duration_s) - ended)
 
 
 def _evicted_pods(tables: Tables, _: MetricContext) -> float:
-    events = tables["events"]
-    return float(events.filter(events["kind"].is_in(EVICTIONS))["subject"].n_unique())
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+    # Kubernetes' words. The taint manager's event of the same kind also says when it cancels a deletion.
+    tainted = (pl.col("kind") == "TaintManagerEviction") & pl.col("detail").str.starts_with("Marking for deletion")
+    return float(tables["events"].filter(tainted | (pl.col("kind") == "Evicted"))["subject"].n_unique())
 
 
 def _pods_started(tables: Tables, _: MetricContext) -> float:
@@ -295,8 +296,9 @@ _METRICS: Final = (
         "recovery_s",
         "s",
         "from the end of the last fault to the start of the first later interval whose availability is at least the "
-        "availability before the first fault minus 0.01; in steps of the recording interval; infinite if that never "
-        "happens, undefined if no interval since the first fault fell below, or if a fault lasts to the end",
+        "availability before the first fault minus 0.01, in steps of the recording interval; to the end of the run, a "
+        "lower bound, if none does; undefined if no interval since the first fault fell below, or if a fault lasts "
+        "to the end",
         _recovery_s,
     ),
     Metric(

@@ -54,7 +54,7 @@ def draw(run: Run) -> Drawing:
         part = data.filter((pl.col("row") == row) & (pl.col("state") == state))
         if part.is_empty():
             continue
-        shift = 0.19 if row == "reality" else -0.19
+        shift = -0.19 if row == "reality" else 0.19  # the axis runs downwards
         figure.add_bar(
             name=label,
             orientation="h",

@@ -53,7 +53,8 @@ def draw(*runs: Run) -> Drawing:
     flows = list(dict.fromkeys(flow for flow, _ in series))
     for flow, sites in series:
         part = data.filter((pl.col("flow") == flow) & (pl.col("sites") == sites))
-        line = {"color": SERIES[flows.index(flow) % len(SERIES)], "dash": "dot" if sites == "other sites" else "solid"}
+        dash = "dot" if sites == "other sites" else "solid"
+        line = {"color": SERIES[flows.index(flow) % len(SERIES)], "dash": dash, "shape": "hv"}
         for panel, (column, _title) in enumerate(panels, 1):
             figure.add_scatter(
                 row=panel,

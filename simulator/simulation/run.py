@@ -11,7 +11,7 @@ from simulator.errors import Problem, UserError
 if TYPE_CHECKING:
     import polars as pl
 
-# Filled by `simulator/__init__` when a figure is asked for: the simulation knows no plotting.
+# Filled by `simulator/__init__` with whoever draws: the simulation knows no plotting.
 figure_hook: Callable[[Run, str], Any] | None = None
 
 
@@ -45,8 +45,6 @@ class Run:
 
     def figure(self, name: str = "timeline") -> Any:
         """A plotly figure of this run."""
-        import simulator  # noqa: PLC0415, F401  # the package's root fills the hook
-
         if figure_hook is None:
-            raise RuntimeError("simulator/__init__ has not set the figure hook")
+            raise RuntimeError("nobody draws here: reach runs through the names of `simulator`")
         return figure_hook(self, name)

@@ -12,17 +12,18 @@ from simulator.spec.problems import UNKNOWN, Source, translate
 
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e15, le=1e15)]  # whole ones stay exact
 Flag = Annotated[bool, Field(strict=True)]
-Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s*?\[\]#,]([^*?\[\]#,\n\t]*[^\s*?\[\]#,])?$")]
+Name = Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?$")]
 Glob = Annotated[str, Field(min_length=1, max_length=253)]
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Spec(BaseModel):
     """A frozen record with named fields and no others. Raises UserError, with every problem, when built wrongly."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     def __init__(self, /, **fields: Any) -> None:
         try:
@@ -65,11 +66,16 @@ def not_offered(what: str, at: str = "") -> PydanticCustomError:
     return PydanticCustomError("not_offered", "{said}", {"said": f"{what} not offered yet", "at": at})
 
 
+def empty() -> Any:
+    """The default of a mapping: a new empty one for each record."""
+    return Field(default_factory=dict)
+
+
 class Use(Spec):
     """A plug-in by reference, with parameters for its constructor."""
 
     use: Text
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = empty()
 
 
 def _form(value: Any) -> str:

@@ -1,7 +1,11 @@
-"""Distribution fields: kept as the plain data that was written, checked when loaded, made into objects on demand."""
+"""Random time spans: kept as the plain data that was written, checked when loaded.
+
+`simulator.physics.distributions.from_spec(written, "duration", folder)` makes the object.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,50 +13,53 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from simulator.facts.dist import DistSpec, parse_dist
-from simulator.spec.quantity import Quantity
+from simulator.facts.dist import FORMS, parse_dist
+from simulator.spec.quantity import Duration
 from simulator.units import UnitError
 
-Written = str | int | float | dict[str, Any]
-
 _SCHEMA = {
-    "description": "a quantity, or a distribution",
+    "description": "a duration, or a distribution of durations",
     "examples": ["5ms", {"exponential": "5ms"}, {"lognormal": {"median": "5ms", "p99": "20ms"}}],
     "type": ["string", "number", "object"],
 }
+_NUMBERS = frozenset({"sigma", "shape"})  # parameters without a unit
 
 
-def _checker(dimension: str) -> AfterValidator:
-    def check(written: Any) -> Any:
+def _checked(written: Any) -> Any:
+    try:
+        parse_dist(written, "duration", lambda value: float(Duration(value)))
+    except UnitError as error:
+        raise _wrong(written, error.message, error.hint) from None
+    except (ValueError, TypeError, ArithmeticError):  # parameters beyond float64
+        raise _wrong(written, "no distribution") from None
+    return written
+
+
+def _wrong(written: Any, said: str, hint: str = "") -> PydanticCustomError:
+    """The error, at the parameter that is wrong if it is one alone."""
+    at: tuple[str, ...] = ()
+    if isinstance(written, Mapping) and len(written) == 1:
+        ((name, body),) = written.items()
+        at = (name, *_culprit(name, body)) if name in FORMS else (name,)
+    return PydanticCustomError("quantity", "{said}", {"said": said, "hint": hint, "at": at})
+
+
+def _culprit(name: str, body: Any) -> tuple[str, ...]:
+    allowed = {parameter for form in FORMS[name] for parameter in form}
+    for key, value in body.items() if isinstance(body, Mapping) else ():
+        if key not in allowed and not re.fullmatch(r"p\d+(\.\d+)?", key):
+            return (key,)
         try:
-            parse_dist(written, dimension, lambda value: _quantity(value, dimension))
-        except UnitError as error:
-            context = {"said": error.message, "hint": error.hint}
-            raise PydanticCustomError("quantity", "{said}", context) from None
-        except (ValueError, TypeError, ArithmeticError):  # a number beyond float64
-            raise PydanticCustomError("quantity", "{said}", {"said": "no distribution", "hint": ""}) from None
-        return written
-
-    return AfterValidator(check)
+            _ = Duration(value) if key not in _NUMBERS else float(value)
+        except (ValueError, TypeError):
+            return (key,)
+    return ()
 
 
-def _quantity(value: Any, dimension: str) -> float:
-    classes = {c.dimension: c for c in Quantity.__subclasses__()}
-    return float(classes[dimension](value))
-
-
-# A random time span. `simulator.physics.distributions.from_spec(value, "duration", folder)` makes the object.
-RandomDuration = Annotated[Any, _checker("duration"), WithJsonSchema(_SCHEMA)]
-
-
-def parsed(written: Written, dimension: str = "duration") -> DistSpec:
-    """The written form in base units. Raises UnitError."""
-    return parse_dist(written, dimension)
+RandomDuration = Annotated[Any, AfterValidator(_checked), WithJsonSchema(_SCHEMA)]
 
 
 def files(written: Any, folder: Path) -> list[Path]:
     """The data files that a written distribution names."""
-    if not isinstance(written, Mapping):
-        return []
-    file = parse_dist(written, "duration").file
+    file = parse_dist(written, "duration").file if isinstance(written, Mapping) else ""
     return [folder / file] if file else []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
 
 from simulator.facts.platforms import platform
-from simulator.spec.base import Positive, Spec, Text, not_offered, wrong
+from simulator.spec.base import Spec, Text, not_offered, wrong
 from simulator.spec.quantity import Size
 from simulator.units import UnitError
 
@@ -40,17 +41,18 @@ class Image(Spec):
         return given
 
 
-def repository(name: str) -> str:
-    """An image's name without tag, digest and Docker's implied registry."""
-    name = name.partition("@")[0]
-    head, slash, tail = name.rpartition("/")
-    name = head + slash + tail.partition(":")[0]
+def canonical(name: str) -> str:
+    """An image's name without Docker's implied registry."""
     return name.removeprefix("docker.io/").removeprefix("library/")
 
 
-def find(images: dict[str, Image], name: str) -> str | None:
-    """The key in `images` that describes the image of this name: the same name, or else the same repository."""
-    if name in images:
-        return name
-    wanted = repository(name)
-    return next((key for key in images if key == wanted or ("/" in key and repository(key) == key == wanted)), None)
+def repository(name: str) -> str:
+    """An image's canonical name without tag and digest."""
+    head, slash, tail = name.partition("@")[0].rpartition("/")
+    return canonical(head + slash + tail.partition(":")[0])
+
+
+def find(images: Iterable[str], name: str) -> str | None:
+    """The key in `images` that describes the image of this name: the same name, or else its name without tag."""
+    keys = {canonical(key): key for key in images}
+    return keys.get(canonical(name)) or keys.get(repository(name))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from simulator.errors import NotOffered, Problem, UserError
 from simulator.facts.yaml import Document, Path, dotted
-from simulator.spec.near import did_you_mean
+from simulator.spec.near import did_you_mean, near
 from simulator.spec.shape import alternatives, choices, keys, kind_of, narrow, step
 
 if TYPE_CHECKING:
@@ -38,12 +38,20 @@ class Source:
     document: Document | None = None
     over: Mapping[Path, Setting] = field(default_factory=dict)
     moved: Mapping[Path, Path] = field(default_factory=dict)  # read under one path, written under another
+    prefix: Path = ()  # of the part that is being read
+
+    def under(self, *prefix: str | int) -> Source:
+        """The same file, for a part of it that is read by itself."""
+        return replace(self, prefix=(*self.prefix, *prefix))
 
     def problem(self, path: Path, message: str, hint: str = "", kind: type[Problem] = Problem) -> Problem:
         """What is wrong at `path`, with the file and line where the value was written."""
+        return self._problem((*self.prefix, *path), message, hint, kind)
+
+    def _problem(self, path: Path, message: str, hint: str, kind: type[Problem]) -> Problem:
         for length in range(len(path), -1, -1):
             if (moved := self.moved.get(path[:length])) is not None:
-                return self.problem((*moved, *path[length:]), message, hint, kind)
+                return self._problem((*moved, *path[length:]), message, hint, kind)
             if (setting := self.over.get(path[:length])) is not None:
                 said = f"set {setting.label}: {message}"
                 if setting.at is None or self.document is None:
@@ -92,18 +100,22 @@ _LENGTHS = {"too_short": ("min_length", "at least"), "too_long": ("max_length", 
 
 
 def translate(error: ValidationError, model: type[BaseModel], data: Any, source: Source) -> list[Problem]:
-    """Every problem of a validation error, in our words."""
-    return [_Translation(details, model, data).problem(source) for details in error.errors(include_url=False)]
+    """Every problem of a validation error, in our words. What only follows from another problem is left out."""
+    walks = [Walk(details, model, data) for details in error.errors(include_url=False)]
+    return [walk.problem(source) for walk in walks if not walk.induced()]
+
+
+_WORDS = {"None": "nothing", "True": "true", "False": "false"}
 
 
 def show(value: Any) -> str:
     """A value as a message shows it, short."""
-    text = "nothing" if value is None else repr(value) if isinstance(value, str) else str(value)
+    text = repr(value) if isinstance(value, str) else _WORDS.get(str(value), str(value))
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-class _Translation:
-    """One error, walked down to from the model's root beside the data."""
+class Walk:
+    """One error, walked down to from the model's root beside the data: its path without the tags of unions."""
 
     def __init__(self, details: ErrorDetails, model: type[BaseModel], data: Any) -> None:
         self.details = details
@@ -124,6 +136,10 @@ class _Translation:
             else:  # the tag of a union
                 self.shapes = tuple(s for s in wider if kind_of(s) == segment) or wider
 
+    def known(self) -> list[str]:
+        """The keys that the record with the error may have."""
+        return keys(self.owner)
+
     def _has(self, segment: str | int) -> bool:
         if isinstance(self.value, Mapping):
             return segment in self.value
@@ -133,16 +149,14 @@ class _Translation:
         kind, context, path = self.details["type"], self.context, self.path
         key = str(path[-1]) if path else "the file"
         if kind in ("quantity", "wrong", "not_offered"):
-            at = context.get("at", "")
-            path = (*path, *((at,) if at else ()))
-            said = str(context["said"])
-            if kind == "quantity" and at == "":
-                said = f"{key}: {said}"
+            at = context.get("at") or ()
+            path = (*path, *((at,) if isinstance(at, str) else at))
+            said = f"{key}: {context['said']}" if kind == "quantity" else str(context["said"])
             return source.problem(path, said, context.get("hint", ""), NotYet if kind == "not_offered" else Problem)
         if kind == "missing":
-            return source.problem(path, f"{key} is missing", self._like())
+            return source.problem(path, f"{key} is missing")
         if kind == "extra_forbidden":
-            return source.problem(path, f"unknown key {key}", did_you_mean(key, keys(self.owner)))
+            return source.problem(path, f"unknown key {key}", did_you_mean(key, self.known()))
         if kind == "union_tag_not_found":
             return source.problem(path, "kind is missing", f"one of {', '.join(self._kinds())}")
         if kind == "union_tag_invalid":
@@ -156,7 +170,7 @@ class _Translation:
             return source.problem(path, f"{key} {words} {context[bound]}, and is {show(self.value)}")
         if kind in _LENGTHS:
             bound, words = _LENGTHS[kind]
-            return source.problem(path, f"{key} takes {words} {context[bound]} items", f"it has {context['actual_length']}")
+            return source.problem(path, f"{key} takes {words} {context[bound]}", f"it has {context['actual_length']}")
         if kind in ("string_too_short", "string_too_long", "string_pattern_mismatch"):
             return source.problem(path, f"{key}: {show(self.value)} is no name", "letters, digits and - . _ / : @ +")
         noun = _NOUNS.get(kind)
@@ -165,13 +179,17 @@ class _Translation:
 
     def _quotes(self, noun: str | None) -> str:
         plain = isinstance(self.value, bool | int | float)
-        return f'write "{self.value}" in quotes' if noun == "text" and plain else ""
+        return f'write "{show(self.value)}" in quotes' if noun == "text" and plain else ""
 
-    def _like(self) -> str:
-        present = [k for k in self.details["input"] if isinstance(k, str)] if isinstance(self.details["input"], Mapping) else []
-        unknown = [k for k in present if k not in keys(self.owner)]
-        return did_you_mean(str(self.path[-1]), unknown) if unknown else ""
+    def induced(self) -> bool:
+        """Whether it only follows from another problem: a key that is missing because it is misspelt, a list that is
+        too short because its items are wrong."""
+        kind, given = self.details["type"], self.details["input"]
+        if kind == "too_short":
+            return len(self.value) >= int(self.context["min_length"])
+        if kind != "missing" or not isinstance(given, Mapping):
+            return False
+        return near(str(self.path[-1]), [k for k in given if isinstance(k, str) and k not in self.known()]) is not None
 
     def _kinds(self) -> list[str]:
         return [kind for shape in self.shapes if (kind := kind_of(shape)) is not None]
-

@@ -19,6 +19,7 @@ _EXAMPLES = {
     "byterate": ["20MB/s"],
     "frequency": ["10/s"],
     "ratio": [0.5, "50%"],
+    "length": ["120km"],
 }
 
 
@@ -45,13 +46,15 @@ class Quantity:
             raise UnitError(f"{given!r} is negative", "write 0 or more")
         if value > cls.largest:
             shown = given if len(str(given)) < 40 else f"{str(given)[:30]}…"
-            raise UnitError(f"{shown!r} is beyond any {cls.dimension}", f"at most {cls.largest:g}" if cls.largest == 1 else "")
+            raise UnitError(
+                f"{shown!r} is beyond any {cls.dimension}", f"at most {cls.largest:g}" if cls.largest == 1 else ""
+            )
         self: Self = super().__new__(cls, value)  # type: ignore[call-arg]  # int or float comes next in the MRO
         self.given = given
         return self
 
-    def __getnewargs__(self) -> tuple[str | float]:
-        return (self.given,)
+    def __reduce__(self) -> tuple[type[Self], tuple[str | float]]:
+        return type(self), (self.given,)
 
     @classmethod
     def _validated(cls, given: Any) -> Self:
@@ -107,6 +110,13 @@ class Frequency(Quantity, float):
     """Events per time: float 1/s."""
 
     dimension = "frequency"
+    largest = 1e12
+
+
+class Length(Quantity, float):
+    """A length: float metres."""
+
+    dimension = "length"
     largest = 1e12
 
 

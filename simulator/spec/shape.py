@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -15,8 +15,6 @@ Shapes = tuple[Any, ...]
 @cache
 def alternatives(annotation: Any) -> Shapes:
     """The types that a value of this annotation may have, without Annotated, unions and None."""
-    if isinstance(annotation, TypeAliasType):
-        return alternatives(annotation.__value__)
     origin = get_origin(annotation)
     if origin is Annotated:
         return alternatives(get_args(annotation)[0])

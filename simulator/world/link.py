@@ -1,13 +1,18 @@
-"""A link between two nodes: what it is, and what its cuts have made of it."""
+"""A link between two nodes: what it is, and what its cuts make of it."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from math import prod
+from typing import Final
 
-from simulator.units import SECOND
-
-# What a cut can do. Overlapping cuts of one link add up: silence hides a refusal, either hides loss.
-MODES = ("silent", "refused", "lossy", "one-way")
+SILENT: Final = "silent"  # nothing passes, and nobody is told
+REFUSED: Final = "refused"  # the router before the cut answers that there is no way
+ONE_WAY: Final = "one-way"  # silent in one direction only
+LOSSY: Final = "lossy"  # packets pass, or are lost, each by chance
+# Where cuts of several modes overlap, the first of these names the link's state.
+MODES: Final = (SILENT, REFUSED, ONE_WAY, LOSSY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,7 @@ class LinkRow:
     `latency_ns` is one way and equal in both directions; `up_bps` is the rate from `a` to `b`, `down_bps` from `b`
     to `a`. A message's delay is drawn uniformly from latency ± `jitter_ns` (what `tc netem delay TIME JITTER`
     does), so the mean stays the latency. `loss` is the probability that a packet is lost while nothing is cut.
+    Raises ValueError for a link from a node to itself and for values that no link has.
     """
 
     name: str
@@ -32,14 +38,72 @@ class LinkRow:
     def __post_init__(self) -> None:
         if self.a == self.b:
             raise ValueError(f"link {self.name} joins a node to itself")
-        if self.latency_ns < 0 or not 0 <= self.jitter_ns <= self.latency_ns:
-            raise ValueError(f"link {self.name}: latency must not be negative, jitter not above latency")
+        if not 0 <= self.jitter_ns <= self.latency_ns:
+            raise ValueError(f"link {self.name}: its jitter must lie between 0 and its latency")
         if not (self.up_bps > 0 and self.down_bps > 0):
             raise ValueError(f"link {self.name}: a rate must be positive")
         if not 0 <= self.loss < 1:
-            raise ValueError(f"link {self.name}: loss is a probability below 1")
+            raise ValueError(f"link {self.name}: its loss is a probability below 1")
 
 
-def transmission_ns(size_bytes: int, rate_bps: float) -> int:
-    """Time to put a message on a link: rounded once, here."""
-    return round(size_bytes * 8 * SECOND / rate_bps)
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One cut of a link: its mode, the added loss if it is lossy, and the direction that a one-way cut silences
+    (0: from the link's first node to its second, 1: back)."""
+
+    mode: str
+    loss: float = 0.0
+    direction: int = 0
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(f"no mode {self.mode!r}: one of {', '.join(MODES)}")
+        if (self.mode == LOSSY) != (0 < self.loss < 1):
+            raise ValueError("a lossy cut has a loss above 0 and below 1, another one has none")
+        if self.direction not in (0, 1):
+            raise ValueError("a direction is 0 or 1")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """What all cuts of a link together make of it. `blocked` and `loss` are by direction."""
+
+    mode: str = ""  # empty: whole
+    blocked: tuple[str, str] = ("", "")  # "silent", "refused" or empty
+    loss: tuple[float, float] = (0.0, 0.0)
+
+    @classmethod
+    def under(cls, row: LinkRow, cuts: tuple[Cut, ...]) -> LinkState:
+        """The state of a link under these cuts: silence hides a refusal, losses add up as independent chances."""
+        modes = {cut.mode for cut in cuts}
+        through = (1 - row.loss) * prod(1 - cut.loss for cut in cuts)
+        everywhere = SILENT if SILENT in modes else REFUSED if REFUSED in modes else ""
+        silenced = {cut.direction for cut in cuts if cut.mode == ONE_WAY}
+        up, down = (SILENT if direction in silenced else everywhere for direction in (0, 1))
+        return cls(next((m for m in MODES if m in modes), ""), (up, down), (1 - through, 1 - through))
+
+
+class Outages:
+    """When something was down: what decides whether a message under way met it."""
+
+    __slots__ = ("_ends", "_starts")
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []  # one shorter while it is down
+
+    def begin(self, now: int) -> None:
+        """It goes down; it must be up."""
+        self._starts.append(now)
+
+    def end(self, now: int) -> None:
+        """It comes back; it must be down."""
+        self._ends.append(now)
+
+    def met(self, enter: int, leave: int) -> bool:
+        """Whether it was down at any time strictly before `leave` and after `enter`.
+
+        What has left by the instant of a failure has passed; what enters at the instant of a recovery passes too.
+        """
+        last = bisect_left(self._starts, leave) - 1  # the last outage that began before leaving
+        return last >= 0 and (last >= len(self._ends) or self._ends[last] > enter)

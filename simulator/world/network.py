@@ -1,23 +1,55 @@
-"""The network: links that fail and heal, routes over what is up, messages that are lost on the way, bulk transfers."""
+"""The network: links that fail and heal, routes over what is up, messages lost on the way, bulk transfers.
+
+Routing converges at once: a message sent after a cut takes the shortest way that is left, and only where none is
+left does the cut's mode show.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from simulator.engine.activity import Activity
 from simulator.engine.clock import Clock
+from simulator.engine.sharing import Sharing, Transfer
+from simulator.physics.transmission import serialisation_ns
 from simulator.record.buffer import Recorder
 from simulator.streams import Rng
-from simulator.world.link import LinkRow
+from simulator.world.link import REFUSED, Cut, LinkRow, LinkState, Outages
+from simulator.world.message import Courier, MessageCounts, Retransmission
 from simulator.world.node import NodeTable
-from simulator.world.route import Retransmission, Route
+from simulator.world.route import Route, Router
 
 Access = Literal["ok", "silent", "refused"]
 
 
 class Network:
-    """Every link between the nodes, with its state. Directed link 2·i leads from `a` to `b` of link i, 2·i+1 back."""
+    """Every link between the nodes, with its state. Directed link 2·i leads from `a` to `b` of link i, 2·i+1 back.
+
+    Whoever keeps state that links and nodes decide (streams of requests, liveness, channels) appends to
+    `before_change`, to settle itself up to now, and to `after_change`, to look again.
+    """
+
+    __slots__ = (
+        "_at",
+        "_clock",
+        "_courier",
+        "_cuts",
+        "_intact",
+        "_link_outages",
+        "_node_outages",
+        "_nodes",
+        "_recorder",
+        "_router",
+        "_sharing",
+        "_tokens",
+        "after_change",
+        "before_change",
+        "changes",
+        "index",
+        "links",
+        "rate_bps",
+        "states",
+    )
 
     def __init__(
         self,
@@ -26,22 +58,102 @@ class Network:
         links: Sequence[LinkRow],
         recorder: Recorder,
         rng: Rng,
+        *,
         retransmission: Retransmission | None = None,
     ) -> None:
-        self.links: tuple[LinkRow, ...] = tuple(links)
-        self.index: dict[str, int] = {}  # link name -> link
-        self.rate_bps: list[float] = []  # by directed link
+        self._clock, self._nodes, self._recorder = clock, nodes, recorder
+        self.links = tuple(links)
+        self.index = {row.name: i for i, row in enumerate(self.links)}
+        if len(self.index) != len(self.links):
+            raise ValueError("two links have one name")
+        self.rate_bps = [rate for row in self.links for rate in (row.up_bps, row.down_bps)]  # by directed link
+        self.states = [LinkState.under(row, ()) for row in self.links]
+        self.changes = 0  # of state, so far
         self.before_change: list[Callable[[], None]] = []
         self.after_change: list[Callable[[], None]] = []
+        self._at: list[list[int]] = [[] for _ in range(len(nodes))]  # links at each node
+        for i, row in enumerate(self.links):
+            self._at[row.a].append(i)
+            self._at[row.b].append(i)
+        self._cuts: list[dict[int, Cut]] = [{} for _ in self.links]
+        self._tokens = 0
+        self._link_outages = [Outages() for _ in self.rate_bps]
+        self._node_outages = [Outages() for _ in range(len(nodes))]
+        self._router = Router(len(nodes), self.links)
+        self._intact: Router | None = None  # as if nothing had failed; made when first needed
+        self._sharing = Sharing(clock, [rate * (1 - self.loss(hop)) for hop, rate in enumerate(self.rate_bps)])
+        self._courier = Courier(clock, rng, self, retransmission)
+
+    # What is there.
 
     def route(self, a: int, b: int) -> Route | None:
-        """The shortest route by latency (then hops) over links and nodes that are up; None when there is none."""
+        """The shortest route by latency, then hops, over links and nodes that are up; None when there is none.
+
+        The same object as long as it is the same way.
+        """
+        if a == b and not self._nodes.up[a]:
+            return None
+        return self._router.route(a, b)
 
     def access(self, a: int, b: int) -> Access:
-        """What somebody at `a` who sends to `b` meets now."""
+        """What somebody at `a` who sends to `b` meets now; what the answer meets is `access(b, a)`.
+
+        Loss counts as ok. Where no way is left, the first obstacle on the way that an intact network offers answers:
+        a dead node and a silent link with silence, a refused link, or a network that never had a way, with a refusal.
+        """
+        return "ok" if self.route(a, b) is not None else self.obstacle(a, b)[0]
 
     def delay_ns(self, a: int, b: int, size_bytes: int) -> int | None:
-        """Σ over hops of (latency + `transmission_ns(size, rate)`), no queues; None when not reachable."""
+        """Σ over hops of (latency + serialisation of the whole message), with no queue; None when not reachable."""
+        route = self.route(a, b)
+        if route is None:
+            return None
+        return route.latency_ns + sum(serialisation_ns(size_bytes, self.rate_bps[hop]) for hop in route.hops)
+
+    def loss(self, hop: int) -> float:
+        """The probability that a directed link loses a packet now."""
+        return self.states[hop >> 1].loss[hop & 1]
+
+    def is_up(self, node: int) -> bool:
+        """Whether a node has power."""
+        return bool(self._nodes.up[node])
+
+    def obstacle(self, a: int, b: int) -> tuple[Access, tuple[int, ...]]:
+        """Where there is no route: what the first obstacle answers, and the directed links up to it."""
+        if not self.is_up(a):
+            return "silent", ()
+        if self._intact is None:
+            self._intact = Router(len(self._nodes), self.links)
+        way = self._intact.route(a, b)
+        if way is None:
+            return "refused", ()
+        for i, hop in enumerate(way.hops):
+            blocked = self.states[hop >> 1].blocked[hop & 1]
+            if blocked or not self.is_up(self._router.ends(hop)[1]):
+                return ("refused" if blocked == REFUSED else "silent"), way.hops[:i]
+        raise AssertionError("the intact way has no obstacle, yet there is no route")
+
+    def failed_under(self, hop: int, enter: int, out: int, leave: int, kept: int) -> bool:
+        """Whether something failed under what crossed a directed link from `enter` to `leave`: the link meanwhile, its
+        sender before the last bit was `out`, or its receiver from then until the message was no longer `kept` there."""
+        sender, receiver = self._router.ends(hop)
+        return (
+            self._node_outages[sender].met(enter, out)
+            or self._link_outages[hop].met(enter, leave)
+            or self._node_outages[receiver].met(leave, kept)
+        )
+
+    @property
+    def messages(self) -> MessageCounts:
+        """Control messages so far, by outcome."""
+        return self._courier.counts
+
+    @property
+    def bytes_carried(self) -> list[float]:
+        """By directed link: bytes that have crossed it so far, in messages and in transfers."""
+        return [count + self._sharing.carried(hop) for hop, count in enumerate(self._courier.carried)]
+
+    # What is sent.
 
     def send(
         self,
@@ -52,20 +164,98 @@ class Network:
         *args: Any,
         failed: Callable[[], object] | None = None,
     ) -> None:
-        """A control message. From one node to another messages arrive in the order sent (one TCP connection)."""
+        """Send a control message: `arrive(*args)` when it has crossed its route, with jitter and, where packets are
+        lost, TCP's waits before repetition; nothing at all when it is lost. Where it is refused, `failed()` after the
+        round trip to the point of refusal. Control messages wait in no queue.
 
-    def transfer(self, a: int, b: int, size_bytes: int) -> Activity:
-        """Bulk bytes from `a` to `b` from now on; `.done` succeeds True when all are there, False when cut."""
+        From one node to another messages arrive in the order in which they were sent, as on one TCP connection
+        (client-go multiplexes all calls of a client on one HTTP/2 connection).
+        """
+        self._courier.send(a, b, size_bytes, arrive, args=args, failed=failed)
+
+    def transfer(self, a: int, b: int, size_bytes: int) -> Transfer:
+        """Bulk bytes from `a` to `b` from now on: `.done` succeeds with True when all have crossed the links, with
+        False as soon as one of the links or nodes goes down in either direction; at once if there is no way.
+
+        Fluid: the route's latency is not in it (a caller that opens a connection adds its round trips).
+        """
+        route = self.route(a, b)
+        if route is None or not all(self._router.usable[hop ^ 1] for hop in route.hops):
+            transfer = Transfer(self._clock, size_bytes)
+            transfer.cancel()
+            return transfer
+        return self._sharing.open(route.hops, size_bytes)
+
+    # What fails and heals.
 
     def cut(self, link: int, mode: str, loss: float = 0.0, direction: int = 0) -> int:
-        """Cut a link; the token ends this cut. `loss` for lossy; one-way cuts `direction` (0: a→b)."""
+        """Cut a link; the token returned ends this cut. `loss` is a lossy cut's; `direction` what a one-way cut
+        silences (0: from the link's first node to its second). Cuts of one link overlap freely."""
+        cut = Cut(mode, loss, direction)
+        if cut.loss:
+            self._courier.expect_loss()
+        self._tokens += 1
+        self._cuts[link][self._tokens] = cut
+        self._derive(link)
+        return self._tokens
 
     def mend(self, link: int, token: int) -> None:
-        """End one cut. The link is whole when all have ended."""
+        """End one cut; the link is whole when all its cuts have ended. Raises KeyError for one that has ended."""
+        del self._cuts[link][token]
+        self._derive(link)
 
     def set_node(self, node: int, up: bool) -> None:
-        """A node loses or regains power: down, it neither sends, forwards nor receives."""
+        """A node loses power or has it back. Down, it neither sends, forwards nor receives."""
+        if self.is_up(node) == up:
+            return
+        _call(self.before_change)
+        now = self._clock.now
+        self._nodes.up[node] = up
+        outages = self._node_outages[node]
+        if up:
+            self._nodes.boots[node] += 1
+            outages.end(now)
+        else:
+            outages.begin(now)
+        self._recorder.nodes.add(now, self._nodes.names[node], "running", "up" if up else "down")
+        self._changed([hop for link in self._at[node] for hop in (2 * link, 2 * link + 1)])
 
-    @property
-    def bytes_carried(self) -> list[float]:
-        """By directed link: bytes that have crossed it, messages and transfers."""
+    def _derive(self, link: int) -> None:
+        """Bring a link into the state that its cuts make, if that is another."""
+        new, old = LinkState.under(self.links[link], tuple(self._cuts[link].values())), self.states[link]
+        if new == old:
+            return
+        _call(self.before_change)
+        now = self._clock.now
+        self.states[link] = new
+        if new.mode != old.mode:
+            self._recorder.links.add(now, self.links[link].name, "cut" if new.mode else "up", new.mode)
+        hops = [2 * link, 2 * link + 1]
+        for hop, was, blocked in zip(hops, old.blocked, new.blocked, strict=True):
+            if blocked and not was:
+                self._link_outages[hop].begin(now)
+            elif was and not blocked:
+                self._link_outages[hop].end(now)
+            self._sharing.set_capacity(hop, self.rate_bps[hop] * (1 - self.loss(hop)))
+        self._changed(hops)
+
+    def _changed(self, hops: list[int]) -> None:
+        """These directed links, or nodes at their ends, have changed: see what can be used, and tell everybody."""
+        self.changes += 1
+        usable = self._router.usable
+        flipped = []
+        for hop in hops:
+            row = self.links[hop >> 1]
+            now_usable = not self.states[hop >> 1].blocked[hop & 1] and self.is_up(row.a) and self.is_up(row.b)
+            if usable[hop] != now_usable:
+                usable[hop] = now_usable
+                flipped.append(hop)
+        if flipped:
+            self._router.changed(flipped)
+            self._sharing.stop_on(end for hop in flipped if not usable[hop] for end in (hop, hop ^ 1))
+        _call(self.after_change)
+
+
+def _call(hooks: list[Callable[[], None]]) -> None:
+    for hook in hooks:
+        hook()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SECOND = 1_000_000_000
@@ -46,7 +47,7 @@ class Requirement:
     operator: str
     values: tuple[str, ...] = ()
 
-    def matches(self, labels: dict[str, str]) -> bool:
+    def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether the labels meet it; Kubernetes' rules for absent keys."""
         present, value = self.key in labels, labels.get(self.key, "")
         match self.operator:

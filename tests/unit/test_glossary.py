@@ -160,7 +160,7 @@ def test_recovery_without_a_loss_or_without_an_end() -> None:
     assert isnan(recovery([fine, poor, fine], ()))
     assert isnan(recovery([fine, poor, fine], ((10.0, inf),)))
     assert isnan(recovery([poor, fine], ((0.0, 5.0),)))  # nothing was before
-    assert recovery([fine, poor, poor, poor], ((10.0, 15.0),)) == inf
+    assert recovery([fine, poor, poor, poor], ((10.0, 15.0),)) == 100 - 15  # not back by the end: a lower bound
     assert recovery([fine, poor, fine, (0, 0)], ((10.0, 20.0), (100.0, 120.0))) == 0  # a fault after the end is none
 
 
@@ -175,9 +175,10 @@ def test_pods_are_started_evicted_decided() -> None:
     assert value("start_p50_s", recorder) == 2.0
     assert value("pods_started", recorder) == 3
 
-    for kind, subject in (("TaintManagerEviction", "a"), ("TaintManagerEviction", "a"), ("Evicted", "b")):
+    for subject, detail in (("a", "Marking for deletion Pod"),) * 2 + (("d", "Cancelling deletion of Pod"),):
+        recorder.events.add(0, "TaintManagerEviction", subject, "", detail)
+    for kind, subject in (("Evicted", "b"), ("Killing", "c")):
         recorder.events.add(0, kind, subject, "", "")
-    recorder.events.add(0, "Killing", "c", "", "")
     assert value("evicted_pods", recorder) == 2
 
     asked = [("a", "Bind"), ("b", "Wait"), ("b", "Bind"), ("c", "Wait"), ("d", "Reject"), ("e", "policy_error")]

@@ -76,6 +76,7 @@ class ReplicaSet(ApiObject):
     replicas: int = 1
     owner: Deployment | None = None
     hash: str = ""
+    available: int = 0  # status: ready pods that are not being deleted
 
 
 @dataclass(slots=True, eq=False)
@@ -108,6 +109,7 @@ class Job(ApiObject):
     succeeded: int = 0
     failed: int = 0
     complete: bool = False
+    reason: str = ""  # why it failed for good: BackoffLimitExceeded
 
 
 @dataclass(slots=True, eq=False)

@@ -1,1 +1,1 @@
-"""Control loops over API objects: ReplicaSet, Deployment, DaemonSet, Job, endpoints, pod garbage."""
+"""The controllers: loops that make the objects at the API server what they say they want to be."""

@@ -1,1 +1,1 @@
-"""How desired state reaches a node's agent, and how its reports come back: watches, back-off, relists."""
+"""What is believed reaches the edge, and what happens there comes back, over links that fail."""

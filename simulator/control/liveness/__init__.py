@@ -1,1 +1,1 @@
-"""Who is believed alive: leases, the node lifecycle controller's passes, taints, zones, evictions."""
+"""Who is believed to be alive, and what follows from it: leases, zones, taints, evictions, leaders."""

@@ -1,0 +1,22 @@
+"""`littoral check-policy`: the conformance suite."""
+
+from __future__ import annotations
+
+from simulator.cli.answer import Answer, table
+
+
+def check_policy(reference: str, /) -> Answer:
+    """Run the conformance suite on a policy; exit status 1 where it fails.
+
+    Parameters
+    ----------
+    reference
+        A shipped name, ./file.py:Name, package.module:Name, or distribution/entry-point.
+    """
+    from simulator.policy.checks import check_policy as run_checks  # noqa: PLC0415  # only here
+
+    results = run_checks(reference, on_fail="collect")
+    rows = [{"check": r.check, "passed": r.passed, "message": r.message} for r in results]
+    failed = sum(not row["passed"] for row in rows)
+    said = f"{reference}: {len(rows)} checks, {failed} failed"
+    return Answer(rows, f"{table(rows, ('check', 'passed', 'message'))}\n{said}", status=1 if failed else 0)

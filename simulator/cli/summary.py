@@ -1,0 +1,48 @@
+"""A study's summary as text, and its report as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from simulator.cli.answer import cell, number, table
+from simulator.study.study import Study
+
+
+def summary_text(study: Study) -> str:
+    """The question, a table of metric by scenario, and the warnings."""
+    parts = [study.question] if study.question else []
+    if len(study):
+        parts.append(metric_table(study.summary))
+        counts = {run.name: 0 for run in study.records}
+        for run in study.records:
+            counts[run.name] += 1
+        least = min(counts.values())
+        parts.append(f"seed {study.about.seed}; {least} replication{'s' if least != 1 else ''}, 95 % confidence")
+    parts += [f"warning: {warning}" for warning in study.warnings]
+    return "\n\n".join(parts[:2]) + "".join(f"\n{part}" for part in parts[2:])
+
+
+def metric_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One line per metric, one column per scenario: mean ± half of the interval's width."""
+    columns = list(dict.fromkeys(scenario(row) for row in rows))
+    lines: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        half = (row["high"] - row["low"]) / 2
+        text = number(row["mean"]) + (f" ± {half:.2g}" if half > 0 else "")
+        lines.setdefault(row["metric"], {"": row["metric"]})[scenario(row)] = text
+    return table(list(lines.values()), ["", *columns])
+
+
+def scenario(row: Mapping[str, Any]) -> str:
+    """What tells this point from the others, in few words."""
+    parts = [f"{path.rpartition('.')[2]} = {cell(value)}" for path, value in row["axes"].items()]
+    return ", ".join([*parts, *([row["case"]] if row["case"] else [])]) or "result"
+
+
+def report_html(study: Study) -> str:
+    """The report of a study: one HTML file."""
+    from simulator.show.report import render  # noqa: PLC0415  # plotly
+
+    about = {key: value for key, value in study.about.provenance.items() if not isinstance(value, Mapping)}
+    return render(study.question, list(study), study.summary, study.metrics, {"seed": study.about.seed, **about})

@@ -1,0 +1,76 @@
+"""`littoral validate`: predictions held against measurements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulator.cli.answer import Answer, say, table
+from simulator.cli.given import at_least
+from simulator.cli.progress import shown
+from simulator.errors import Problem, UserError
+from simulator.study import backend
+from simulator.study.execute import about_of, conduct, plan_of
+from simulator.study.expect import differing, judge
+
+FOLDER = "validation/"
+_COLUMNS = ("case", "row", "metric", "predicted", "measured", "error", "tolerance", "independence", "verdict")
+
+
+def validate(*cases: str, workers: int | None = None, executor: str | None = None) -> Answer:
+    """Run the validation cases: predicted, measured, error, tolerance, independence, verdict.
+
+    Exit status 1 only where a verdict is not the recorded one: refuted cases stay in the table.
+
+    Parameters
+    ----------
+    cases
+        Names of experiments in experiments/validation/; default: all.
+    workers
+        Processes at most.
+    executor
+        process, serial, or module:factory.
+    """
+    at_least(workers=(workers, 1))
+    rows: list[dict[str, Any]] = []
+    for name in chosen(cases):
+        loaded = backend.load(FOLDER + name)
+        plan = plan_of(loaded)
+        with shown() as watch:
+            study = conduct(
+                plan,
+                about_of(loaded, plan),
+                loaded.scenario.folder,
+                executor=executor,
+                workers=workers,
+                watch=watch,
+                check=backend.check,
+            )
+        rows += judge(study, loaded.expect)
+    wrong = differing(rows)
+    for row in wrong:
+        say(f"{row['case']}, {row['row']}, {row['metric']}: {row['verdict']}, recorded as {row['recorded']}")
+    text = table([_line(row) for row in rows], _COLUMNS) if rows else "no validation cases in this version"
+    return Answer(rows, text, status=1 if wrong else 0)
+
+
+def chosen(wanted: tuple[str, ...]) -> list[str]:
+    """The cases by name. Raises UserError for a name that is none."""
+    from simulator.spec import experiment_names  # noqa: PLC0415  # pydantic
+
+    shipped = [name.removeprefix(FOLDER) for name in experiment_names() if name.startswith(FOLDER)]
+    if unknown := [name for name in wanted if name.removeprefix(FOLDER) not in shipped]:
+        hint = f"one of {', '.join(shipped)}" if shipped else "none ships with this version"
+        raise UserError([Problem(f"no validation case named {name!r}", hint=hint) for name in unknown])
+    return [name.removeprefix(FOLDER) for name in wanted] or shipped
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    line = dict(row)
+    if row["relative"]:
+        for key in ("error", "tolerance"):
+            line[key] = f"{100 * row[key]:.1f} %" if row[key] is not None else None
+    if row["measured"] is None and row["verdict"] != "kept back":
+        line["measured"] = (
+            f"{row['min'] if row['min'] is not None else ''} … {row['max'] if row['max'] is not None else ''}"
+        )
+    return line

@@ -1,0 +1,62 @@
+"""What every controller does with pods: create them under a name, delete them, choose which to delete first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cmp_to_key
+from math import log2
+
+from simulator.control.api.objects import Pod
+from simulator.control.api.server import ApiServer
+from simulator.streams import key
+
+_PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
+
+
+def delete_pod(server: ApiServer, pod: Pod) -> None:
+    """Delete as the API does: a pod on a node stays, Terminating, until its agent confirms; others go at once."""
+    if pod.node:
+        server.mark_deleted(pod)
+    else:
+        server.remove(pod)
+
+
+def victims(pods: Sequence[Pod], count: int, related: Iterable[Pod], now: int) -> list[Pod]:
+    """The `count` pods that a ReplicaSet deletes first (Kubernetes' ActivePodsWithRanks).
+
+    In this order: not bound; Pending before Unknown before Running; not ready; more active pods of `related` on the
+    same node; ready for less time, by powers of two; more restarts; younger, by powers of two. Within one power
+    Kubernetes compares random uids; here hashes of the names, which are as arbitrary and repeat.
+    """
+    if count >= len(pods):
+        return list(pods)
+    on_node = Counter(pod.node for pod in related if pod.active)
+
+    def compare(a: Pod, b: Pod) -> int:
+        if bool(a.node) != bool(b.node):
+            return -1 if not a.node else 1
+        if _PHASES[a.phase] != _PHASES[b.phase]:
+            return _PHASES[a.phase] - _PHASES[b.phase]
+        if a.ready != b.ready:
+            return 1 if a.ready else -1
+        if on_node[a.node] != on_node[b.node]:
+            return on_node[b.node] - on_node[a.node]
+        if a.ready and a.ready_ns != b.ready_ns:
+            return _younger(a, b, a.ready_ns, b.ready_ns, now)
+        if a.restarts != b.restarts:
+            return b.restarts - a.restarts
+        if a.created_ns != b.created_ns:
+            return _younger(a, b, a.created_ns, b.created_ns, now)
+        return key(a.name) - key(b.name)
+
+    return sorted(pods, key=cmp_to_key(compare))[:count]
+
+
+def _younger(a: Pod, b: Pod, since_a: int | None, since_b: int | None, now: int) -> int:
+    rank_a, rank_b = (_rank(now - since) if since is not None else -2 for since in (since_a, since_b))
+    return rank_a - rank_b if rank_a != rank_b else key(a.name) - key(b.name)
+
+
+def _rank(age_ns: int) -> int:
+    return int(log2(age_ns)) if age_ns > 0 else -1

@@ -1,0 +1,269 @@
+"""One client's watch of the API server, from a node, over the network: lost by what happens, resumed by a full list.
+
+How a break is noticed depends on its mode. Refused: at once, at both ends. Silent: not at all, until the client's
+HTTP/2 ping goes unanswered; until then the server goes on writing, and if the path returns in time TCP repeats what
+was not acknowledged, and nobody ever knew. A node without power forgets; when it is back its clients start anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from math import ceil, log2
+from typing import Any, Final
+
+from simulator.control.api.server import ApiServer
+from simulator.control.delivery.dialer import BackoffSettings, Dialer
+from simulator.control.delivery.reach import DOWN, OK, SILENT
+from simulator.engine.clock import Clock, Timer
+from simulator.streams import Rng, key
+from simulator.world.network import Network
+
+WATCHING: Final = "watching"
+LISTING: Final = "listing"
+LOST: Final = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """Times in ns, sizes in bytes. A client that has read nothing for `ping_idle_ns` pings, and hangs up when that is
+    not answered within `ping_timeout_ns`. `retransmit_ns` is TCP's first time-out; each later one is twice as long.
+    `flush_ns` is the period of the loop that posts what could not be posted before."""
+
+    ping_idle_ns: int
+    ping_timeout_ns: int
+    retransmit_ns: int
+    flush_ns: int
+    request_bytes: int
+    backoff: BackoffSettings
+
+
+class _Message:
+    """What is to be done at the other end."""
+
+    __slots__ = ("args", "call", "size_bytes")
+
+    def __init__(self, size_bytes: int, call: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self.size_bytes = size_bytes
+        self.call = call
+        self.args = args
+
+
+class Channel:
+    """A client of the API server on a node. Subclasses say what is listed, pushed and posted.
+
+    `push` sends from the server to the node, `post` from the node to the server; each keeps the latest message of a
+    key until it has arrived, and repeats it when the way is free again.
+    """
+
+    __slots__ = ("_api_node", "_cut_at", "_cuts", "_dialer", "_identity", "_kept", "_list", "_lossy", "_network",
+                 "_node", "_owed", "_path", "_rng", "_server", "_settings", "_timer", "_timer_up", "clock",
+                 "phase")  # fmt: skip
+
+    def __init__(
+        self,
+        clock: Clock,
+        rng: Rng,
+        network: Network,
+        server: ApiServer,
+        *,
+        api_node: int,
+        node: int,
+        name: str,
+        settings: ChannelSettings,
+    ) -> None:
+        self.clock = clock
+        self._rng = rng
+        self._network = network
+        self._server = server
+        self._api_node = api_node
+        self._node = node
+        self._settings = settings
+        self._identity = key(name)
+        self._dialer = Dialer(rng, "reconnect", name, settings.backoff)
+        self.phase = WATCHING
+        self._path = OK
+        self._lossy = False
+        self._cut_at = 0
+        self._cuts = 0
+        self._list = 0  # the number of the present list, so that an older one is not taken for it
+        self._owed: dict[Hashable, _Message] = {}  # on the way to the node
+        self._kept: dict[Hashable, _Message] = {}  # on the way to the server
+        self._timer: Timer | None = None  # what the connection does next: hang up, connect, or repeat
+        self._timer_up: Timer | None = None  # the next round of the loop that posts
+
+    # What a subclass provides.
+    def snapshot(self) -> tuple[Any, int]:
+        """At the server: the full list, and its size in bytes."""
+        raise NotImplementedError
+
+    def listed(self, snapshot: Any) -> None:
+        """At the node: the full list has come."""
+        raise NotImplementedError
+
+    def forgotten(self) -> None:
+        """At the node: power is gone, and all that was in memory."""
+        raise NotImplementedError
+
+    # Messages.
+    def push(self, key: Hashable, size_bytes: int, call: Callable[..., object], *args: Any) -> None:
+        """Make `call(*args)` at the node, as soon as this gets there. Without a connection the next list says it."""
+        if self.phase == LOST:
+            return
+        self._owed.pop(key, None)
+        self._owed[key] = _Message(size_bytes, call, args)
+        if self.phase == WATCHING and self._path == OK:
+            self._send_down(key)
+
+    def post(self, key: Hashable, size_bytes: int, call: Callable[..., object], *args: Any) -> None:
+        """Make `call(*args)` at the server, now or when it can be reached again."""
+        self._kept.pop(key, None)
+        self._kept[key] = _Message(size_bytes, call, args)
+        if self._path == OK:
+            self._send_up(key)
+
+    def _send_down(self, key: Hashable) -> None:
+        message = self._owed[key]
+        self._network.send(self._api_node, self._node, message.size_bytes, self._arrived, key, message)
+        self._doubt(self._owed, key, message)
+
+    def _arrived(self, key: Hashable, message: _Message) -> None:
+        if self._owed.get(key) is message:
+            del self._owed[key]
+        message.call(*message.args)
+
+    def _send_up(self, key: Hashable) -> None:
+        message = self._kept[key]
+        self._network.send(self._node, self._api_node, message.size_bytes, self._taken, key, message)
+        self._doubt(self._kept, key, message)
+
+    def _doubt(self, store: dict[Hashable, _Message], key: Hashable, message: _Message) -> None:
+        """Where packets are lost, a message may be lost for good, and the client's ping with it."""
+        if self._lossy:
+            patience = self._settings.ping_idle_ns + self._settings.ping_timeout_ns
+            self.clock.after(patience, self._despair, store, key, message)
+
+    def _despair(self, store: dict[Hashable, _Message], key: Hashable, message: _Message) -> None:
+        if self._path == OK and store.get(key) is message:
+            if self.phase != LOST:
+                self._hang_up()
+            if store is self._kept:
+                self._send_up(key)
+
+    def _taken(self, key: Hashable, message: _Message) -> None:
+        if self._server.up:
+            if self._kept.get(key) is message:
+                del self._kept[key]
+            message.call(*message.args)
+
+    # The connection.
+    def path_changed(self, path: int, lossy: bool, booted: bool) -> None:
+        """What the client meets on its way to the server is another state of `reach` from now on."""
+        now, before = self.clock.now, self._path
+        self._path, self._lossy = path, lossy
+        if booted:
+            self._forget()
+        elif self.phase == LOST and before != OK:
+            self._dialer.fail_until(now, silent=before == SILENT)
+        if path == OK:
+            self._path_is_back(now)
+        else:
+            self._path_is_gone(now, path, before)
+
+    def _path_is_back(self, now: int) -> None:
+        if self.phase == LOST:
+            self._set_timer(self._dialer.succeeds(now), self._connect)
+            self._post_later(now)
+        elif self._timer is not None and self._timer.pending:  # it has not been noticed: TCP repeats
+            repeats = ceil(log2((now - self._cut_at) / self._settings.retransmit_ns + 1))
+            repeat = self._cut_at + self._settings.retransmit_ns * ((1 << max(0, repeats)) - 1)
+            self._set_timer(max(now, repeat), self._repeat)
+
+    def _path_is_gone(self, now: int, path: int, before: int) -> None:
+        if self._timer_up is not None:
+            self._timer_up.cancel()
+        if path == DOWN:
+            self._drop_timer()
+        elif path != SILENT:
+            if self.phase == LOST:
+                self._drop_timer()
+            else:
+                self._hang_up()
+        elif self.phase == LOST:
+            self._drop_timer()
+        elif before == OK:
+            s = self._settings
+            self._cut_at = now
+            self._cuts += 1
+            idle = round(s.ping_idle_ns * self._rng.draw("watch-idle", self._identity, self._cuts))
+            self._set_timer(now + idle + s.ping_timeout_ns, self._hang_up)
+
+    def _hang_up(self) -> None:
+        """The client has noticed that the connection is gone."""
+        self._drop_timer()
+        self.phase = LOST
+        self._owed.clear()
+        self._dialer.lost(self.clock.now)
+        if self._path == OK:
+            self._set_timer(self._dialer.succeeds(self.clock.now), self._connect)
+
+    def _forget(self) -> None:
+        self._drop_timer()
+        self.phase = LOST
+        self._owed.clear()
+        self._kept.clear()
+        self._dialer.fresh(self.clock.now)
+        if self._path == DOWN:
+            self.forgotten()
+
+    def _connect(self) -> None:
+        self.phase = LISTING
+        self._ask()
+
+    def _ask(self) -> None:
+        self._list += 1
+        self._network.send(self._node, self._api_node, self._settings.request_bytes, self._answer, self._list)
+
+    def _answer(self, number: int) -> None:
+        if number != self._list or self._path != OK:
+            return
+        snapshot, size = self.snapshot()
+        self._owed.clear()
+        self._network.send(self._api_node, self._node, size, self._complete, number, snapshot)
+
+    def _complete(self, number: int, snapshot: Any) -> None:
+        if number != self._list or self.phase != LISTING:
+            return
+        self.phase = WATCHING
+        self.listed(snapshot)
+        self._repeat()
+
+    def _repeat(self) -> None:
+        """Send again all that is not known to have arrived."""
+        if self.phase == LISTING:
+            self._ask()
+        else:
+            for key in tuple(self._owed):
+                self._send_down(key)
+        self._post_all()
+
+    def _post_later(self, now: int) -> None:
+        if self._kept:
+            period = self._settings.flush_ns
+            phase = round(period * self._rng.draw("post-phase", self._identity))
+            rounds = -(-(now - phase) // period)
+            self._timer_up = self.clock.at(phase + rounds * period, self._post_all)
+
+    def _post_all(self) -> None:
+        if self._path == OK:
+            for key in tuple(self._kept):
+                self._send_up(key)
+
+    def _set_timer(self, time: int, call: Callable[[], None]) -> None:
+        self._drop_timer()
+        self._timer = self.clock.at(time, call)
+
+    def _drop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

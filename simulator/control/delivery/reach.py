@@ -1,0 +1,98 @@
+"""Whether the agents and their API server reach each other: one look at the network for all who ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.control.api.server import ApiServer
+from simulator.world.network import Network
+from simulator.world.route import Route
+
+# What a node's agent meets when it talks to the API server.
+OK: Final = 0
+SILENT: Final = 1  # packets vanish: nothing comes back, and only time-outs tell
+REFUSED: Final = 2  # an answer says no: noticed at once
+DOWN: Final = 3  # the node itself has no power: there is nobody to talk
+
+
+class Reach:
+    """Columns over a cluster's nodes: the way between each agent and the API server, as it is now.
+
+    A connection needs both directions, so a cut in one of them is silence for both ends. A server process that is
+    stopped on a live machine refuses. `delay_ns` is one way, for a message of `size_bytes`, and 0 unless OK; `loss` is
+    the probability that a packet, or the answer to it, is lost on a way that is OK.
+    """
+
+    __slots__ = ("api_node", "_network", "_server", "_size_bytes", "_told", "_was_up", "_ways", "delay_ns", "loss",
+                 "rows", "state")  # fmt: skip
+
+    def __init__(
+        self, network: Network, server: ApiServer, api_node: int, rows: Sequence[int], size_bytes: int
+    ) -> None:
+        self._network = network
+        self._server = server
+        self.api_node = api_node
+        self._size_bytes = size_bytes
+        self.rows = tuple(rows)  # the world's node index of each row
+        self.state: NDArray[np.int8] = np.full(len(rows), OK, np.int8)
+        self.delay_ns: NDArray[np.int64] = np.zeros(len(rows), np.int64)
+        self.loss: NDArray[np.float64] = np.zeros(len(rows), np.float64)
+        self._ways: list[tuple[Route | None, Route | None]] = [(None, None)] * len(rows)  # there and back
+        self._was_up = server.up
+        self._told: list[Callable[[list[int], list[int]], None]] = []
+        self._look()
+        network.after_change.append(self._changed)
+        server.up_hooks.append(lambda _up: self._changed())
+
+    def tell(self, changed: Callable[[list[int], list[int]], None]) -> None:
+        """Call `changed(rows, booted)` after the state, delay or loss of those rows has changed.
+
+        `booted` are those among them that have lost or regained power: what they remembered is gone.
+        """
+        self._told.append(changed)
+
+    def _changed(self) -> None:
+        rows, booted = self._look()
+        if rows:
+            for changed in self._told:
+                changed(rows, booted)
+
+    def _look(self) -> tuple[list[int], list[int]]:
+        network, api = self._network, self.api_node
+        changed, booted = [], []
+        for row, node in enumerate(self.rows):
+            way = (network.route(node, api), network.route(api, node))
+            loss = self._loss(way)
+            same_way = None not in way and way == self._ways[row] and self._server.up == self._was_up
+            if same_way and loss == self.loss[row]:
+                continue
+            state, delay = self._meets(node, None in way)
+            if (state, delay, loss) != (self.state[row], self.delay_ns[row], self.loss[row]):
+                if (state == DOWN) != (self.state[row] == DOWN):
+                    booted.append(row)
+                self.state[row], self.delay_ns[row], self.loss[row] = state, delay, loss
+                changed.append(row)
+            self._ways[row] = way
+        self._was_up = self._server.up
+        return changed, booted
+
+    def _loss(self, way: tuple[Route | None, Route | None]) -> float:
+        kept = 1.0
+        for direction in way:
+            for hop in direction.hops if direction is not None else ():
+                kept *= 1.0 - self._network.loss(hop)
+        return 1.0 - kept
+
+    def _meets(self, node: int, broken: bool) -> tuple[int, int]:
+        network, api = self._network, self.api_node
+        if not network.is_up(node):
+            return DOWN, 0
+        if broken and "silent" in (network.access(node, api), network.access(api, node)):
+            return SILENT, 0
+        if broken or not self._server.up:
+            return REFUSED, 0
+        return OK, network.delay_ns(node, api, self._size_bytes) or 0

@@ -1,0 +1,75 @@
+"""Who answers an ask: a policy, held to its contract, and the orchestrator's default where it breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from simulator.control.scheduling.decision import Ask, fault_in, fault_of
+from simulator.control.scheduling.settings import SchedulerSettings
+from simulator.control.scheduling.watchdog import Overtime, limited
+from simulator.engine.clock import Clock
+from simulator.errors import RunFailed
+from simulator.policy import Decision, Placement
+from simulator.policy.api import PlacementFunction
+from simulator.policy.reference import instantiate
+from simulator.record.buffer import Recorder
+from simulator.units import seconds
+
+Policy = Placement | PlacementFunction
+
+
+class Answerer:
+    """Takes answers from `policy`, or from outside where there is none, and lets only sound decisions through."""
+
+    __slots__ = ("_clock", "_fallback", "_place", "_recorder", "_settings")
+
+    def __init__(self, clock: Clock, recorder: Recorder, policy: Policy | None, settings: SchedulerSettings) -> None:
+        self._clock, self._recorder, self._settings = clock, recorder, settings
+        self._fallback: Callable[..., Any] | None = None
+        self._place: Callable[..., Any] | None = None
+        self.set_policy(policy)
+
+    def set_policy(self, policy: Policy | None) -> None:
+        """Who answers from now on; None: somebody outside."""
+        self._place = policy.place if isinstance(policy, Placement) else policy
+
+    def answer(self, ask: Ask) -> Decision | None:
+        """The policy's answer, or the default's in its place; None if somebody outside must answer.
+
+        Raises RunFailed for a policy that hangs, and under `stop` for any policy error.
+        """
+        if self._place is None:
+            return None
+        limit_s = self._settings.answer_limit_s
+        try:
+            answer = limited(limit_s, self._place, ask.pod, ask.cluster)
+        except Overtime:
+            raise RunFailed(f"the policy took over {limit_s:g} s of wall clock to place {ask.pod.name}") from None
+        except Exception as error:
+            return self._instead(ask, fault_in(error))
+        return self.checked(ask, answer)
+
+    def checked(self, ask: Ask, answer: Any) -> Decision:
+        """The answer, if it is a sound decision; the default's, if not. Raises as `answer` does."""
+        fault = fault_of(answer, ask)
+        if fault:
+            return self._instead(ask, fault)
+        decision: Decision = answer
+        return decision
+
+    def _instead(self, ask: Ask, fault: str) -> Decision:
+        """Record a policy error, and decide by the orchestrator's own filters and scores, or stop the run."""
+        now, cycle = self._clock.now, ask.cycle
+        self._recorder.decisions.add(
+            now, ask.pod.name, "policy_error", "", ask.pod.attempt, cycle.examined, cycle.found
+        )  # fmt: skip
+        self._recorder.events.add(now, "PolicyError", ask.pod.name, "", fault)
+        if self._settings.on_policy_error == "stop":
+            raise RunFailed(f"policy error at {seconds(now):g} s, pod {ask.pod.name}: {fault}")
+        if self._fallback is None:
+            self._fallback = instantiate("kube-default", {}, Path()).place
+        ask.without_plugins()
+        decision: Decision = self._fallback(ask.pod, ask.cluster)
+        return decision

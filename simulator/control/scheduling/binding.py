@@ -1,0 +1,90 @@
+"""Reservations: a pod counts on its node from the decision on, and no more if the binding is refused."""
+
+from __future__ import annotations
+
+from simulator.control.api.client import Client
+from simulator.control.api.objects import Node, Pod
+from simulator.control.api.server import ApiServer
+from simulator.control.scheduling.events import Event
+from simulator.control.scheduling.filters.fit import fits
+from simulator.control.scheduling.info import NodeInfo
+from simulator.control.scheduling.queue import Queued, SchedulingQueue
+from simulator.engine.clock import Clock
+from simulator.record.buffer import Recorder
+
+
+class Bindings:
+    """The pods that one life of a scheduler has assumed; when it dies, what is not written never will be."""
+
+    __slots__ = ("_assumed", "_client", "_clock", "_info", "_lives", "_queue", "_recorder", "_server")
+
+    def __init__(
+        self, clock: Clock, recorder: Recorder, server: ApiServer, client: Client, *, info: NodeInfo,
+        queue: SchedulingQueue,
+    ) -> None:  # fmt: skip
+        self._clock, self._recorder, self._server, self._client = clock, recorder, server, client
+        self._info, self._queue = info, queue
+        self._assumed: set[int] = set()  # uids: reserved, and not seen bound yet
+        self._lives = True
+
+    def __contains__(self, uid: int) -> bool:
+        return uid in self._assumed
+
+    def reserve(self, item: Queued, node: str) -> None:
+        """Count the pod on the node and have it bound; back off, if belief has changed since the decision."""
+        self._info.refresh()
+        pod, row = item.pod, self._info.index.get(node)
+        profile = self._info.profile(pod.template)
+        if row is None or not fits(self._info, profile, row):
+            self._queue.retry(item)
+            return
+        self._queue.done(item)
+        self._info.place(pod.uid, profile, node)
+        self._assumed.add(pod.uid)
+        self._client.call(self._bind, item, node)
+
+    def reject(self, item: Queued, why: str) -> None:
+        """Have the pod marked as failed."""
+        self._queue.done(item)
+        self._client.call(self._fail, item.pod, why)
+
+    def confirm(self, uid: int) -> bool:
+        """The watch told of the pod: bound, or gone. Whether it had been assumed."""
+        if uid not in self._assumed:
+            return False
+        self._assumed.remove(uid)
+        return True
+
+    def die(self) -> None:
+        """The scheduler has died."""
+        self._lives = False
+
+    # Made at the API server
+
+    def _bind(self, item: Queued, node: str) -> None:
+        pod = item.pod
+        if not self._lives:
+            return
+        if pod.deleted or pod.deletion_ns is not None or pod.node or self._server.get(Node, node) is None:
+            self._unreserve(item)
+            return
+        pod.node = node
+        pod.scheduled_ns = self._clock.now
+        self._recorder.events.add(self._clock.now, "Scheduled", pod.name, node, "")
+        self._server.changed(pod)
+
+    def _fail(self, pod: Pod, why: str) -> None:
+        if self._lives and not pod.deleted and not pod.node:
+            pod.phase, pod.reason = "Failed", "Rejected"
+            self._recorder.events.add(self._clock.now, "Rejected", pod.name, "", why)
+            self._server.changed(pod)
+
+    def _unreserve(self, item: Queued) -> None:
+        """Idempotent: the watch may have told of the pod's end before."""
+        pod = item.pod
+        if not self.confirm(pod.uid):
+            return
+        self._info.release(pod.uid)
+        self._queue.happened(Event.POD_REMOVED)
+        if not (pod.deleted or pod.deletion_ns is not None or pod.node):
+            self._queue.retry(item)

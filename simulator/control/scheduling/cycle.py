@@ -1,0 +1,195 @@
+"""One scheduling cycle: one pod, the nodes as they are believed at this moment, and what can be asked about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.control.api.objects import Pod, ReplicaSet
+from simulator.control.scheduling.events import ANYTHING, NOTHING, Event
+from simulator.control.scheduling.filters import Filter
+from simulator.control.scheduling.filters.spread import matching
+from simulator.control.scheduling.info import NodeInfo
+from simulator.control.scheduling.profile import Count, Profile
+from simulator.policy import ClusterView, PodView, Reason
+from simulator.policy.view import Bools, Floats, Ints
+from simulator.units import SECOND, seconds
+
+if TYPE_CHECKING:
+    from simulator.control.scheduling.framework import Framework
+
+
+class Cycle:
+    """What filters, scores and the policy read. Nothing is computed before it is asked for."""
+
+    __slots__ = (
+        "_answers",
+        "_feasible",
+        "_framework",
+        "_made_of",
+        "examined",
+        "found",
+        "info",
+        "pod",
+        "pod_view",
+        "profile",
+        "start",
+        "template",
+    )
+
+    def __init__(
+        self,
+        framework: Framework,
+        info: NodeInfo,
+        pod: Pod,
+        *,
+        attempt: int,
+        now: int,
+        start: int,
+        uniform: Callable[[str], Floats],
+    ) -> None:
+        self._framework = framework
+        self._made_of = (attempt, now, uniform)
+        self.info = info
+        self.pod = pod
+        self.template = t = pod.template
+        self.profile: Profile = info.profile(t)
+        self.start = start  # where in the order of nodes the search begins
+        self.examined = 0  # nodes looked at; 0 if nobody asked which are feasible
+        self.found = 0  # of them, feasible
+        self._answers: list[tuple[Filter, Bools]] | None = None
+        self._feasible: Bools | None = None
+        self.pod_view = PodView(
+            pod.name, t.workload, t.cpu_m, t.ram_bytes, self.profile.labels, t.extended, t.platforms, t.runtime_class,
+            t.priority, attempt, seconds(now - pod.created_ns),
+        )  # fmt: skip
+
+    def view(self) -> ClusterView:
+        """What a policy or a plug-in sees. Made when asked for: the view keeps the cycle, never the other way round."""
+        info, (_, now, uniform) = self.info, self._made_of
+        return ClusterView(
+            now_s=seconds(now), names=info.names, zones=info.zones, platforms=info.platforms, labels=info.labels,
+            free_extended=info.shown_extended, _age_s=lambda: info.age_ns(now) / SECOND, _feasible=self._asked,
+            _why_not=self._why_not, _scores=self._score, _uniform=uniform, **info.shown,
+        )  # fmt: skip
+
+    def without_plugins(self) -> Cycle:
+        """The same question, by the orchestrator's own filters and scores."""
+        attempt, now, uniform = self._made_of
+        own = self._framework.without_plugins()
+        return Cycle(own, self.info, self.pod, attempt=attempt, now=now, start=self.start, uniform=uniform)
+
+    # What the view's functions do
+
+    def _asked(self, pod: PodView) -> Bools:
+        self._must_be_mine(pod)
+        return self.feasible()
+
+    def _why_not(self, pod: PodView) -> tuple[Reason, ...]:
+        self._must_be_mine(pod)
+        return tuple(reason for row in np.flatnonzero(~self.passing()) for reason in self.reasons(int(row)))
+
+    def _score(self, pod: PodView, where: Bools) -> Floats:
+        self._must_be_mine(pod)
+        column, rows = np.zeros(len(self.info.names)), np.flatnonzero(where)
+        column[rows] = sum(weight * scores for _, weight, scores in self.scores(rows))
+        return column
+
+    def _must_be_mine(self, pod: PodView) -> None:
+        if pod is not self.pod_view:
+            raise ValueError("the view answers only about the pod that is to be placed")
+
+    # What filters and scores ask
+
+    def plan(self, user: str, make: Callable[[Cycle], Any]) -> Any:
+        """What a filter or score has compiled for this pod's template."""
+        return self.info.plan(self.profile, user, lambda: make(self))
+
+    def siblings(self) -> Count | None:
+        """The count of pods that the default spread keeps apart: those of the owner, or of the services, if known."""
+        count: Count | None = self.plan("siblings", _siblings)
+        return count
+
+    # Filtering
+
+    def answers(self) -> list[tuple[Filter, Bools]]:
+        """The column of each filter that has something to say."""
+        if self._answers is None:
+            self._answers = [
+                (each, column) for each in self._framework.filters if (column := each.passes(self)) is not None
+            ]
+        return self._answers
+
+    def passing(self) -> Bools:
+        """A column: which nodes pass every filter, examined or not."""
+        passing = np.ones(len(self.info.names), np.bool_)
+        for _, column in self.answers():
+            passing &= column
+        return passing
+
+    def feasible(self) -> Bools:
+        """A read-only column: the nodes that pass, of those examined until enough were found."""
+        if self._feasible is None:
+            passing = self.passing()
+            wanted = self._framework.sampling.wanted(len(passing))
+            self.examined = len(passing)
+            if wanted < len(passing):
+                passing, self.examined = first_of(passing, self.info.order, self.start, wanted)
+            passing.flags.writeable = False
+            self._feasible, self.found = passing, int(np.count_nonzero(passing))
+        return self._feasible
+
+    def knows_feasible(self, row: int) -> bool:
+        """Whether this cycle has found the node feasible."""
+        return self._feasible is not None and bool(self._feasible[row])
+
+    def refusals(self) -> tuple[tuple[tuple[str, int], ...], Event]:
+        """How many nodes each filter was the first to refuse, and the events that may change that."""
+        left, refused, events = np.ones(len(self.info.names), np.bool_), [], NOTHING
+        for each, column in self.answers():
+            count = int(np.count_nonzero(left & ~column))
+            if count:
+                refused.append((each.name, count))
+                events |= each.events
+            left &= column
+        return tuple(refused), ANYTHING if left.any() or not len(left) else events
+
+    def reasons(self, row: int) -> tuple[Reason, ...]:
+        """Why the node in this row does not pass: the words of the first filter that refuses it; empty if none does."""
+        for each, column in self.answers():
+            if not column[row]:
+                return each.reasons(self, row)
+        return ()
+
+    # Scoring
+
+    def scores(self, rows: Ints) -> list[tuple[str, float, Any]]:
+        """Name, weight, and column over `rows` of each score that has something to say."""
+        if not len(rows):
+            return []
+        return [
+            (each.name, weight, column)
+            for each, weight in self._framework.scores
+            if (column := each.scores(self, rows)) is not None
+        ]
+
+
+def _siblings(cycle: Cycle) -> Count | None:
+    if isinstance(cycle.pod.owner, ReplicaSet):
+        profile = cycle.profile
+        return cycle.info.count(("siblings", id(profile)), lambda other: other is profile, leaves_early=True)
+    selectors = cycle.info.services_of(cycle.profile)
+    return matching(cycle, tuple(r for selector in selectors for r in selector)) if selectors else None
+
+
+def first_of(passing: Bools, order: Ints, start: int, wanted: int) -> tuple[Bools, int]:
+    """The first `wanted` passing nodes in the order from `start` around, and how many were looked at for them."""
+    around = np.concatenate((order[start:], order[:start]))
+    found = np.flatnonzero(passing[around])
+    if len(found) < wanted:
+        return passing, len(passing)
+    chosen = np.zeros(len(passing), np.bool_)
+    chosen[around[found[:wanted]]] = True
+    return chosen, int(found[wanted - 1]) + 1

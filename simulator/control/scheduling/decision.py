@@ -1,0 +1,91 @@
+"""The one decision point: the scheduler asks, a policy, an agent or a notebook answers."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from operator import index
+from typing import Any, Final
+
+import numpy as np
+
+from simulator.control.scheduling.cycle import Cycle
+from simulator.control.scheduling.filters import FILTERS
+from simulator.control.scheduling.queue import Queued
+from simulator.policy import Bind, ClusterView, Decision, PodView, Reason, Reject, Wait
+
+_AGENTS_FILTERS: Final = tuple(kind() for kind in FILTERS.values() if kind.by_node)
+
+
+class Ask:
+    """Where does this pod go? Answered once."""
+
+    __slots__ = ("cluster", "cycle", "item")
+
+    def __init__(self, cycle: Cycle, item: Queued) -> None:
+        self.cycle = cycle
+        self.item = item
+        self.cluster: ClusterView = cycle.view()  # the nodes as they are believed at this moment
+
+    @property
+    def pod(self) -> PodView:
+        """The pod that is to be placed."""
+        return self.cycle.pod_view
+
+    def without_plugins(self) -> None:
+        """Ask again, by the orchestrator's own filters and scores."""
+        self.cycle = self.cycle.without_plugins()
+        self.cluster = self.cycle.view()
+
+
+def fault_of(answer: Any, ask: Ask) -> str:
+    """What is wrong with an answer; empty if nothing is.
+
+    A pod may be bound only where the node's own agent would admit it: with room (NodeResourcesFit), and by its name,
+    its node affinity and its ports. Taints, spread and the affinity of pods are the policy's own choice.
+    """
+    if isinstance(answer, Wait | Reject):
+        return ""
+    if not isinstance(answer, Bind):
+        known = "a decision is Bind, Wait or Reject"
+        if isinstance(answer, Decision):
+            return f"answered {type(answer).__name__}, which this orchestrator does not offer: {known}"
+        return f"answered {answer!r}, a {type(answer).__name__}: {known}"
+    try:
+        row = -1 if isinstance(answer.node, bool | np.bool_) else index(answer.node)
+    except TypeError:
+        row = -1
+    if not 0 <= row < len(ask.cluster):
+        return f"bound to row {answer.node!r} of {len(ask.cluster)}"
+    reasons = _refused_by_agent(ask.cycle, row)
+    return f"bound to {ask.cluster.names[row]}, which would not admit it: {'; '.join(reasons)}" if reasons else ""
+
+
+def _refused_by_agent(cycle: Cycle, row: int) -> list[str]:
+    """Why the node's agent would refuse the pod."""
+    if cycle.knows_feasible(row):
+        return []
+    refusing = [each for each in _AGENTS_FILTERS if (column := each.passes(cycle)) is not None and not column[row]]
+    return [reason.text for each in refusing for reason in each.reasons(cycle, row)]
+
+
+def fault_in(error: Exception) -> str:
+    """An exception in a policy as one line: what it is, and in which function and line it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].name}, line {frames[-1].lineno})" if frames else ""
+    return f"raised {type(error).__name__}: {error}{where}"
+
+
+def said(reasons: tuple[Reason, ...]) -> str:
+    """Reasons as one line, equal ones counted."""
+    counts = Counter(reason.text for reason in reasons)
+    return "; ".join(f"{n} {text}" if n > 1 else text for text, n in counts.items())
+
+
+def counted(cycle: Cycle) -> str:
+    """Kubernetes' words: 0/4 nodes are available: 3 Insufficient cpu, 1 node(s) were unschedulable. O(nodes) Python."""
+    rows = range(len(cycle.info.names))
+    counts = Counter(reason.text for row in rows for reason in cycle.reasons(row))
+    text = ", ".join(f"{n} {text}" for text, n in sorted(counts.items()))
+    available = int(np.count_nonzero(cycle.passing()))
+    return f"{available}/{len(rows)} nodes are available" + (f": {text}" if text else "")

@@ -1,0 +1,69 @@
+"""NodeResourcesFit, the filter: integers of requests against integers of allocatable, never usage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.control.scheduling.events import Event
+from simulator.control.scheduling.filters.base import Filter
+from simulator.policy import Reason
+from simulator.policy.view import Bools
+
+if TYPE_CHECKING:
+    from simulator.control.scheduling.cycle import Cycle
+    from simulator.control.scheduling.info import NodeInfo
+    from simulator.control.scheduling.profile import Profile
+
+
+class NodeResourcesFit(Filter):
+    """One more pod is allowed, and what is requested is free. What is not requested is not looked at."""
+
+    events = Event.NODE_ADDED | Event.NODE_ALLOCATABLE | Event.POD_REMOVED
+    by_node = True
+
+    def passes(self, cycle: Cycle) -> Bools | None:
+        """A comparison of columns for each resource requested."""
+        info, pod = cycle.info, cycle.profile
+        passes: Bools = info.pods < info.max_pods
+        if pod.cpu_m > 0:
+            passes &= info.free_cpu_m >= pod.cpu_m
+        if pod.ram_bytes > 0:
+            passes &= info.free_ram_bytes >= pod.ram_bytes
+        for kind, amount in pod.extended:
+            free = info.free_extended.get(kind)
+            if free is None:
+                passes[:] = False
+            else:
+                passes &= free >= amount
+        return passes
+
+    def reasons(self, cycle: Cycle, row: int) -> tuple[Reason, ...]:
+        """Each resource that is short; never, where the empty node has too little."""
+        info, pod = cycle.info, cycle.profile
+        found = []
+        if info.pods[row] >= info.max_pods[row]:
+            found.append(self._because(cycle, row, "Too many pods", "not now" if info.max_pods[row] else "never"))
+        for text, wanted, free, whole in needs(info, pod, row):
+            if wanted > free:
+                found.append(
+                    self._because(cycle, row, f"Insufficient {text}", "never" if wanted > whole else "not now")
+                )
+        return tuple(found)
+
+
+def needs(info: NodeInfo, pod: Profile, row: int) -> list[tuple[str, int, int, int]]:
+    """Of each resource that the pod requests: its name, wanted, free on the node, and the node's whole."""
+    found = []
+    if pod.cpu_m > 0:
+        found.append(("cpu", pod.cpu_m, int(info.free_cpu_m[row]), int(info.allocatable_cpu_m[row])))
+    if pod.ram_bytes > 0:
+        found.append(("memory", pod.ram_bytes, int(info.free_ram_bytes[row]), int(info.allocatable_ram_bytes[row])))
+    for kind, amount in pod.extended:
+        free = int(info.free_extended[kind][row]) if kind in info.free_extended else 0
+        found.append((kind, amount, free, info.nodes[row].extended.get(kind, 0)))
+    return found
+
+
+def fits(info: NodeInfo, pod: Profile, row: int) -> bool:
+    """The filter for one node, in O(1)."""
+    return bool(info.pods[row] < info.max_pods[row]) and all(w <= free for _, w, free, _ in needs(info, pod, row))

@@ -1,0 +1,93 @@
+"""Small clusters as a policy sees them, made by hand: for `check_policy`, for notebooks, for a policy's own tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from simulator.policy.decision import Reason
+from simulator.policy.view import Bools, ClusterView, Floats, Ints, PodView
+from simulator.streams import Rng, key
+
+_GI: Final = 1 << 30
+_GPU: Final = "nvidia.com/gpu"
+KINDS: Final = ("empty", "single", "uniform", "heterogeneous", "full")
+PODS: Final = (
+    PodView("web-0", "web", 500, _GI // 4, {"app": "web"}, platforms=frozenset({"linux/amd64", "linux/arm64"})),
+    PodView("best-effort-0", "best-effort", 0, 0, {"app": "best-effort"}),
+    PodView("learn-0", "learn", 1000, _GI, {"app": "learn"}, {_GPU: 1}, frozenset({"linux/amd64"}), priority=10),
+    PodView("giant-0", "giant", 10**6, 10**15, {"app": "giant"}, attempt=3, waiting_s=7.0),
+)
+
+
+def sample_cluster(kind: str, pod: PodView, seed: int = 0) -> ClusterView:
+    """A view for an ask about `pod`. Its columns are copies of its own, and writable: whoever writes can be caught.
+
+    `empty` has no nodes, `full` no room, `heterogeneous` nodes from a board to a server, one of them with nothing, one
+    not ready, and one that the filters refuse. Filters and scores are resources only.
+    """
+    rng = np.random.Generator(np.random.PCG64(key(f"{kind}/{seed}")))
+    n = {"empty": 0, "single": 1, "uniform": 5}.get(kind, 12)
+    cpu = np.full(n, 4000, np.int64)
+    ram = np.full(n, 8 * _GI, np.int64)
+    if kind == "heterogeneous":
+        cpu, ram = rng.integers(1, 65, n) * 1000, rng.integers(1, 129, n) * _GI
+        cpu[0] = ram[0] = 0
+    used = rng.random(n) * 0.5 if kind == "heterogeneous" else np.zeros(n)
+    free_cpu, free_ram = cpu - (cpu * used).astype(np.int64), ram - (ram * used).astype(np.int64)
+    if kind == "full":
+        free_cpu[:], free_ram[:] = 0, 0
+    gpus = np.array([int(row % 4 == 1 and kind != "full") for row in range(n)], np.int64)
+    pods = np.full(n, 110 if kind == "full" else 3, np.int64)
+    refused = np.array([kind == "heterogeneous" and row == 2 for row in range(n)], np.bool_)
+    names = tuple(f"node-{row}" for row in range(n))
+    keys = np.array([key(name) for name in names], np.uint64)
+
+    def passes(asked: PodView) -> Bools:
+        if asked is not pod:
+            raise ValueError("the view answers only about the pod that is to be placed")
+        fits: Bools = ~refused & (pods < 110) & (free_cpu >= pod.cpu_m) & (free_ram >= pod.ram_bytes)
+        return fits & (gpus >= pod.extended.get(_GPU, 0))
+
+    def why_not(asked: PodView) -> tuple[Reason, ...]:
+        rows = np.flatnonzero(~passes(asked))
+        return tuple(Reason("NodeResourcesFit", "Insufficient resources", node=names[row]) for row in rows)
+
+    def scores(asked: PodView, where: Bools) -> Floats:
+        passes(asked)
+        return np.where(where, np.floor(100 * free_cpu / np.maximum(cpu, 1)), 0.0)
+
+    return ClusterView(
+        now_s=60.0,
+        names=names,
+        zones=tuple(f"zone-{row % 3}" for row in range(n)),
+        platforms=tuple(("linux/amd64", "linux/arm64")[row % 2] for row in range(n)),
+        allocatable_cpu_m=_column(cpu),
+        allocatable_ram_bytes=_column(ram),
+        free_cpu_m=_column(free_cpu),
+        free_ram_bytes=_column(free_ram),
+        free_extended={_GPU: _column(gpus)},
+        pods=_column(pods),
+        max_pods=np.full(n, 110, np.int64),
+        ready=np.array([not (kind == "heterogeneous" and row == 3) for row in range(n)], np.bool_),
+        speed=(1 + np.arange(n) % 3).astype(np.float64),
+        labels=tuple({"kubernetes.io/hostname": name} for name in names),
+        _age_s=lambda: np.zeros(n),
+        _feasible=passes,
+        _why_not=why_not,
+        _scores=scores,
+        _uniform=lambda name: Rng(seed).draws(f"policy/{name}", keys, key(f"{pod.name}/{pod.attempt}")),
+    )
+
+
+def sample_asks(seed: int = 0) -> Iterator[tuple[str, PodView, ClusterView]]:
+    """Every kind of cluster with every pod, each with a view of its own."""
+    for kind in KINDS:
+        for pod in PODS:
+            yield kind, pod, sample_cluster(kind, pod, seed)
+
+
+def _column(values: Ints) -> Ints:
+    return values.astype(np.int64, copy=True)

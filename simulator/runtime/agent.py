@@ -1,0 +1,287 @@
+"""The agent of one node (the kubelet): what it has stored, what runs, and nothing of what the control plane believes.
+
+It needs the network for pulls and reports only: cut off, it keeps its pods, and restarts their containers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from simulator.engine.clock import Clock, Timer
+from simulator.record.buffer import Recorder
+from simulator.runtime.admission import refusal
+from simulator.runtime.backoff import Backoff
+from simulator.runtime.host import Host
+from simulator.runtime.memory import Memory
+from simulator.runtime.pod_run import Container, PodRun
+from simulator.runtime.puller import Puller
+from simulator.runtime.settings import AgentSettings, RuntimeCosts
+from simulator.runtime.status import DesiredPod, Upstream
+from simulator.runtime.worker import Bench, PodWorker, ServingHook
+from simulator.streams import Rng
+from simulator.world.image import ImageStore
+from simulator.world.network import Network
+from simulator.world.node import NodeTable
+from simulator.world.registry import Registry
+
+
+class NodeAgent:
+    """One node's agent, with everything that runs under it.
+
+    `runtimes` maps a RuntimeClass handler to its costs; the first is the node's default. `system_bytes` is the RAM
+    that the operating system and every component on this node hold. `serving_hooks` are called (pod, up, how) when a
+    pod's main container begins to answer ("started") or stops ("killed", "exited", "oom", "node-dead").
+    Raises ValueError where there is no runtime.
+    """
+
+    __slots__ = (
+        "_bench",
+        "_desired",
+        "_host",
+        "_memory",
+        "_nodes",
+        "_past",
+        "_puller",
+        "_runtimes",
+        "_status_timer",
+        "_workers",
+        "images",
+        "serving_hooks",
+        "settings",
+        "up",
+    )
+
+    def __init__(
+        self,
+        clock: Clock,
+        rng: Rng,
+        recorder: Recorder,
+        nodes: NodeTable,
+        node: int,
+        *,
+        network: Network,
+        registry: Registry,
+        images: ImageStore,
+        settings: AgentSettings,
+        runtimes: Mapping[str, RuntimeCosts],
+        upstream: Upstream,
+        system_bytes: int = 0,
+    ) -> None:
+        if not runtimes:
+            raise ValueError(f"node {nodes.names[node]} has an agent but no runtime")
+        self.settings = settings
+        self.images = images
+        self.up = True
+        self.serving_hooks: list[ServingHook] = []
+        self._nodes = nodes
+        self._runtimes = dict(runtimes)
+        self._desired: dict[int, DesiredPod] = {}
+        self._workers: dict[int, PodWorker] = {}
+        self._past: dict[int, PodRun] = {}  # what the disk remembers of pods that a crash ended
+        self._status_timer: Timer | None = None
+        self._host = host = Host(clock, rng, recorder, nodes, node, settings=settings, upstream=upstream)
+        self._memory = Memory(
+            host, system_bytes, self._runs, kill=self._kernel_kills, evict=self._evict, changed=self._changed
+        )
+        self._puller = Puller(host, network, registry, images, self._changed)
+        self._bench = self._new_bench()
+
+    # What others may know of it.
+
+    @property
+    def node(self) -> int:
+        """Its node's index."""
+        return self._host.index
+
+    @property
+    def allocatable_ram_bytes(self) -> int:
+        """Capacity − reservations − hard eviction threshold: what it tells its control plane."""
+        return self._memory.allocatable
+
+    @property
+    def allocatable_cpu_m(self) -> int:
+        """Capacity − reservations, in millicores."""
+        return max(0, self._host.row.cores * 1000 - self.settings.reserved_cpu_m)
+
+    @property
+    def available_ram_bytes(self) -> int:
+        """What pods may still take before the kernel kills."""
+        return self._memory.available
+
+    @property
+    def pressure(self) -> bool:
+        """Its MemoryPressure condition."""
+        return self._memory.pressure
+
+    def stored(self) -> Iterable[int]:
+        """The uids of the pods that it has stored."""
+        return self._desired.keys()
+
+    def running(self) -> Iterable[PodRun]:
+        """The pods that have not ended."""
+        return [worker.run for worker in self._workers.values() if not worker.over]
+
+    def find(self, uid: int) -> PodRun | None:
+        """The pod of that uid, if it is here, ended or not."""
+        worker = self._workers.get(uid)
+        return worker.run if worker is not None else None
+
+    # What its control plane tells it.
+
+    def admit(self, desired: DesiredPod) -> None:
+        """Store a pod and start it. Nothing happens if it is stored already, or while the node is down."""
+        if self.up and desired.uid not in self._desired:
+            self._store(desired, "desired")
+            self._start(desired)
+
+    def remove(self, uid: int, grace_ns: int | None) -> None:
+        """A deletion has arrived: end the pod, then confirm. `grace_ns` None: the pod's own."""
+        if not self.up:
+            return
+        worker = self._workers.get(uid)
+        if worker is None:
+            self._past.pop(uid, None)
+            self._host.upstream.gone(uid)
+            return
+        worker.run.deleted = True
+        if worker.over:
+            self._forget(worker)
+        else:
+            worker.stop(worker.run.template.grace_ns if grace_ns is None else grace_ns)
+
+    def sync(self, desired: Sequence[DesiredPod]) -> None:
+        """The full list after a reconnection: unknown pods are started, those that are not in it ended."""
+        if not self.up:
+            return
+        wanted = {pod.uid for pod in desired}
+        for uid in [u for u, pod in self._desired.items() if u not in wanted and not pod.static]:
+            self.remove(uid, None)
+        for uid in [u for u in self._past if u not in wanted]:
+            del self._past[uid]
+        for pod in desired:
+            self.admit(pod)
+
+    # What happens to its node.
+
+    def crash(self) -> None:
+        """The node loses power: all that runs ends in silence; stored pods are lost unless a reboot brings them back.
+
+        Disks survive: images, and what the container engine knows of its containers.
+        """
+        if not self.up:
+            return
+        self.up = False
+        for uid, worker in self._workers.items():
+            worker.vanish()
+            self._past[uid] = worker.run
+        self._workers.clear()
+        self._puller.stop()
+        self._memory.stop()
+        if self._status_timer is not None:
+            self._status_timer.cancel()
+        for pod in [p for p in self._desired.values() if not self._survives(p)]:
+            self._store(pod, "removed")
+
+    def boot(self) -> None:
+        """The node, and its agent, are up again. Pods that the agent does not remember wait for a `sync`."""
+        if self.up:
+            return
+        self.up = True
+        boot = int(self._nodes.boots[self.node])
+        self._host.start(boot)
+        self._memory.start(boot)
+        self._bench = self._new_bench()
+        for pod in tuple(self._desired.values()):
+            self._start(pod)
+        self._report_node()
+
+    def set_in_flight(self, uid: int, count: int) -> None:
+        """So many requests are in a pod now: its working set follows."""
+        worker = self._workers.get(uid)
+        if worker is not None and not worker.over:
+            worker.run.in_flight = count
+            worker.weigh()
+
+    def hang(self, uid: int, kind: str, on: bool) -> None:
+        """The pod's main process stops (or begins again) to answer its probes of this kind. A new process answers."""
+        worker = self._workers.get(uid)
+        if worker is not None:
+            worker.hang(kind, on)
+
+    # Inside.
+
+    def _new_bench(self) -> Bench:
+        """What the agent keeps in RAM for its workers: back-offs do not survive it."""
+        pulls = self.settings.pulls
+        return Bench(
+            self._host,
+            self._puller,
+            self._memory,
+            Backoff(self.settings.crash_first_ns, self.settings.crash_cap_ns),
+            Backoff(pulls.backoff_first_ns, pulls.backoff_cap_ns),
+            self.serving_hooks,
+            self._ended,
+        )
+
+    def _survives(self, pod: DesiredPod) -> bool:
+        rules = self.settings.after_reboot
+        return "keep" in rules or "restart" in rules or (pod.static and "static-pods" in rules)
+
+    def _store(self, pod: DesiredPod, state: str) -> None:
+        if state == "desired":
+            self._desired[pod.uid] = pod
+        else:
+            del self._desired[pod.uid]
+        self._host.record(pod.name, pod.template.workload, "stored", state)
+
+    def _start(self, desired: DesiredPod) -> None:
+        template = desired.template
+        costs = self._runtimes.get(template.runtime_class) if template.runtime_class else None
+        known = costs or next(iter(self._runtimes.values()))
+        run = PodRun(desired.uid, desired.name, template, self.node, self._host.speed / known.slowdown)
+        worker = PodWorker(self._bench, run, known)
+        past = self._past.pop(desired.uid, None)
+        if past is not None:
+            run.remember(past)
+        others = [run for run in self._runs() if not run.finished]
+        self._workers[desired.uid] = worker
+        reason = refusal(template, others, self._host.row, self.settings, self._memory)
+        if run.finished:
+            worker.stay_ended()
+        elif reason:
+            worker.fail(reason)
+        elif template.runtime_class and costs is None:
+            worker.wait_for("ContainerCreating", f"no runtime for {template.runtime_class}")
+        else:
+            worker.begin()
+
+    def _runs(self) -> Iterable[PodRun]:
+        return (worker.run for worker in self._workers.values() if not worker.over)
+
+    def _ended(self, worker: PodWorker) -> None:
+        if worker.run.deleted:
+            self._forget(worker)
+
+    def _forget(self, worker: PodWorker) -> None:
+        run = worker.run
+        del self._workers[run.uid]
+        self._store(self._desired[run.uid], "removed")
+        for container in (*run.init_containers, *run.containers):
+            self._bench.crashes.forget((run.uid, container.template.name))
+            self._bench.pull_failures.forget((run.uid, container.template.image))
+        self._host.upstream.gone(run.uid)
+
+    def _kernel_kills(self, run: PodRun, container: Container) -> None:
+        self._workers[run.uid].kernel_kills(container)
+
+    def _evict(self, run: PodRun) -> None:
+        self._workers[run.uid].fail("Evicted")
+
+    def _changed(self) -> None:
+        """Images or conditions have changed: the node's status goes out when it is computed next."""
+        if self._status_timer is None or not self._status_timer.pending:
+            self._status_timer = self._host.clock.at(self._host.next_status(), self._report_node)
+
+    def _report_node(self) -> None:
+        images = {image.name: image.unpacked for image in self.images}
+        self._host.upstream.node_status({"MemoryPressure": self._memory.pressure}, images)

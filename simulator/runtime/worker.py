@@ -1,0 +1,388 @@
+"""A pod's worker: brings one pod up on its node, keeps it as desired, and takes it down. One per pod, no loop.
+
+As the kubelet's sync it does one thing at a time: the sandbox, then, for each container that should run and does
+not, in order: image, create, start. A container that failed comes back after its back-off, at a sync of the pod.
+What happens to a container by itself reaches the agent, and is reported and acted on, at the next relist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from simulator.engine.clock import Timer
+from simulator.runtime.backoff import Backoff
+from simulator.runtime.host import Host
+from simulator.runtime.memory import Memory
+from simulator.runtime.pod_run import Container, PodRun
+from simulator.runtime.probes import Health
+from simulator.runtime.puller import Puller
+from simulator.runtime.settings import RuntimeCosts
+from simulator.runtime.status import PodStatus
+from simulator.world.pod import Probe
+
+ServingHook = Callable[[PodRun, bool, str], None]
+SIGKILL, SIGTERM = 128 + 9, 128 + 15  # exit codes of a process that these signals ended
+
+
+@dataclass(slots=True)
+class Bench:
+    """What the workers of one node share."""
+
+    host: Host
+    puller: Puller
+    memory: Memory
+    crashes: Backoff  # by pod uid and container
+    pull_failures: Backoff  # by pod uid and image
+    serving_hooks: list[ServingHook]
+    ended: Callable[[PodWorker], None]  # nothing of the pod runs any more, and nothing will
+
+
+class PodWorker:
+    """One pod on one node."""
+
+    __slots__ = (
+        "_bench",
+        "_busy",
+        "_costs",
+        "_failures",
+        "_notice",
+        "_reported",
+        "_sandbox",
+        "_timer",
+        "over",
+        "run",
+        "stopping",
+    )
+
+    def __init__(self, bench: Bench, run: PodRun, costs: RuntimeCosts) -> None:
+        self._bench = bench
+        self._costs = costs
+        self.run = run
+        self.stopping = False  # the whole pod is being ended
+        self.over = False  # nothing runs, and nothing will
+        self._sandbox = False
+        self._busy = False  # a container is being prepared
+        self._failures = 0  # syncs that failed, to name their draws
+        self._timer: Timer | None = None  # the start path's next step
+        self._notice: Timer | None = None  # when the agent will see what has happened
+        self._reported = PodStatus("Pending")
+
+    # Coming up.
+
+    def begin(self) -> None:
+        """Start the pod."""
+        host, run = self._bench.host, self.run
+        for container in run.containers:
+            template = container.template
+            if template.startup or template.liveness or template.readiness:
+                origin = partial(self._probe_origin, container, host.clock.now)
+                failed = partial(self._failed, container)
+                container.health = Health(host.clock, template, origin, self.report, failed)
+        if run.phase == "Running":  # it did before the node lost power
+            self.report()
+        cost = host.work_ns(self._costs.sandbox, "sandbox", run.identity, run.restarts)
+        self._timer = host.clock.after(cost, self._sandboxed)
+
+    def wait_for(self, reason: str, missing: str) -> None:
+        """The sandbox cannot be made, and trying again does not help: the pod stays as it is, and says why."""
+        self.run.reason = reason
+        self._bench.host.note("FailedCreatePodSandBox", self.run.name, missing)
+        self._post()
+
+    def stay_ended(self) -> None:
+        """The pod had finished before the node lost power."""
+        self.over = True
+        self._post()
+
+    def _probe_origin(self, container: Container, begun: int, kind: str, probe: Probe) -> int:
+        """Probes run at multiples of their period after the pod's start; after the agent's own start, spread."""
+        host = self._bench.host
+        if host.started_ns is None or begun - host.started_ns >= probe.period_ns:
+            return begun
+        return begun + int(probe.period_ns * host.rng.draw(f"probe-phase/{kind}", container.identity, begun))
+
+    def _sandboxed(self) -> None:
+        self._sandbox = True
+        self.weigh()
+        self._advance()
+
+    def _advance(self) -> None:
+        """Prepare the next container that is due, or wait until one is."""
+        if self._busy or self.stopping or not self._sandbox or self.run.finished:
+            return
+        _cancel(self._timer)
+        now, waiting = self._bench.host.clock.now, self._startable()
+        for container in waiting:
+            if container.due_ns <= now:
+                self._prepare(container)
+                return
+        if waiting:
+            self._timer = self._bench.host.clock.at(min(c.due_ns for c in waiting), self._advance)
+
+    def _startable(self) -> list[Container]:
+        for container in self.run.init_containers:
+            if container.state != "exited":
+                return [container] if container.state == "waiting" else []
+            if container.exit_code:
+                return []
+        return [c for c in self.run.containers if c.state == "waiting"]
+
+    def _prepare(self, container: Container) -> None:
+        bench, image = self._bench, container.template.image
+        self._busy = True
+        if container.ran:
+            key = (self.run.uid, container.template.name)
+            bench.crashes.lengthen(key, container.finished_ns, bench.host.clock.now)
+        policy = container.template.pull_policy
+        if bench.puller.needed(image, policy):
+            bench.host.note("Pulling", self.run.name, image)
+        bench.puller.ensure(image, policy, partial(self._pulled, container))
+
+    def _pulled(self, container: Container, error: str) -> None:
+        if not self._busy or self.stopping:
+            return  # it came too late for this pod
+        host, name, image = self._bench.host, self.run.name, container.template.image
+        if not error:
+            host.note("Pulled", name, image)
+            cost = host.work_ns(self._costs.create, "create", container.identity, container.restarts)
+            self._timer = host.clock.after(cost, self._created, container)
+            return
+        self._busy = False
+        now, key = host.clock.now, (self.run.uid, image)
+        self._bench.pull_failures.lengthen(key, now, now)
+        container.due_ns = self._synced(container, now, self._bench.pull_failures.due(key, now))
+        host.note("Failed", name, error)
+        container.reason = "ErrImageNeverPull" if error == "ErrImageNeverPull" else "ErrImagePull"
+        self.report()
+        if container.reason == "ErrImagePull":
+            container.reason = "ImagePullBackOff"
+            host.note("BackOff", name, container.reason)
+        self._see()
+        self._advance()
+
+    def _created(self, container: Container) -> None:
+        host = self._bench.host
+        host.note("Created", self.run.name, container.template.name)
+        cost = host.work_ns(self._costs.start, "start", container.identity, container.restarts)
+        self._timer = host.clock.after(cost, self._start, container)
+
+    def _start(self, container: Container) -> None:
+        host, run, template = self._bench.host, self.run, container.template
+        now = host.clock.now
+        self._busy = False
+        container.restarts += container.ran
+        container.ran = True
+        container.started_ns = now
+        if not self._bench.puller.runs_here(template.image):
+            host.note("Failed", run.name, "exec format error")
+            self._settle(container, 1, "exec format error", "exited")
+            self._advance()
+            return
+        container.state, container.reason, container.seen = "running", "", False
+        host.note("Started", run.name, template.name)
+        if container is run.main:
+            if run.started_ns is None:
+                run.started_ns = now
+            host.record(run.name, run.template.workload, "running", "started")
+        lasts = 0 if container.init and template.run_ns is None else template.run_ns
+        if lasts is not None:
+            reason = "Error" if template.exit_code else "Completed"
+            container.timer = host.clock.after(lasts, self._exit, container, template.exit_code, reason, "exited")
+        self.weigh()
+        if container.state == "running" and not container.init:
+            if template.start_ns:
+                container.listen = host.clock.after(round(template.start_ns / run.speed), self._listens, container)
+            else:
+                self._listens(container)
+        self._see()
+        self._advance()
+
+    def _listens(self, container: Container) -> None:
+        container.answering = True
+        if container.health is not None:
+            container.health.answers(True)
+        if container is self.run.main:
+            self.run.serving = True
+            for hook in self._bench.serving_hooks:
+                hook(self.run, True, "started")
+
+    # What happens to it.
+
+    def weigh(self) -> None:
+        """The pod holds more RAM, or less: see whether its own limits, and the node's, still hold."""
+        run = self.run
+        for container in (*run.init_containers, *run.containers):
+            limit = container.template.ram_limit_bytes
+            if limit is not None and container.working_set(run.in_flight) > limit:
+                self.kernel_kills(container)
+        held = self._costs.ram_bytes if self._sandbox else 0
+        for container in (*run.init_containers, *run.containers):
+            held += container.working_set(run.in_flight)
+        more, run.ram_bytes = held - run.ram_bytes, held
+        if more:
+            self._bench.memory.add(more)
+
+    def kernel_kills(self, container: Container) -> None:
+        """Out of memory: the container's, or the node's."""
+        self._bench.host.note("OOMKilled", self.run.name, container.template.name)
+        self._exit(container, SIGKILL, "OOMKilled", "oom")
+
+    def _failed(self, container: Container, kind: str) -> None:
+        """Its liveness or startup probe has failed."""
+        self._bench.host.note("Unhealthy", self.run.name, kind)
+        self._bench.host.note("Killing", self.run.name, container.template.name)
+        self._terminate(container, self.run.template.grace_ns)
+
+    def _terminate(self, container: Container, grace_ns: int) -> None:
+        """SIGTERM; SIGKILL when the grace is over."""
+        host = self._bench.host
+        if container.health is not None:
+            container.health.hold()
+        heeds = self._costs.stop.tick(host.rng.draw("stop", container.identity, container.restarts))
+        end = host.clock.now + min(heeds, grace_ns)
+        if container.timer is not None and container.timer.pending and container.timer.time <= end:
+            return  # it ends by itself before, or was told before
+        _cancel(container.timer)
+        code = SIGTERM if heeds <= grace_ns else SIGKILL
+        if end == host.clock.now:
+            self._exit(container, code, "Error", "killed")
+        else:
+            container.timer = host.clock.at(end, self._exit, container, code, "Error", "killed")
+
+    def _exit(self, container: Container, code: int, reason: str, how: str) -> None:
+        """The container's process has ended."""
+        container.state = "exited"
+        self._silence(container, how)
+        self.weigh()
+        self._settle(container, code, reason, how)
+
+    def _silence(self, container: Container, how: str) -> None:
+        """Its process is no more: no timer of it is left, and whoever talked to it is told."""
+        run, host = self.run, self._bench.host
+        _cancel(container.timer, container.listen)
+        container.answering = False
+        if container.health is not None:
+            container.health.stop()
+        if container is run.main:
+            host.record(run.name, run.template.workload, "running", "stopped")
+            if run.serving:
+                run.serving = False
+                for hook in self._bench.serving_hooks:
+                    hook(run, False, how)
+
+    def _settle(self, container: Container, code: int, reason: str, how: str) -> None:
+        """A container has ended: for good, or to come back."""
+        bench, run = self._bench, self.run
+        container.state, container.exit_code, container.reason = "exited", code, reason
+        container.finished_ns = bench.host.clock.now
+        if self.stopping:
+            if not self._runs():
+                self._ended()
+            return
+        policy = run.template.restart_policy
+        if (policy == "Always" and not container.init) or (policy != "Never" and code):
+            container.state = "waiting"
+            # What the agent itself has killed it restarts in the same sync; the rest it has to notice.
+            seen = bench.host.clock.now if how == "killed" else bench.host.noticed()
+            due = bench.crashes.due((run.uid, container.template.name), container.finished_ns)
+            container.due_ns = self._synced(container, seen, due)
+            if container.due_ns > seen:
+                bench.host.note("BackOff", run.name, "CrashLoopBackOff")
+        self._see(at_once=how == "killed")
+
+    def _synced(self, container: Container, first: int, due: int) -> int:
+        self._failures += 1
+        return self._bench.host.synced(first, due, container.identity, self._failures)
+
+    def _see(self, at_once: bool = False) -> None:
+        """The agent will notice what has happened."""
+        if at_once:
+            _cancel(self._notice)
+            self._noticed()
+        elif self._notice is None or not self._notice.pending:
+            self._notice = self._bench.host.clock.at(self._bench.host.noticed(), self._noticed)
+
+    def _noticed(self) -> None:
+        for container in (*self.run.init_containers, *self.run.containers):
+            if container.ran and not container.seen:
+                container.seen = True
+                if container.health is not None and container.state == "running":
+                    container.health.begin(container.started_ns)
+        self.report()
+        self._advance()
+
+    def report(self) -> None:
+        """Tell the control plane how the pod is, if that has changed."""
+        run = self.run
+        if self.over or self.stopping:
+            return
+        run.observe(self._bench.host.clock.now)
+        self._post()
+        if run.finished:
+            self._ended()
+
+    def _post(self) -> None:
+        run = self.run
+        status = PodStatus(run.phase, run.ready, run.reason, run.restarts)
+        if status != self._reported:
+            self._reported = status
+            self._bench.host.upstream.status(run.uid, status)
+
+    # Going down.
+
+    def stop(self, grace_ns: int) -> None:
+        """End the pod: SIGTERM to all that runs, SIGKILL after the grace. May be called again with a shorter one."""
+        running = self._runs()
+        if not self.stopping:
+            self.stopping = True
+            _cancel(self._timer, self._notice)
+            if running:
+                self._bench.host.note("Killing", self.run.name, f"grace {grace_ns / 1e9:g} s")
+        for container in running:
+            self._terminate(container, grace_ns)
+        if not running:
+            self._ended()
+
+    def fail(self, reason: str) -> None:
+        """The agent ends the pod for good, at once: Evicted, or refused."""
+        self.run.phase, self.run.reason, self.run.ready = "Failed", reason, False
+        self._bench.host.note(reason, self.run.name)
+        self._post()
+        self.stop(0)
+
+    def vanish(self) -> None:
+        """The node has lost power."""
+        _cancel(self._timer, self._notice)
+        for container in self._runs():
+            container.state = "waiting"
+            container.finished_ns = self._bench.host.clock.now
+            self._silence(container, "node-dead")
+        self.run.ram_bytes = 0
+        self._sandbox = False
+        self.over = True
+
+    def hang(self, kind: str, on: bool) -> None:
+        """The main container's process stops, or begins, to answer probes of this kind. A new process answers."""
+        main = self.run.main
+        if main.state == "running" and main.health is not None:
+            main.health.hang(kind, on)
+
+    def _runs(self) -> list[Container]:
+        return [c for c in (*self.run.init_containers, *self.run.containers) if c.state == "running"]
+
+    def _ended(self) -> None:
+        """All containers have ended for good: the sandbox goes too."""
+        if not self.over:
+            self.over = True
+            self._sandbox = False
+            self.weigh()
+            _cancel(self._timer, self._notice)
+            self._bench.ended(self)
+
+
+def _cancel(*timers: Timer | None) -> None:
+    for timer in timers:
+        if timer is not None:
+            timer.cancel()

@@ -1,0 +1,246 @@
+"""From a scenario to the objects that run: what is read, what is built on what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.control.scheduling.answering import Policy
+from simulator.engine.clock import Clock
+from simulator.errors import UserError
+from simulator.facts import Catalogue
+from simulator.policy.reference import instantiate
+from simulator.record.buffer import Recorder
+from simulator.simulation import settings
+from simulator.simulation.cluster import Cluster, World
+from simulator.simulation.compile import CompiledWorkload, compile_manifest
+from simulator.simulation.demand import add_behaviours, add_flows, duration
+from simulator.simulation.layout import Layout, check_links, check_machines, lay_out
+from simulator.simulation.memory import RequestMemory
+from simulator.simulation.mischief import Mischief
+from simulator.simulation.observer import Observer
+from simulator.simulation.runtimes import RuntimeTable
+from simulator.spec.check import check_resolved
+from simulator.spec.image import Image
+from simulator.spec.look import Look
+from simulator.spec.mechanism import Kubelet
+from simulator.spec.orchestrator import Orchestrator, load_orchestrator
+from simulator.spec.problems import UNKNOWN, Source
+from simulator.spec.scenario import Scenario
+from simulator.streams import Rng
+from simulator.traffic.plane import RequestPlane
+from simulator.units import SECOND
+from simulator.world.network import Network
+from simulator.world.node import NodeTable
+from simulator.world.registry import Registry
+
+
+@dataclass(slots=True)
+class Plan:
+    """All that a scenario says, read and checked, before anything exists."""
+
+    scenario: Scenario
+    catalogue: Catalogue
+    page: Orchestrator
+    layout: Layout
+    workload: CompiledWorkload
+    policy: Policy
+
+    def warnings(self) -> Iterator[str]:
+        """What whoever reads the results should know of their foundations."""
+        assumed = self.catalogue.ledger.assumed()
+        if assumed:
+            yield f"{len(assumed)} of the facts read are assumed, not measured (the report lists them)"
+        if self.page.validated != "yes":
+            yield f"orchestrator {self.page.name}@{self.page.version}: no measurement has validated it as a whole yet"
+        for name in self.workload.images:
+            if name in self.default_images:
+                yield f"image {name} is described nowhere: it took the catalogue's default-image, which is assumed"
+        yield from self.workload.notes
+        for key in self.catalogue.ledger.unread_overrides():
+            yield f"{key} was set, and no run has read it"
+
+    @property
+    def default_images(self) -> set[str]:
+        """Images of the workloads that the scenario does not describe."""
+        look = Look(self.scenario)
+        return {name for name, key in look.images.items() if key is None}
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything of one running simulation."""
+
+    plan: Plan
+    world: World
+    cluster: Cluster
+    plane: RequestPlane
+    mischief: Mischief
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.plan.catalogue
+
+    @property
+    def page(self) -> Orchestrator:
+        return self.plan.page
+
+    @property
+    def workload(self) -> CompiledWorkload:
+        return self.plan.workload
+
+    @property
+    def policy(self) -> Policy:
+        return self.plan.policy
+
+    def warnings(self) -> Iterator[str]:
+        """What whoever reads the results should know."""
+        return self.plan.warnings()
+
+    def picture(self, wanted: Mapping[str, int], end: int) -> dict[str, Any]:
+        """The static picture that figures need, as plain data."""
+        nodes, links = self.plan.layout.nodes, self.plan.layout.links
+        return {
+            "duration_s": end / SECOND,
+            "warm_up_s": int(self.plan.scenario.warm_up) / SECOND,
+            "nodes": [
+                {
+                    "name": n.name,
+                    "zone": n.zone,
+                    "role": n.role,
+                    "model": n.model,
+                    "platform": n.platform,
+                    "latitude": n.latitude,
+                    "longitude": n.longitude,
+                }
+                for n in nodes
+            ],
+            "links": [
+                {
+                    "name": link.name,
+                    "a": nodes[link.a].name,
+                    "b": nodes[link.b].name,
+                    "model": link.model,
+                    "latency_s": link.latency_ns / SECOND,
+                    "up_bps": link.up_bps,
+                    "down_bps": link.down_bps,
+                }
+                for link in links
+            ],
+            "wanted": dict(wanted),
+            "faults": [
+                {"name": f.name, "kind": f.kind, "start_s": f.start_s, "end_s": min(f.end_s, end / SECOND)}
+                for f in self.mischief.scheduled
+            ],
+            "evaluators": self.plane.evaluators(),
+        }
+
+
+def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
+    """Read everything that the scenario names. Raises UserError with every problem that can be told at once."""
+    catalogue = Catalogue(scenario.facts)
+    problems = catalogue.check_overrides()
+    if problems:
+        raise UserError(problems)
+    page = load_orchestrator(catalogue, scenario.orchestrator)
+    layout = lay_out(scenario, catalogue, Rng(seed), page.get(Kubelet).max_pods)
+    problems = [
+        *check_machines(page, layout),
+        *check_links(layout),
+        *check_resolved(
+            scenario, [n.name for n in layout.nodes], [link.name for link in layout.links], source
+        ),
+    ]  # fmt: skip
+    if problems:
+        raise UserError(problems)
+    look = Look(scenario, source)
+    workload = compile_manifest(
+        look.objects,
+        scenario.images,
+        scenario.behaviour,
+        _default_image(catalogue) if None in look.images.values() else Image.parse(_NO_IMAGE),
+        services=[item for _, item in look.services],
+        sites=layout.sites,
+    )
+    chosen = scenario.placement
+    policy = instantiate(chosen.use, chosen.params, scenario.folder, given=2)
+    return Plan(scenario, catalogue, page, layout, workload, policy)
+
+
+# Stands where no image takes the default, so that its facts are read only where they are used.
+_NO_IMAGE = {"compressed": "1B", "unpacked": "1B", "platforms": ["linux/amd64"]}
+
+
+def _default_image(catalogue: Catalogue) -> Image:
+    model = catalogue.model("images", "default-image")
+    return Image.parse(
+        {
+            "compressed": f"{model.quantity('compressed')}B",
+            "unpacked": f"{model.quantity('unpacked')}B",
+            "layers": int(model.quantity("layers")),
+            "platforms": model.list("platforms"),
+            "format": model.text("format"),
+        }
+    )
+
+
+def build(
+    scenario: Scenario, seed: int, replication: int, *, exact_events: bool = False, source: Source = UNKNOWN
+) -> Parts:
+    """Everything of a run, at t = 0, with the workloads applied. Raises UserError as `read` does."""
+    plan = read(scenario, seed, source)
+    layout, catalogue, page = plan.layout, plan.catalogue, plan.page
+    clock, rng, recorder = Clock(), Rng(seed, replication), Recorder()
+    nodes = NodeTable(layout.nodes)
+    tcp = settings.retransmission(catalogue)
+    network = Network(clock, nodes, layout.links, recorder, rng, retransmission=tcp)
+    registry = Registry(layout.registry, plan.workload.images.values())
+    world = World(clock, rng, recorder, nodes, network, registry, tcp)
+    plane = RequestPlane(
+        clock,
+        rng,
+        recorder,
+        nodes,
+        network,
+        int(scenario.record.interval),
+        float(scenario.record.requests.sample),
+        exact_events,
+        retransmission=tcp,
+    )
+    thinking = None if scenario.policy_time is None else duration(scenario.policy_time, scenario.folder)
+    cluster = Cluster(
+        world,
+        layout,
+        page,
+        RuntimeTable(catalogue),
+        plane=plane,
+        policy=plan.policy,
+        scheduling=settings.scheduler(page, thinking, scenario.on_policy_error),
+    )
+    Observer(clock, recorder, nodes, network, cluster.reach)
+    _serve(plan, cluster, plane)
+    for obj in plan.workload.objects:
+        cluster.server.create(obj)
+    cluster.manager.start()
+    RequestMemory(clock, cluster.agents.values(), plane, page.get(Kubelet).eviction_check)
+    add_flows(plane, scenario, layout, network)
+    mischief = Mischief(world, cluster)
+    for fault in scenario.faults:
+        mischief.add(fault)
+    return Parts(plan, world, cluster, plane, mischief)
+
+
+def _serve(plan: Plan, cluster: Cluster, plane: RequestPlane) -> None:
+    """Containers that begin and cease to answer do so in the request plane too."""
+    names: Sequence[str] = list(plan.workload.wanted)
+    add_behaviours(plane, names, plan.workload.behaviours, plan.scenario.folder)
+
+    def serving(run: Any, up: bool, how: str) -> None:
+        if up:
+            plane.pod_up(run.uid, run.template.workload, run.node, run.speed)
+        else:
+            plane.pod_down(run.uid, how)
+
+    for agent in cluster.agents.values():
+        agent.serving_hooks.append(serving)

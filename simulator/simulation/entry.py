@@ -1,0 +1,151 @@
+"""What a study asks for: a run, a check, the resolved world, an explanation. Plain data in, plain data or a run out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from simulator.control.api.objects import ApiObject
+from simulator.control.scheduling.decision import Ask
+from simulator.control.scheduling.explain import NodeVerdict, explain
+from simulator.engine.clock import Clock
+from simulator.errors import Problem, UserError
+from simulator.record.buffer import Recorder
+from simulator.simulation.build import Plan, build, read
+from simulator.simulation.run import Run
+from simulator.simulation.settings import retransmission
+from simulator.simulation.simulation import Simulation
+from simulator.spec.scenario import Scenario
+from simulator.streams import Rng
+from simulator.units import SECOND
+from simulator.world.network import Network
+from simulator.world.node import NodeTable
+
+Row = dict[str, Any]
+_SLICES = 100  # of a run, between which progress is told
+
+
+def _scenario(data: Mapping[str, Any], base: Path) -> Scenario:
+    return Scenario.parse(data["scenario"]).placed(base, data.get("facts", {}))
+
+
+def simulate(
+    data: Mapping[str, Any],
+    *,
+    seed: int,
+    replication: int,
+    base: Path,
+    name: str,
+    axes: Mapping[str, Any],
+    case: str | None,
+    options: Mapping[str, Any],
+) -> Run:
+    """One run. `options`: `exact_events`, and `progress`, a function of (ns so far, events so far) or None."""
+    exact = bool(options.get("exact_events", False))
+    simulation = Simulation(_scenario(data, base), seed, replication, exact_events=exact)
+    progress = options.get("progress")
+    if progress is not None:
+        for part in range(1, _SLICES + 1):
+            simulation.run(simulation.duration_ns * part // _SLICES / SECOND)
+            progress(simulation.duration_ns * part // _SLICES, simulation.events)
+    return simulation.finish(name=name, axes=axes, case=case, data=data)
+
+
+def check(data: Mapping[str, Any], base: Path) -> Sequence[str]:
+    """Build everything that a run of this scenario needs, and run nothing. Gives warnings, raises UserError."""
+    scenario = _scenario(data, base)
+    return tuple(build(scenario, seed=1, replication=0).warnings())
+
+
+def resolve(data: Mapping[str, Any], base: Path) -> Mapping[str, Sequence[Row]]:
+    """The resolved world as rows: nodes, links, pods (workloads), and each member's path to the control plane."""
+    plan = read(_scenario(data, base), seed=1)
+    layout = plan.layout
+    nodes = [
+        {
+            "node": n.name, "model": n.model, "zone": n.zone, "role": n.role, "platform": n.platform, "cores": n.cores,
+            "speed": n.speed, "ram_bytes": n.ram_bytes, "disk_bytes": n.disk_bytes,
+        }
+        for n in layout.nodes
+    ]  # fmt: skip
+    links = [
+        {
+            "link": link.name, "a": layout.nodes[link.a].name, "b": layout.nodes[link.b].name, "model": link.model,
+            "latency_s": link.latency_ns / SECOND, "up_bps": link.up_bps, "down_bps": link.down_bps,
+            "jitter_s": link.jitter_ns / SECOND, "loss": link.loss,
+        }
+        for link in layout.links
+    ]  # fmt: skip
+    return {"nodes": nodes, "links": links, "pods": [*_pods(plan.workload.objects)], "paths": _paths(plan)}
+
+
+def _pods(objects: Sequence[ApiObject]) -> Sequence[Row]:
+    rows = []
+    for obj in objects:
+        template = getattr(obj, "template", None)
+        if template is not None:
+            replicas = getattr(obj, "replicas", getattr(obj, "parallelism", None))
+            images = ", ".join(c.image for c in template.containers)
+            rows.append(
+                {
+                    "workload": obj.name, "kind": obj.kind, "replicas": replicas, "images": images,
+                    "cpu_m": template.cpu_m, "ram_bytes": template.ram_bytes, "qos": template.qos,
+                    "platforms": ", ".join(sorted(template.platforms)),
+                }
+            )  # fmt: skip
+    return rows
+
+
+def _paths(plan: Plan) -> Sequence[Row]:
+    layout, clock = plan.layout, Clock()
+    table = NodeTable(layout.nodes)
+    tcp = retransmission(plan.catalogue)
+    network = Network(clock, table, layout.links, Recorder(), Rng(1), retransmission=tcp)
+    rows = []
+    for member in layout.members:
+        route = network.route(member, layout.api)
+        if route is not None:
+            via = [layout.links[hop // 2].name for hop in route.hops]
+            rows.append(
+                {
+                    "from": layout.nodes[member].name, "to": layout.nodes[layout.api].name,
+                    "latency_s": route.latency_ns / SECOND, "links": ", ".join(via),
+                }
+            )  # fmt: skip
+    return rows
+
+
+def explain_pod(data: Mapping[str, Any], *, seed: int, replication: int, base: Path, pod: str) -> Sequence[Row]:
+    """Replay a run, and look over its scheduler's shoulder when it asks about one pod.
+
+    A row for each decision: time_s, attempt, decision, node, and nodes: rows of node, verdict, score, why. Raises
+    UserError for a pod that the run never asks about.
+    """
+    simulation = Simulation(_scenario(data, base), seed, replication)
+    seen: dict[int, Sequence[NodeVerdict]] = {}
+
+    def witness(ask: Ask) -> None:
+        if ask.pod.name == pod:
+            seen[ask.pod.attempt] = explain(ask)
+
+    simulation.witness(witness)
+    decisions = simulation.finish().table("decisions")
+    if not seen:
+        asked = decisions["pod"].unique(maintain_order=True).to_list()
+        near = [name for name in asked if name.rpartition("-")[0] == pod.rpartition("-")[0]] or asked
+        hint = f"pods that it asks about: {', '.join(near[:8])}" if near else "it asks about none"
+        raise UserError(Problem(f"the run never asks where {pod} goes", hint=hint))
+    return [
+        {
+            "time_s": row["time_s"],
+            "attempt": row["attempt"],
+            "decision": row["decision"],
+            "node": row["node"],
+            "nodes": [
+                {"node": v.node, "verdict": v.verdict, "score": v.total, "why": str(v)} for v in seen[row["attempt"]]
+            ],
+        }
+        for row in decisions.iter_rows(named=True)
+        if row["pod"] == pod
+    ]

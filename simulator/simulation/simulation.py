@@ -1,0 +1,210 @@
+"""The facade: one scenario, running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from simulator.control.api.objects import DaemonSet, Node, Pod
+from simulator.control.api.server import believed_state
+from simulator.control.controllers.daemonset import eligible
+from simulator.control.scheduling.decision import Ask
+from simulator.policy import Decision
+from simulator.record.glossary import MetricContext, summarise
+from simulator.simulation.build import Parts, build
+from simulator.simulation.run import Run
+from simulator.spec.faults import Crash, Cut, Stop
+from simulator.spec.scenario import Scenario
+from simulator.units import SECOND, duration
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The three truths side by side, as frames, at one instant."""
+
+    nodes: pl.DataFrame  # node, zone, believed, running
+    pods: pl.DataFrame  # pod, owner, node, believed, stored, running
+    links: pl.DataFrame  # link, running
+
+
+class Simulation:
+    """A scenario that can be run step by step, looked at, disturbed, and asked for decisions."""
+
+    def __init__(self, scenario: Scenario, seed: int = 1, replication: int = 0, *, exact_events: bool = False) -> None:
+        """Build everything; nothing happens yet. Raises UserError with every problem of the scenario."""
+        self.scenario = scenario
+        self.seed, self.replication = seed, replication
+        self._parts: Parts = build(scenario, seed, replication, exact_events=exact_events)
+
+    @property
+    def now_s(self) -> float:
+        """Simulated time, in seconds."""
+        return self._parts.world.clock.now / SECOND
+
+    @property
+    def duration_ns(self) -> int:
+        """The scenario's duration, in ns."""
+        return int(self.scenario.duration)
+
+    def run(self, until: str | float | None = None) -> None:
+        """Run up to a time: a quantity (`"10min"`) or seconds; without one, to the end of the scenario.
+
+        Raises ValueError for a time that has passed, and RunFailed where a policy hangs, or fails under `stop`.
+        """
+        clock = self._parts.world.clock
+        to = self.duration_ns if until is None else min(duration(until), self.duration_ns)
+        if to < clock.now:
+            raise ValueError(f"it is {self.now_s:g} s already")
+        clock.run(to)
+
+    def inject(self, fault: Cut | Crash | Stop) -> None:
+        """Let a fault happen: at its own time, or now. Raises UserError for a glob that matches nothing."""
+        self._parts.mischief.add(fault)
+
+    # The one decision point.
+
+    def decisions(self, until: str | float | None = None) -> Iterator[Ask]:
+        """Run, and yield each placement that the scheduler asks for; `answer` it before the next.
+
+        From the first call on, the scenario's policy is asked no more, until `release` gives it back.
+        """
+        clock, scheduler = self._parts.world.clock, self._parts.cluster.scheduler
+        to = self.duration_ns if until is None else min(duration(until), self.duration_ns)
+        scheduler.set_policy(None)
+        while True:
+            due = clock.next_time()
+            while scheduler.pending is None and due is not None and due <= to:
+                clock.step()
+                due = clock.next_time()
+            ask = scheduler.pending
+            if ask is None:
+                break
+            yield ask
+            if scheduler.pending is ask:
+                raise ValueError(f"{ask.pod.name} was not answered")
+        clock.run(to)
+
+    def answer(self, ask: Ask, decision: Decision) -> None:
+        """Answer an ask. Raises ValueError if it is not the pending one."""
+        if self._parts.cluster.scheduler.pending is not ask:
+            raise ValueError("this is not what is being asked")
+        self._parts.cluster.scheduler.answer(decision)
+
+    def release(self) -> None:
+        """Let the scenario's own policy answer again."""
+        self._parts.cluster.scheduler.set_policy(self._parts.policy)
+
+    def witness(self, look: Callable[[Ask], None]) -> None:
+        """Call `look(ask)` at every ask, before it is answered. It must change nothing."""
+        self._parts.cluster.scheduler.witness = look
+
+    # What is seen from outside.
+
+    @property
+    def events(self) -> int:
+        """Timers set so far: a measure of how busy the control plane was."""
+        return self._parts.world.clock.fired
+
+    def state(self) -> State:
+        """What is believed, stored and running now, each by itself."""
+        import polars as pl  # noqa: PLC0415  # heavy
+
+        parts = self._parts
+        agents, world = parts.cluster.agents, parts.world
+        names = world.nodes.names
+        believed = {node.name: node.ready for node in parts.cluster.server.list(Node)}
+        nodes = [
+            {
+                "node": name,
+                "zone": world.nodes.zone[i],
+                "believed": {"True": "Ready", "False": "NotReady"}.get(believed[name], "Unknown")
+                if name in believed
+                else None,
+                "running": "up" if world.nodes.up[i] else "down",
+            }
+            for i, name in enumerate(names)
+        ]
+        pods: dict[str, dict[str, Any]] = {}
+
+        def row(name: str, owner: str, node: str) -> dict[str, Any]:
+            empty = {"believed": None, "stored": False, "running": False}
+            return pods.setdefault(name, {"pod": name, "owner": owner, "node": node, **empty})
+
+        for pod in parts.cluster.server.list(Pod):
+            row(pod.name, pod.template.workload, pod.node)["believed"] = believed_state(pod)
+        for index, agent in agents.items():
+            stored = set(agent.stored())
+            for run in agent.running():
+                here = row(run.name, run.template.workload, names[index])
+                here["stored"], here["running"] = run.uid in stored, run.phase == "Running"
+        links = [
+            {"link": link.name, "running": parts.world.network.states[i].name}
+            for i, link in enumerate(parts.world.network.links)
+        ]
+        return State(
+            pl.DataFrame(nodes),
+            pl.DataFrame(list(pods.values()), schema=_POD_COLUMNS),
+            pl.DataFrame(links, schema={"link": pl.String, "running": pl.String}),
+        )
+
+    def finish(
+        self,
+        *,
+        name: str = "run",
+        axes: Mapping[str, Any] | None = None,
+        case: str | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Run to the end, and give the run. `data` is the plain data that the scenario came from, for the record."""
+        self.run()
+        parts = self._parts
+        end = parts.world.clock.now
+        parts.plane.finish(end)
+        tables = parts.world.recorder.frames()
+        warm_up = int(self.scenario.warm_up)
+        wanted = _wanted(parts)
+        sketch = parts.plane.sketch(None, warm_up)
+        context = MetricContext(
+            duration_s=end / SECOND,
+            warm_up_s=warm_up / SECOND,
+            wanted=wanted,
+            faults=tuple((f.start_s, f.end_s) for f in parts.mischief.scheduled),
+            latency=lambda q: sketch.quantile(q) / SECOND,
+            mean_latency_s=sketch.mean / SECOND,
+        )
+        return Run(
+            name=name,
+            axes=dict(axes or {}),
+            case=case,
+            replication=self.replication,
+            seed=self.seed,
+            scenario=data or {"scenario": self.scenario.dump(), "facts": dict(self.scenario.facts)},
+            tables=tables,
+            summary=summarise(tables, context),
+            warnings=tuple(parts.warnings()),
+            facts=tuple(parts.catalogue.ledger.rows()),
+            world=parts.picture(wanted, end),
+            manifest={"orchestrator": f"{parts.page.name}@{parts.page.version}", "events": parts.world.clock.fired},
+        )
+
+
+_POD_COLUMNS: dict[str, Any] = {
+    "pod": str, "owner": str, "node": str, "believed": str, "stored": bool, "running": bool,
+}  # fmt: skip
+
+
+def _wanted(parts: Parts) -> dict[str, int]:
+    """How many pods each workload wants; a DaemonSet one for each node that it is eligible for at the end."""
+    found = {}
+    daemons = {obj.name: obj for obj in parts.workload.objects if isinstance(obj, DaemonSet)}
+    for owner, count in parts.workload.wanted.items():
+        if count is not None:
+            found[owner] = count
+        else:
+            template = daemons[owner].template
+            found[owner] = sum(eligible(template, node)[1] for node in parts.cluster.server.list(Node))
+    return found

@@ -1,0 +1,278 @@
+"""What a scenario gets wrong although every key and value of it can be read: one small function for each rule.
+
+Every function yields all the problems that it finds; `check_scenario` runs them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from os.path import isdir, isfile  # unlike Path.is_file, it takes any text
+from pathlib import Path
+
+from simulator.errors import Problem, UserError
+from simulator.facts import Catalogue
+from simulator.facts.yaml import Path as Place
+from simulator.spec import image
+from simulator.spec.distribution import files
+from simulator.spec.faults import Crash, Cut
+from simulator.spec.kubernetes import K8sObject
+from simulator.spec.kubernetes.cluster import Service as K8sService
+from simulator.spec.kubernetes.kinds import roots
+from simulator.spec.kubernetes.pod import template_of
+from simulator.spec.look import MOST_LINKS, Look
+from simulator.spec.near import did_you_mean
+from simulator.spec.problems import UNKNOWN, Source
+from simulator.spec.scenario import Scenario
+from simulator.spec.topology import is_glob, matching
+from simulator.spec.workload import Requests, Telemetry, labels
+
+_MOST_INTERVALS = 1_000_000
+_MOST_NODES = 1_000_000
+
+
+def check_manifests(look: Look) -> Iterator[Problem]:
+    """Every manifest can be read, and makes pods or services."""
+    for number, manifest in look.manifests.items():
+        written = look.files[number]
+        path = look.scenario.folder / written
+        if not isfile(path):
+            near = [f"./{p.name}" for p in sorted(path.parent.glob("*.y*ml"))] if isdir(path.parent) else []
+            hint = did_you_mean(written, near) or "files are relative to the experiment's"
+            yield look.source.problem(("workloads", number, "file"), f"there is no file {written}", hint)
+        else:
+            yield from manifest.problems
+
+
+def check_duplicates(look: Look) -> Iterator[Problem]:
+    """No two things of one sort have one name."""
+    yield from _twice(look, "workload item", ("workloads",), [item.name for item in look.scenario.workloads])
+    yield from _twice(look, "fault", ("faults",), [item.name for item in look.scenario.faults])
+    world = look.scenario.world
+    if sum(node.count or 1 for node in world.nodes) > _MOST_NODES:
+        yield look.source.problem(("topology", "nodes"), f"more than {_MOST_NODES} nodes")
+        return
+    taken: dict[str, int] = {}
+    for number, node in enumerate(world.nodes):
+        clash = next((name for name in node.names() if name in taken), None)
+        if clash is not None:
+            yield look.source.problem(("topology", "nodes", number, "name"), f"two nodes are named {clash}")
+        taken |= dict.fromkeys(node.names(), number)
+    yield from _twice(look, "link", ("topology", "links"), [link.name for link in world.links])
+    yield from _one_name_each(look, "workload", roots(look.objects))
+    yield from _one_name_each(look, "service", [obj for obj in look.objects if isinstance(obj, K8sService)])
+
+
+def _one_name_each(look: Look, what: str, objects: Iterable[K8sObject]) -> Iterator[Problem]:
+    """Names tell workloads (and services) apart, in tables and for behaviour, whatever their kind and namespace."""
+    taken = {item.name: f"a workload of kind service, {item.name}" for _, item in look.services}
+    for obj in objects:
+        if obj.name in taken:
+            said = f"{obj.title} has the name of {taken[obj.name]}: each {what} needs a name of its own"
+            yield obj.source.problem(("metadata", "name"), said)
+        taken[obj.name] = obj.title
+
+
+def _twice(look: Look, what: str, place: Place, names: Sequence[str | None]) -> Iterator[Problem]:
+    for number, name in enumerate(names):
+        if name is not None and name in names[:number]:
+            yield look.source.problem((*place, number, "name"), f"two {what}s are named {name}")
+
+
+def check_links(look: Look) -> Iterator[Problem]:
+    """Every end of a link is a node."""
+    if look.nodes is None:
+        return
+    if look.pairs > MOST_LINKS:
+        yield look.source.problem(("topology", "links"), f"more than {MOST_LINKS} links", "join fewer nodes directly")
+        return
+    for number, link in enumerate(look.scenario.world.links):
+        ends = [matching(glob, look.nodes) for glob in link.between]
+        place: Place = ("topology", "links", number, "between")
+        for end, (glob, found) in enumerate(zip(link.between, ends, strict=True)):
+            if not found:
+                said = f"link {link.name} leads nowhere: no node is named {glob}"
+                yield look.source.problem((*place, end), said, did_you_mean(glob, look.nodes))
+        if all(ends) and {*ends[0], *ends[1]} == {ends[0][0]}:
+            yield look.source.problem(place, f"link {link.name} joins {look.nodes[ends[0][0]]} to itself")
+
+
+def check_models(look: Look) -> Iterator[Problem]:
+    """Every model that is named is in the catalogue, and so is every fact that is set."""
+    named: list[tuple[Place, str, str]] = [(("orchestrator",), "orchestrators", look.scenario.orchestrator)]
+    for number, node in enumerate(look.scenario.world.nodes):
+        named.append((("topology", "nodes", number, "model"), "nodes", node.model))
+        for index, runtime in enumerate(node.runtimes):
+            place: Place = ("topology", "nodes", number, "runtimes", index)
+            named += [(place, "runtimes", part) for part in runtime.split("/")]
+    for number, link in enumerate(look.scenario.world.links):
+        if link.model is not None:
+            named.append((("topology", "links", number, "model"), "links", link.model))
+    catalogue = Catalogue()
+    for place, kind, name in named:
+        if (kind, name) not in look.shelf.models:
+            look.shelf.models[kind, name] = tuple(_unreadable(catalogue, kind, name))
+        for problem in look.shelf.models[kind, name]:
+            yield look.source.problem(place, problem.message, problem.hint)
+    for problem in Catalogue(look.scenario.facts).check_overrides() if look.scenario.facts else ():
+        yield look.source.problem((problem.path,), problem.message, problem.hint)
+
+
+def _unreadable(catalogue: Catalogue, kind: str, name: str) -> Iterable[Problem]:
+    try:
+        catalogue.model(kind, name)
+    except UserError as error:
+        return error.problems
+    return ()
+
+
+def check_images(look: Look) -> Iterator[Problem]:
+    """Every image that is described is used."""
+    if not look.complete:
+        return
+    used = {key for key in look.images.values() if key is not None}
+    for name in look.scenario.images:
+        if name not in used:
+            hint = did_you_mean(name, [*look.images, *map(image.repository, look.images)], "workloads use")
+            yield look.source.problem(("images", name), f"no workload uses image {name}", hint)
+
+
+def check_platforms(look: Look) -> Iterator[Problem]:
+    """Some platform runs all images of a pod."""
+    described = look.scenario.images
+    for obj in roots(look.objects):
+        template = template_of(obj)
+        containers = (*template.spec.init_containers, *template.spec.containers) if template else ()
+        keys = {key for c in containers if (key := look.images[c.image]) is not None}
+        if keys and not frozenset.intersection(*(frozenset(described[key].platforms) for key in keys)):
+            said = f"{obj.title}: no platform runs all of its images: {', '.join(sorted(keys))}"
+            yield look.source.problem(("images", min(keys), "platforms"), said)
+
+
+def check_behaviour(look: Look) -> Iterator[Problem]:
+    """Every behaviour belongs to a workload of a manifest; a service has its own."""
+    if not look.complete:
+        return
+    own = {item.name for _, item in look.services}
+    for name in look.scenario.behaviour:
+        if name in own:
+            said = f"service {name} has its behaviour among its own keys"
+            yield look.source.problem(("behaviour", name), said, "move the keys there")
+        elif name not in look.pods_of:
+            hint = did_you_mean(name, look.pods_of.keys() - own, "workloads are")
+            yield look.source.problem(("behaviour", name), f"no workload is named {name}", hint)
+
+
+def check_targets(look: Look) -> Iterator[Problem]:
+    """Whoever asks, asks a service."""
+    asked: list[tuple[Place, str]] = [
+        (("workloads", number, "target"), item.target)
+        for number, item in enumerate(look.scenario.workloads)
+        if isinstance(item, Requests | Telemetry)
+    ]
+    asked += [(place, call.target) for place, _, call in look.calls()]
+    for place, target in asked:
+        if target not in look.targets and look.complete:
+            hint = did_you_mean(target, look.targets, "services are") or "add a Service, or a workload of kind service"
+            yield look.source.problem(place, f"no service is named {target}", hint)
+
+
+def check_circles(look: Look) -> Iterator[Problem]:
+    """No request calls itself, by whatever detour."""
+    calls = list(look.calls())
+    after: dict[str, set[str]] = {}
+    for _, caller, call in calls:
+        after.setdefault(caller, set()).update(look.targets.get(call.target, ()))
+    for place, caller, call in calls:
+        seen: set[str] = set()
+        reached = set(look.targets.get(call.target, ()))
+        while reached - seen:
+            seen |= reached
+            reached = {name for workload in reached for name in after.get(workload, ())}
+        if caller in seen:
+            yield look.source.problem(
+                place, f"a call of {caller} to {call.target} ends in {caller} again: no request ends"
+            )
+
+
+def check_times(look: Look) -> Iterator[Problem]:
+    """What has a time lies within the run."""
+    scenario = look.scenario
+    if scenario.warm_up >= scenario.duration:
+        said = f"the warm-up of {scenario.warm_up.given} leaves nothing of {scenario.duration.given}"
+        yield look.source.problem(("warm_up",), said, "make it shorter than duration")
+    if scenario.record.interval > scenario.duration:
+        yield look.source.problem(("record", "interval"), "the interval is longer than the run")
+    elif scenario.duration // scenario.record.interval > _MOST_INTERVALS:
+        yield look.source.problem(("record", "interval"), f"more than {_MOST_INTERVALS} intervals", "record less often")
+    for number, (fault, label) in enumerate(zip(scenario.faults, labels(scenario.faults), strict=True)):
+        if fault.at is None:
+            yield look.source.problem(("faults", number, "at"), f"fault {label} does not say when: at is missing")
+        elif fault.at >= scenario.duration:
+            said = f"fault {label} begins at {fault.at.given}, and the run ends at {scenario.duration.given}"
+            yield look.source.problem(("faults", number, "at"), said)
+
+
+def check_files(look: Look) -> Iterator[Problem]:
+    """Every data file is there."""
+    named: list[tuple[Place, Path]] = []
+    for place, _, behaviour in look.behaviours():
+        named += [((*place, "work"), path) for path in files(behaviour.work, look.scenario.folder)]
+    for number, item in enumerate(look.scenario.workloads):
+        if isinstance(item, Requests):
+            place = ("workloads", number, "arrivals")
+            named += [((*place, "think"), path) for path in files(item.arrivals.think, look.scenario.folder)]
+            if item.arrivals.trace is not None:
+                named.append(((*place, "trace"), look.scenario.folder / item.arrivals.trace.partition("#")[0]))
+    named += [(("policy_time",), path) for path in files(look.scenario.policy_time, look.scenario.folder)]
+    for place, path in named:
+        if not isfile(path):
+            hint = did_you_mean(path.name, [p.name for p in path.parent.glob("*.csv")] if isdir(path.parent) else ())
+            yield look.source.problem(
+                place, f"there is no file {path}", hint or "files are relative to the experiment's"
+            )
+
+
+CHECKS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
+    check_manifests,
+    check_duplicates,
+    check_links,
+    check_models,
+    check_images,
+    check_platforms,
+    check_behaviour,
+    check_targets,
+    check_circles,
+    check_times,
+    check_files,
+)
+
+
+def check_scenario(look: Look) -> list[Problem]:
+    """Every problem that the checks find; of a topology that is written out, those of its globs too."""
+    found = [problem for check in CHECKS for problem in check(look)]
+    if look.nodes is not None and look.pairs <= MOST_LINKS:
+        found += check_resolved(look.scenario, look.nodes, [name for name, _, _ in look.links], look.source)
+    return found
+
+
+def check_resolved(
+    scenario: Scenario, nodes: Sequence[str], links: Sequence[str], source: Source = UNKNOWN
+) -> Iterator[Problem]:
+    """Every glob matches a node or a link of the topology, once a generator has made it.
+
+    `source` is where the scenario was written: `experiment.source.under("scenario")`.
+    """
+    for number, item in enumerate(scenario.workloads):
+        if isinstance(item, Requests | Telemetry):
+            yield from _matches(source, ("workloads", number, "source"), item.source, nodes, "node")
+    for number, fault in enumerate(scenario.faults):
+        if isinstance(fault, Cut):
+            yield from _matches(source, ("faults", number, "link"), fault.link, links, "link")
+        elif isinstance(fault, Crash):
+            yield from _matches(source, ("faults", number, "node"), fault.node, nodes, "node")
+
+
+def _matches(source: Source, place: Place, glob: str, names: Sequence[str], what: str) -> Iterable[Problem]:
+    if not matching(glob, names):
+        said = f"{glob} matches no {what}" if is_glob(glob) else f"no {what} is named {glob}"
+        yield source.problem(place, said, did_you_mean(glob, names, f"{what}s are"))

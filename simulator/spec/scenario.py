@@ -1,0 +1,137 @@
+"""The scenario: one world, one orchestrator, its workloads, and what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+
+from simulator.spec.base import ModelName, Reference, Spec, Text, Use, empty, not_offered, use, wrong
+from simulator.spec.behaviour import Behaviour, Wait
+from simulator.spec.distribution import RandomDuration
+from simulator.spec.faults import FaultItem
+from simulator.spec.image import Image
+from simulator.spec.quantity import Duration, Ratio
+from simulator.spec.topology import Topology, TopologyField
+from simulator.spec.workload import WorkloadItem
+
+
+def _instant(text: str) -> str:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise wrong(f"epoch: {text!r} is no instant", "write it as 2026-06-01T00:00:00Z") from None
+    if when.tzinfo is None:
+        raise wrong(
+            f"epoch: {text!r} has no time zone", f"write {text}Z for UTC" if "T" in text else "write …T00:00:00Z"
+        )
+    return text
+
+
+Instant = Annotated[Text, AfterValidator(_instant)]
+
+
+class Policies(Spec):
+    """Who decides, by decision point."""
+
+    placement: Reference = "kube-default"
+    clusters: Reference | None = None
+    scaling: Reference | None = None
+    routing: Reference | None = None
+
+    @model_validator(mode="after")
+    def _points(self) -> Self:
+        for point in ("clusters", "scaling", "routing"):
+            if getattr(self, point) not in (None, "none"):
+                raise not_offered(f"policies for {point} are", point)
+        return self
+
+
+class RecordRequests(Spec):
+    """Which requests leave a row of their own: a deterministic sample."""
+
+    sample: Ratio = Ratio(0.01)
+
+
+class Record(Spec):
+    """What is recorded, and how finely."""
+
+    requests: RecordRequests = RecordRequests()
+    interval: Wait = Duration("10s")
+
+
+class Scenario(Spec):
+    """One resolved scenario. `folder` is where its relative files are found, `facts` the facts set over the models'."""
+
+    duration: Annotated[Duration, Field(gt=0)]
+    warm_up: Duration = Duration("0")
+    epoch: Instant = "2026-01-01T00:00:00Z"
+    start: Literal["empty", "placed"] = "empty"
+    topology: TopologyField
+    orchestrator: ModelName = "kubernetes"
+    clusters: dict[str, Any] | None = None
+    policy: Reference | None = None
+    policies: Policies | None = None
+    policy_time: RandomDuration | None = None
+    on_policy_error: Literal["fallback", "stop"] = "fallback"
+    images: dict[str, Image] = empty()
+    behaviour: dict[str, Behaviour] = empty()
+    workloads: tuple[WorkloadItem, ...] = ()
+    faults: tuple[FaultItem, ...] = ()
+    record: Record = Record()
+    _folder: Path = PrivateAttr(default_factory=Path)
+    _facts: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.clusters is not None:
+            raise not_offered("several clusters are", "clusters")
+        if self.policy is not None and self.policies is not None:
+            raise wrong("policy is short for policies: {placement: …}", "give one of the two", "policy")
+        return self
+
+    @classmethod
+    def load(cls, path: str | Path, case: str | None = None, set: Mapping[str, Any] | None = None) -> Scenario:
+        """The scenario of an experiment file (or shipped experiment), with the paths of one case and of `set` applied.
+
+        Raises UserError with every problem of the file.
+        """
+        from simulator.spec.load import load_experiment  # noqa: PLC0415  # the loader builds scenarios
+
+        return load_experiment(path, set or {}).resolve(case=case)
+
+    def placed(self, folder: Path, facts: Mapping[str, Any]) -> Self:
+        """The same scenario with the folder of its files and the facts set over the models'."""
+        twin = self.model_copy()
+        twin._folder, twin._facts = folder, dict(facts)
+        return twin
+
+    @property
+    def folder(self) -> Path:
+        """Where relative files are found: beside the experiment file; from Python, the current folder."""
+        return self._folder
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Facts set over the models': `kind.name.field` to the value as written."""
+        return self._facts
+
+    @property
+    def world(self) -> Topology:
+        """The topology in its long form."""
+        return Topology(use=self.topology) if isinstance(self.topology, str) else self.topology
+
+    @property
+    def placement(self) -> Use:
+        """The placement policy in its long form."""
+        if self.policy is not None:
+            return use(self.policy)
+        return use((self.policies or Policies()).placement)
+
+    @property
+    def begins(self) -> datetime:
+        """The instant of t = 0."""
+        return datetime.fromisoformat(self.epoch)

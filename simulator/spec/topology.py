@@ -1,0 +1,156 @@
+"""Where things are: a generator by name, or nodes and links written out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from simulator.spec.base import Glob, ModelName, Name, Number, Positive, Spec, Text, empty, not_offered, wrong
+from simulator.spec.image import Platform
+from simulator.spec.quantity import BitRate, ByteRate, Duration, Length, Ratio, Size
+
+Rate = Annotated[BitRate, Field(gt=0)]
+Role = Literal["worker", "control-plane", "router", "device", "registry"]
+
+
+class Taint(Spec):
+    """Kubernetes' taint: pods that do not tolerate it stay away."""
+
+    key: Text
+    value: str = ""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+
+
+class NodeSpec(Spec):
+    """One machine, or `count` equal ones named `name-0`, `name-1`, …
+
+    `model` names the facts of its hardware; `platform` to `max_pods` stand over them where they are given.
+    """
+
+    name: Name
+    model: ModelName
+    zone: str = ""
+    count: Positive | None = None
+    role: Role = "worker"
+    runtimes: tuple[ModelName, ...] = ()
+    labels: dict[str, str] = empty()
+    taints: tuple[Taint, ...] = ()
+    extended: dict[str, Positive] = empty()
+    platform: Platform | None = None
+    cores: Positive | None = None
+    speed: Annotated[Number, Field(gt=0, le=1000)] | None = None
+    ram: Annotated[Size, Field(gt=0)] | None = None
+    disk: Annotated[Size, Field(gt=0)] | None = None
+    disk_write: Annotated[ByteRate, Field(gt=0)] | None = None
+    boot: Duration | None = None
+    max_pods: Positive | None = None
+    latitude: Annotated[Number, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[Number, Field(ge=-180, le=180)] | None = None
+
+    def names(self) -> list[str]:
+        """The names of its machines."""
+        return [self.name] if self.count is None else [f"{self.name}-{i}" for i in range(self.count)]
+
+
+class LinkSpec(Spec):
+    """A link, or one for each pair of nodes that `between` matches, named `name-0`, `name-1`, …
+
+    `model` names the facts of its kind; `latency` (one way) to `loss` stand over them. `up` is the rate from the
+    first end to the second, `down` the rate back, `rate` both. `length` adds the model's delay per km to its latency.
+    """
+
+    name: Name
+    between: Annotated[tuple[Glob, ...], Field(min_length=2, max_length=2)]
+    model: ModelName | None = None
+    latency: Duration | None = None
+    length: Length | None = None
+    rate: Rate | None = None
+    up: Rate | None = None
+    down: Rate | None = None
+    jitter: Duration | None = None
+    loss: Annotated[Ratio, Field(lt=1)] | None = None
+
+    @model_validator(mode="after")
+    def _rates(self) -> Self:
+        if self.rate is not None and (self.up is not None or self.down is not None):
+            raise wrong("rate stands for up and down together", "give either rate, or up and down", "rate")
+        if self.length is not None and (self.latency is not None or self.model is None):
+            raise wrong("length needs a model's delay per km", "give model and length, or else latency", "length")
+        if self.model is None:
+            if self.latency is None:
+                raise wrong(
+                    f"link {self.name} has neither a model nor a latency", "add model: lte, or latency: 10ms", "name"
+                )
+            if self.rate is None and (self.up is None or self.down is None):
+                raise wrong(
+                    f"link {self.name} has neither a model nor a rate", "add model: lte, or rate: 100Mbps", "name"
+                )
+        if self.latency is not None and self.jitter is not None and self.jitter > self.latency:
+            raise wrong("the jitter is larger than the latency", "delays would be negative", "jitter")
+        return self
+
+
+class Topology(Spec):
+    """A generator `use` with `params`, or `nodes` and `links` written out."""
+
+    use: Text | None = None
+    params: dict[str, Any] = empty()
+    file: Text | None = None
+    nodes: tuple[NodeSpec, ...] = ()
+    links: tuple[LinkSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.file is not None:
+            raise not_offered("topologies from a file are", "file")
+        if self.use is not None and (self.nodes or self.links):
+            raise wrong("a topology is either generated or written out", "give use, or nodes and links", "use")
+        if self.use is None and "params" in self.model_fields_set:
+            raise wrong("params belong to a generator", "add use: wan", "params")
+        if self.use is None and not self.nodes:
+            raise wrong("the topology has no nodes", "give use: wan, or nodes and links")
+        return self
+
+
+def _form(value: Any) -> str:
+    return "<name>" if isinstance(value, str) else "<topology>"
+
+
+TopologyField = Annotated[Annotated[Text, Tag("<name>")] | Annotated[Topology, Tag("<topology>")], Discriminator(_form)]
+
+
+def matching(glob: str, names: Sequence[str]) -> list[int]:
+    """The positions of the names that a glob matches."""
+    return [i for i, name in enumerate(names) if fnmatchcase(name, glob)]
+
+
+def is_glob(text: str) -> bool:
+    """Whether the text can match more than one name."""
+    return any(c in text for c in "*?[")
+
+
+def expand_nodes(nodes: Sequence[NodeSpec]) -> Iterator[tuple[str, NodeSpec]]:
+    """Every machine by name, in the order of the file."""
+    for node in nodes:
+        for name in node.names():
+            yield name, node
+
+
+def expand_links(links: Sequence[LinkSpec], names: Sequence[str]) -> Iterator[tuple[str, int, int, LinkSpec]]:
+    """Every link by name with the positions of its ends; each pair once, no node with itself.
+
+    A link between two nodes that are named in full keeps its name; one with a glob is numbered.
+    """
+    for link in links:
+        ends = [matching(glob, names) for glob in link.between]
+        pairs: dict[tuple[int, int], tuple[int, int]] = {}
+        for a in ends[0]:
+            for b in ends[1]:
+                if a != b:
+                    pairs.setdefault((min(a, b), max(a, b)), (a, b))
+        numbered = any(map(is_glob, link.between))
+        for number, (a, b) in enumerate(pairs.values()):
+            yield f"{link.name}-{number}" if numbered else link.name, a, b, link

@@ -1,0 +1,117 @@
+"""The tree of calls of a flow: who is asked at each place in it, by which tries, and over which ways.
+
+A `Site` is one place in the tree and one try there ("the second call of api, tried again"); its name names its
+draws. A `Visit` is a site answered by a pod of one workload, which decides the work and the further calls. A
+`Choice` is one endpoint as one asker meets it now: the ways there and back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from simulator.physics.distributions import Distribution
+from simulator.traffic.flows import Behaviour, Call
+
+if TYPE_CHECKING:
+    from simulator.traffic.stations import Station
+    from simulator.traffic.tries import Try
+
+DEEPEST: Final = 64  # calls within calls beyond this are taken for a circle
+
+# One step of a way: directed link, ns to send, ns to travel, what the try meets next, name of its draws.
+Step = tuple[int, int, int, int, str]
+Steps = tuple[Step, ...]
+
+
+class Visit:
+    """A site answered by a pod of one workload."""
+
+    __slots__ = ("batched", "calls", "name", "work")
+
+    def __init__(self, site: Site, behaviour: Behaviour) -> None:
+        self.work: Distribution = behaviour.work
+        self.name = f"work/{site.name}"
+        self.batched = site.batched
+        self.calls = tuple(site.below(f"{site.name}>{i}", call) for i, call in enumerate(behaviour.calls))
+
+
+class Site:
+    """One place in the tree of calls, for one try."""
+
+    __slots__ = (
+        "_again",
+        "_late",
+        "_visits",
+        "batched",
+        "choices",
+        "depth",
+        "late",
+        "name",
+        "pick",
+        "request_bytes",
+        "response_bytes",
+        "retries",
+        "service",
+        "timeout_ns",
+        "tried",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        call: Call,
+        late: dict[int, deque[Try]],
+        *,
+        depth: int = 0,
+        tried: int = 0,
+        batched: bool = True,
+    ) -> None:
+        if depth > DEEPEST:
+            raise ValueError(f"calls go round in a circle: {name} is {depth} calls deep and asks for {call.target}")
+        self.name = name
+        self.pick = f"pick/{name}"
+        self.service = call.target
+        self.request_bytes, self.response_bytes = call.request_bytes, call.response_bytes
+        self.timeout_ns, self.retries = call.timeout_ns, call.retries
+        self.depth, self.tried, self.batched = depth, tried, batched
+        self.choices: dict[int, list[Choice]] = {}  # by place of the asker: the endpoints as they are now
+        # Tries that may still run into their time-out, oldest first; all sites of a flow with one patience share it.
+        self._late = late
+        self.late: deque[Try] | None = None if call.timeout_ns is None else late.setdefault(call.timeout_ns, deque())
+        self._visits: dict[str, Visit] = {}
+        self._again: Site | None = None
+
+    def visit(self, workload: str, behaviour: Behaviour) -> Visit:
+        """This site as pods of a workload answer it."""
+        found = self._visits.get(workload)
+        if found is None:
+            found = self._visits[workload] = Visit(self, behaviour)
+        return found
+
+    def below(self, name: str, call: Call) -> Site:
+        """A call made from here."""
+        return Site(name, call, self._late, depth=self.depth + 1, batched=self.batched)
+
+    def again(self) -> Site:
+        """The next try at this place. Its draws are made one by one: few tries get here."""
+        if self._again is None:
+            call = Call(self.service, self.request_bytes, self.response_bytes, self.timeout_ns, self.retries)
+            first = self.name.rpartition("~")[0] if self.tried else self.name
+            tried = self.tried + 1
+            self._again = Site(f"{first}~{tried}", call, self._late, depth=self.depth, tried=tried, batched=False)
+        return self._again
+
+
+class Choice:
+    """One endpoint as one asker meets it: the way there, and the way back as of network change number `seen`."""
+
+    __slots__ = ("asker", "back", "blocked", "notice_ns", "out", "seen", "site", "station", "visit")
+
+    def __init__(self, site: Site, asker: int, station: Station, visit: Visit) -> None:
+        self.site, self.asker, self.station, self.visit = site, asker, station, visit
+        self.out: Steps = ()
+        self.back: Steps | None = None  # None: no way back
+        self.seen = -1
+        self.blocked = ""  # "silent" or "refused": there is no way there
+        self.notice_ns = 0  # refused: until the asker knows

@@ -1,0 +1,117 @@
+"""What the request plane is told: how services behave, who asks for what, who sends readings. Plain, in base units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.physics.distributions import Distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that a service makes while it serves one. `retries` are further tries after the first."""
+
+    target: str  # service
+    request_bytes: int
+    response_bytes: int
+    timeout_ns: int | None = None  # of each try; None: waits for ever
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How a pod of one workload serves: its work, then its calls one after another, then the response.
+
+    `work` is time (ns) on one reference core. `blocking` threads hold their worker while a call is under way,
+    `async` ones give it back after the work.
+    """
+
+    work: Distribution
+    workers: int = 1
+    threads: Literal["blocking", "async"] = "blocking"
+    calls: tuple[Call, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ValueError("a service needs a worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Poisson:
+    """Independent exponential gaps, drawn for each source by itself. `rate` in 1/s."""
+
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """One request each `every_ns`, from a phase drawn for each source."""
+
+    every_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Requests at these times (ns, not decreasing), from each source."""
+
+    times: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Users who think (ns), ask, wait for the outcome, and think again; so many at each source."""
+
+    users: int
+    think: Distribution
+
+    def __post_init__(self) -> None:
+        if not self.think.mean > 0:
+            raise ValueError("users must think for some time")
+
+
+Arrivals = Poisson | Every | Trace | Closed
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFlow:
+    """Requests from many sources to one service.
+
+    `sources` are node indices (a node named twice is two sources); `proxies` says, source by source, the node
+    whose programmed endpoints it uses.
+    """
+
+    name: str
+    sources: tuple[int, ...]
+    proxies: tuple[int, ...]
+    target: str
+    arrivals: Arrivals
+    request_bytes: int
+    response_bytes: int
+    timeout_ns: int | None = None
+    retries: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.sources) != len(self.proxies):
+            raise ValueError("one proxy for each source")
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryFlow:
+    """Readings of `size_bytes`, one each `every_ns` from each source, to a service or to one node."""
+
+    name: str
+    sources: tuple[int, ...]
+    proxies: tuple[int, ...]
+    target: str | int  # service, or index of the node
+    every_ns: int
+    size_bytes: int
+
+    def __post_init__(self) -> None:
+        if len(self.sources) != len(self.proxies):
+            raise ValueError("one proxy for each source")
+        if self.every_ns < 1:
+            raise ValueError("readings need a period")

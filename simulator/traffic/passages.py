@@ -1,0 +1,199 @@
+"""Every passage of the requests of some flows through links and stations, laid out as columns for the stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.traffic.calls import Choice, Steps, Visit
+from simulator.traffic.coupling import Path, levels
+from simulator.traffic.stations import Station
+from simulator.traffic.tries import ARRIVE, BACK, DONE, LINK, Try
+from simulator.traffic.ways import round_trip
+
+if TYPE_CHECKING:
+    from simulator.traffic.plane import RequestPlane
+
+Ints = NDArray[np.int64]
+State = tuple[int, Steps, int, "Choice | None"]  # kind, steps, hop and choice of a try at this point
+
+LIMBO: Final = 0  # the pointer of who is lost and waits for a time-out
+_END: Final = -1  # the stage of who is back
+
+
+class Passages:
+    """Rows of stages, one passage after the other; a request's `pointer` is the row of the stage that it enters next.
+
+    Columns by row: `stage`, its `level`, ns it `sends` and `travels` there; for stations the `visit` and `pace`;
+    for links that jitter or lose packets (`odd`) the number of their draws' `name`, `jitter`, `loss`, `round_trip`.
+    """
+
+    __slots__ = (
+        "_answers",
+        "_ends",
+        "_known",
+        "_laid",
+        "_nodes",
+        "_paths",
+        "_plane",
+        "_rows",
+        "count",
+        "depth",
+        "first",
+        "flows",
+        "has",
+        "jitter",
+        "level",
+        "loss",
+        "name",
+        "names",
+        "odd",
+        "pace",
+        "round_trip",
+        "sends",
+        "stage",
+        "starts",
+        "states",
+        "stations",
+        "travels",
+        "visit",
+        "visits",
+    )  # fmt: skip
+
+    def __init__(self, plane: RequestPlane, flows: list[int]) -> None:
+        self._plane, self.flows = plane, flows
+        self._rows: list[tuple[Any, ...]] = []
+        self.states: list[State] = []
+        self.visits: list[Visit] = []
+        self.names: list[str] = []
+        self.stations: dict[int, Station] = {}
+        self._paths: list[Path] = []
+        self._known: dict[int, int] = {}  # id of a choice or of steps -> its first row
+        self._ends: list[Any] = []  # keeps what `_known` names alive
+        self._laid = 0
+        self._row(LIMBO - 1, state=(LINK, (), 0, None))
+        self.first = np.zeros(len(plane.origins), np.int64)
+        self.count = np.zeros(len(plane.origins), np.int64)
+        self._nodes = np.array([origin.node for origin in plane.origins], np.int64)
+        starts: list[int] = []
+        places: dict[tuple[int, int], tuple[int, int]] = {}
+        for origin in plane.origins:
+            if origin.flow in flows:
+                where = (origin.flow, origin.place)
+                if where not in places:
+                    choices = plane.choices(plane.roots[origin.flow], origin.place)
+                    places[where] = (len(starts), len(choices))
+                    starts += [self._passage(choice) for choice in choices]
+                self.first[origin.index], self.count[origin.index] = places[where]
+        self.starts = np.array(starts, np.int64)
+
+    def up(self, nodes: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """By origin: whether its node has power."""
+        return nodes[self._nodes]
+
+    def pointer(self, x: Try) -> int:
+        """The row where a try in the heap is."""
+        choice = x.choice
+        start = self._passage(choice)
+        back = start + len(choice.out) + 1
+        if x.kind == DONE:
+            return back
+        if x.kind == ARRIVE:
+            return back - 1
+        if x.steps is choice.out:
+            return start + x.hop
+        if x.steps is not choice.back:  # it is on a way back that is no longer taken
+            back = self._known.get(id(x.steps), -1)
+            if back < 0:
+                back = self._known[id(x.steps)] = len(self._rows)
+                self._ends.append(x.steps)
+                self._paths.append(self._way(x.steps, choice))
+                self._row(_END, state=(BACK, x.steps, 0, choice))
+        return back + (len(x.steps) if x.kind == BACK else x.hop)
+
+    def ready(self) -> None:
+        """Make the columns, if rows have come since they were made."""
+        if self._laid == len(self._rows):
+            return
+        self._laid = len(self._rows)
+        level = levels(self._paths)
+        assert level is not None
+        self.depth = 1 + max(level.values(), default=-1)
+        columns = list(zip(*self._rows, strict=True))
+        self.stage, self.sends, self.travels, self.visit, self.name, self.round_trip, self._answers, self.jitter = (
+            np.array(column, np.int64) for column in columns[:8]
+        )
+        self.pace, self.loss = (np.array(column, np.float64) for column in columns[8:])
+        self.odd = (self.jitter > 0) | (self.loss > 0)
+        self.level = level_of = np.array([level.get(s, self.depth if s == _END else -1) for s in self.stage.tolist()], np.int64)
+        some = (self.visit >= 0, self.odd, self._answers >= 0)
+        self.has = [tuple(bool(np.any(x[level_of == i])) for x in some) for i in range(self.depth)]
+
+    def answer(self, pointer: Ints) -> None:
+        """Count the answers of stations: requests that stand at the row after a station have been served."""
+        rows = self._answers[pointer]
+        if rows.size and int(rows.max()) >= 0:
+            counts = np.bincount(rows[rows >= 0])
+            for stage in np.flatnonzero(counts).tolist():
+                self.stations[stage].served += int(counts[stage])
+
+    def _passage(self, choice: Choice) -> int:
+        known = self._known.get(id(choice))
+        if known is None:
+            if choice.seen != self._plane.network.changes:
+                self._plane.ways.find_back(choice)
+            known = self._known[id(choice)] = len(self._rows)
+            self._ends.append(choice)
+            self._paths.append(self._way(choice.out, choice) + self._inside(choice))
+        return known
+
+    def _way(self, steps: Steps, choice: Choice, answers: int = -1) -> Path:
+        trip = round_trip(steps)
+        for hop, step in enumerate(steps):
+            odd = self._plane.ways.odd[step[0]]
+            jitter, loss = (0, 0.0) if odd is None else (odd.jitter_ns, odd.loss)
+            # In the heap, a try that is to enter the first link of a way back is one whose work is over.
+            state: State = (DONE, (), 0, choice) if answers >= 0 and not hop else (LINK, steps, hop, choice)
+            name = -1 if not (jitter or loss) else self._named(step[4])
+            self._row(step[0], step[1], step[2], name=name, trip=trip, answers=-1 if hop else answers, jitter=jitter,
+                      loss=loss, state=state)  # fmt: skip
+        return [step[0] for step in steps]
+
+    def _inside(self, choice: Choice) -> Path:
+        """From the pod to the end."""
+        station, back = choice.station, choice.back
+        assert back is not None
+        if choice.visit not in self.visits:
+            self.visits.append(choice.visit)
+        self.stations[station.stage] = station
+        self._row(station.stage, visit=self.visits.index(choice.visit), pace=station.pace,
+                  state=(ARRIVE, choice.out, 0, choice))  # fmt: skip
+        path = [station.stage, *self._way(back, choice, station.stage)]
+        last = (BACK, back, 0, choice) if back else (DONE, (), 0, choice)
+        self._row(_END, answers=-1 if back else station.stage, state=last)
+        return path
+
+    def _named(self, name: str) -> int:
+        if name not in self.names:
+            self.names.append(name)
+        return self.names.index(name)
+
+    def _row(
+        self,
+        stage: int,
+        sends: int = 0,
+        travels: int = 0,
+        *,
+        visit: int = -1,
+        name: int = -1,
+        trip: int = 0,
+        answers: int = -1,
+        jitter: int = 0,
+        pace: float = 1.0,
+        loss: float = 0.0,
+        state: State,
+    ) -> None:
+        self._rows.append((stage, sends, travels, visit, name, trip, answers, jitter, pace, loss))
+        self.states.append(state)

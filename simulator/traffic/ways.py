@@ -1,0 +1,162 @@
+"""The links as requests meet them: one queue for each direction of each link, and the ways that lead over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.physics.transmission import serialisation_ns
+from simulator.streams import key
+from simulator.traffic.calls import Choice, Step, Steps
+from simulator.traffic.tries import ARRIVE, BACK, LINK
+from simulator.world.link import LinkState
+from simulator.world.message import Retransmission
+from simulator.world.network import Network
+from simulator.world.node import NodeTable
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+OUT: Final = "out"
+HOME: Final = "back"
+
+
+class Oddity:
+    """What sets a directed link apart now: it is blocked, or it jitters, or it loses packets."""
+
+    __slots__ = ("blocked", "jitter_ns", "loss")
+
+    def __init__(self, blocked: str, jitter_ns: int, loss: float) -> None:
+        self.blocked, self.jitter_ns, self.loss = blocked, jitter_ns, loss
+
+
+class Ways:
+    """Every directed link's queue: `free[d]` is when it has sent all that it was given so far (ns)."""
+
+    __slots__ = ("_latency", "_network", "_nodes", "_retransmission", "_states", "_up", "free", "odd")
+
+    def __init__(self, network: Network, nodes: NodeTable, retransmission: Retransmission | None) -> None:
+        self._network, self._nodes = network, nodes
+        self._retransmission = retransmission
+        self._latency = [row.latency_ns for row in network.links]
+        self.free = [0] * (2 * len(network.links))
+        self.odd: list[Oddity | None] = [None] * len(self.free)
+        self._states: list[LinkState | None] = [None] * len(network.links)
+        self._up = nodes.up.tolist()
+        self.refresh()
+
+    def ends(self, hop: int) -> tuple[int, int]:
+        """The nodes that a directed link leads from and to."""
+        row = self._network.links[hop >> 1]
+        return (row.b, row.a) if hop & 1 else (row.a, row.b)
+
+    def blocked(self, hop: int) -> str:
+        """"silent", "refused", or empty where a directed link takes messages."""
+        odd = self.odd[hop]
+        return "" if odd is None else odd.blocked
+
+    def refresh(self) -> list[int]:
+        """Look at the network again; the directed links that are blocked now and were not. Their queues are gone."""
+        up, stopped = self._nodes.up.tolist(), list[int]()
+        for i, (row, state, seen) in enumerate(zip(self._network.links, self._network.states, self._states, strict=True)):
+            a, b = row.a, row.b
+            if state is seen and up[a] == self._up[a] and up[b] == self._up[b]:
+                continue
+            for hop in (2 * i, 2 * i + 1):
+                blocked = state.blocked[hop & 1] if up[a] and up[b] else "silent"
+                loss = state.loss[hop & 1]
+                if blocked and not self.blocked(hop):
+                    stopped.append(hop)
+                    self.free[hop] = 0
+                plain = not (blocked or row.jitter_ns or loss)
+                self.odd[hop] = None if plain else Oddity(blocked, row.jitter_ns, loss)
+        self._up, self._states = up, list(self._network.states)
+        return stopped
+
+    def steps(self, hops: Sequence[int], size_bytes: int, then: int, name: str) -> Steps:
+        """A way of a message of this size: every hop takes at least 1 ns to send. `then` follows the last."""
+        last = len(hops) - 1
+        return tuple(
+            (
+                hop,
+                max(1, serialisation_ns(size_bytes, self._network.rate_bps[hop])),
+                self._latency[hop >> 1],
+                then if i == last else LINK,
+                f"{name}/{i}",
+            )
+            for i, hop in enumerate(hops)
+        )
+
+    def travel(self, step: Step, odd: Oddity, round_trip_ns: int, jitter: float, loss: float) -> int:
+        """How long a message travels over a link that jitters or loses packets, from uniforms; -1 if it is lost.
+
+        Jitter is uniform. A packet that is lost is repeated by TCP, as often as it is lost again: pure delay, which
+        holds nobody up (`simulator.world.message.Retransmission` says how long); without TCP the message is lost.
+        """
+        travels = step[2]
+        if odd.jitter_ns:
+            travels += int(jitter * (2 * odd.jitter_ns) + 0.5) - odd.jitter_ns
+        chance, repeated, tcp = odd.loss, 0, self._retransmission
+        while loss < chance:
+            if tcp is None or repeated == tcp.tries:
+                return -1
+            travels += min((round_trip_ns + tcp.least_ns) << repeated, tcp.most_ns)
+            repeated += 1
+            chance *= odd.loss
+        return travels
+
+    def travel_all(
+        self, travels: Ints, jitter_ns: Ints, chance: Floats, round_trip_ns: Ints, *, jitter: Floats, loss: Floats
+    ) -> Ints:
+        """`travel` for many messages at once."""
+        travels = travels + (jitter * (2 * jitter_ns) + 0.5).astype(np.int64) - jitter_ns
+        tcp, repeated, chances = self._retransmission, 0, chance.copy()
+        while (again := np.flatnonzero(loss < chances)).size:
+            if tcp is None or repeated == tcp.tries:
+                travels[again] = -1
+                break
+            travels[again] += np.minimum((round_trip_ns[again] + tcp.least_ns) << repeated, tcp.most_ns)
+            repeated += 1
+            chances *= chance
+        return travels
+
+    def find(self, choice: Choice) -> None:
+        """The way to an endpoint as the network is now, and back."""
+        network, site = self._network, choice.site
+        route = network.route(choice.asker, choice.station.node)
+        if route is None:
+            choice.blocked, there = network.obstacle(choice.asker, choice.station.node)
+            choice.notice_ns = max(1, 2 * sum(self._latency[hop >> 1] for hop in there))
+        else:
+            choice.out = self.steps(route.hops, site.request_bytes, ARRIVE, f"{site.name}/{OUT}")
+        self.find_back(choice)
+
+    def find_back(self, choice: Choice) -> None:
+        """The way back from an endpoint as the network is now."""
+        site, route = choice.site, self._network.route(choice.station.node, choice.asker)
+        choice.back = None
+        if route is not None:
+            choice.back = self.steps(route.hops, site.response_bytes, BACK, f"{site.name}/{HOME}")
+        choice.seen = self._network.changes
+
+    def notice_ns(self, sender: int, asker: int) -> int | None:
+        """How long a refusal or a reset takes from a node to who asked; None if it never gets there.
+
+        It is small: it waits in no queue, and jitter and loss leave it alone.
+        """
+        route = self._network.route(sender, asker)
+        return None if route is None else max(1, route.latency_ns)
+
+
+def round_trip(steps: Steps) -> int:
+    """Twice the latency of a way, in ns."""
+    return 2 * sum(step[2] for step in steps)
+
+
+def identity(name: str, number: int, user: int | None = None) -> int:
+    """The identity of a source in draws: its node's name, told apart where a node is named twice or has users."""
+    text = name if number == 0 else f"{name}#{number}"
+    return key(text if user is None else f"{text}@{user}")

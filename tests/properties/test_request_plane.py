@@ -1,0 +1,171 @@
+"""Stream, loop and the SimPy reference give every request the same outcome at the same nanosecond."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from simulator.engine.clock import Clock
+from simulator.physics.distributions import Constant, Distribution, Exponential
+from simulator.record.buffer import Recorder
+from simulator.streams import Rng
+from simulator.traffic.flows import Arrivals, Behaviour, Call, Closed, Every, Poisson, RequestFlow, Trace
+from simulator.traffic.plane import RequestPlane
+from simulator.traffic.reference_model import ReferencePlane
+from simulator.units import MS, SECOND, US
+from simulator.world.link import LinkRow
+from simulator.world.message import Retransmission
+from simulator.world.network import Network
+from simulator.world.node import NodeRow, NodeTable
+
+# Two sites behind one core: 0 core, 1 and 2 gateways, 3 to 6 workers, 7 and 8 tills; 9 is on a second way 1-2.
+EDGES = [(0, 1), (0, 2), (1, 2), (1, 3), (1, 4), (2, 5), (2, 6), (1, 7), (2, 8)]
+WORKERS, TILLS = (3, 4, 5, 6), (7, 8)
+END = 3 * SECOND
+TCP = Retransmission(least_ns=20 * MS, most_ns=200 * MS, tries=2)
+
+
+@dataclass
+class World:
+    seed: int
+    links: list[LinkRow]
+    behaviours: dict[str, Behaviour]
+    pods: dict[int, tuple[str, int, float]]  # uid -> workload, node, speed
+    flows: list[RequestFlow]
+    changes: list[tuple[int, str, tuple[Any, ...]]] = field(default_factory=list)
+    tcp: Retransmission | None = None
+
+
+def node(i: int) -> NodeRow:
+    return NodeRow(f"n{i}", "m", f"z{i % 3}", "worker", "linux/amd64", 1, 1.0, 1, 1, 1.0, 1)
+
+
+def run(world: World, plane_of: Callable[..., Any]) -> tuple[Any, dict[str, Any]]:
+    clock, rng, recorder = Clock(), Rng(world.seed), Recorder()
+    nodes = NodeTable([node(i) for i in range(10)])
+    network = Network(clock, nodes, world.links, recorder, rng, retransmission=TCP)
+    plane = plane_of(clock, rng, recorder, nodes, network, interval_ns=SECOND, sample=1.0, retransmission=world.tcp)
+    for workload, behaviour in world.behaviours.items():
+        plane.add_behaviour(workload, behaviour)
+    for uid, (workload, where, speed) in world.pods.items():
+        plane.pod_up(uid, workload, where, speed)
+    for flow in world.flows:
+        plane.add_requests(flow)
+    cuts: dict[int, list[int]] = {}
+
+    def change(kind: str, args: tuple[Any, ...]) -> None:
+        match kind:
+            case "program":
+                plane.program(*args)
+            case "cut":
+                cuts.setdefault(args[0], []).append(network.cut(args[0], args[1], *args[2:]))
+            case "mend":
+                if cuts.get(args[0]):
+                    network.mend(args[0], cuts[args[0]].pop())
+            case "down":
+                plane.pod_down(args[0], "killed")
+            case "up":
+                workload, where, speed = world.pods[args[0]]
+                if nodes.up[where]:
+                    plane.pod_up(args[0], workload, where, speed)
+            case "node":
+                network.set_node(*args)
+            case "look":
+                plane.settle(clock.now)
+
+    for time, kind, args in sorted(world.changes, key=lambda c: c[0]):
+        clock.at(time, change, kind, args)
+    clock.run(END)
+    plane.finish(END)
+    return plane, {name: getattr(recorder, name).frame() for name in ("requests", "traffic")}
+
+
+def planes(exact: bool) -> Callable[..., Any]:
+    return lambda *args, **kw: RequestPlane(*args, **kw, exact_events=exact)
+
+
+durations = st.sampled_from([1, 3, 100, 50 * US, MS, 10 * MS, 40 * MS])
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    latency = st.sampled_from([0, 1, 50 * US, MS, 5 * MS])
+    links = []
+    for i, (a, b) in enumerate(EDGES):
+        delay = draw(latency)
+        jitter = draw(st.sampled_from([0, 0, delay // 2]))
+        loss = draw(st.sampled_from([0.0, 0.0, 0.0, 0.3]))
+        links.append(LinkRow(f"l{i}", a, b, delay, draw(st.sampled_from([1e5, 1e6, 1e9])), 1e6, jitter, loss))
+    work: st.SearchStrategy[Distribution] = st.one_of(
+        st.builds(Constant, st.sampled_from([1.0, 1e4, 5e6])), st.builds(Exponential, st.sampled_from([1e5, 2e7]))
+    )
+    patience = st.sampled_from([None, None, 3 * MS, 30 * MS, 200 * MS])
+    names = ["a", "b", "c"]
+
+    def call(target: str) -> Call:
+        return Call(target, draw(st.integers(1, 2000)), draw(st.integers(1, 2000)), draw(patience), draw(st.integers(0, 2)))
+
+    behaviours = {}
+    for i, name in enumerate(names):
+        below = names[i + 1 :]
+        targets = draw(st.lists(st.sampled_from(below), max_size=2)) if below else []
+        behaviours[name] = Behaviour(
+            draw(work), draw(st.integers(1, 3)), draw(st.sampled_from(["blocking", "async"])), tuple(map(call, targets))
+        )
+    pods = {
+        uid: (names[uid % 3], draw(st.sampled_from([*WORKERS, *TILLS])), draw(st.sampled_from([0.5, 1.0, 1.7])))
+        for uid in range(6)
+    }
+    arrivals: st.SearchStrategy[Arrivals] = st.one_of(
+        st.builds(Poisson, st.sampled_from([5.0, 40.0])),
+        st.builds(Every, st.sampled_from([10 * MS, 100 * MS])),
+        st.builds(Closed, st.integers(1, 3), st.builds(Exponential, st.sampled_from([1e7, 1e8]))),
+        st.just(Trace(np.array([0, 5 * MS, 5 * MS, 700 * MS, SECOND], np.int64))),
+    )
+    flows = []
+    for i in range(draw(st.integers(1, 2))):
+        sources = tuple(draw(st.lists(st.sampled_from(TILLS), min_size=1, max_size=3)))
+        asked = call(draw(st.sampled_from(names)))
+        flows.append(
+            RequestFlow(
+                f"f{i}", sources, sources, asked.target, draw(arrivals), asked.request_bytes, asked.response_bytes,
+                asked.timeout_ns, asked.retries,
+            )
+        )
+    uids = {name: tuple(uid for uid in pods if pods[uid][0] == name) for name in names}
+    changes: list[tuple[int, str, tuple[Any, ...]]] = [
+        (0, "program", (where, name, uids[name])) for where in (*WORKERS, *TILLS) for name in names
+    ]
+    modes = st.sampled_from([("silent",), ("refused",), ("one-way", 0.0, 1), ("one-way",), ("lossy", 0.5)])
+    link = st.integers(0, len(EDGES) - 1)
+    event = st.one_of(
+        st.tuples(st.just("cut"), st.tuples(link, modes).map(lambda x: (x[0], *x[1]))),
+        st.tuples(st.just("mend"), st.tuples(link)),
+        st.tuples(st.just("down"), st.tuples(st.integers(0, 5))),
+        st.tuples(st.just("up"), st.tuples(st.integers(0, 5))),
+        st.tuples(st.just("node"), st.tuples(st.integers(1, 8), st.booleans())),
+        st.tuples(st.just("look"), st.just(())),
+        st.tuples(st.sampled_from([*WORKERS, *TILLS]), st.sampled_from(names), st.integers(0, 2)).map(
+            lambda x: ("program", (x[0], x[1], uids[x[1]][: x[2]]))
+        ),
+    )
+    times = st.one_of(st.integers(0, END), st.sampled_from([5 * MS, 100 * MS, SECOND]))
+    changes += [(draw(times), *draw(event)) for _ in range(draw(st.integers(0, 12)))]
+    return World(draw(st.integers(0, 1000)), links, behaviours, pods, flows, changes, draw(st.sampled_from([None, TCP])))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(worlds())
+def test_one_semantics(world: World) -> None:
+    _, expected = run(world, ReferencePlane)
+    for exact in (True, False):
+        _, found = run(world, planes(exact))
+        for name, frame in expected.items():
+            if not found[name].equals(frame, null_equal=True):
+                note(f"exact={exact} {name}\n{found[name]}\n{frame}")
+            assert found[name].equals(frame, null_equal=True)

@@ -1,0 +1,178 @@
+"""Every class that can be written: built by keywords, and dumped to the very data that it came from."""
+
+from __future__ import annotations
+
+import pickle
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from simulator.errors import UserError
+from simulator.spec import Case, Expectation, Experiment, Scenario
+from simulator.spec.base import Item, Spec, Use
+from simulator.spec.behaviour import Behaviour, Call, Memory
+from simulator.spec.faults import Crash, Cut, Fault, Stop
+from simulator.spec.image import Image
+from simulator.spec.kubernetes.base import K8s
+from simulator.spec.quantity import BitRate, Cpu, Duration, Frequency, Quantity, Ratio, Size
+from simulator.spec.scenario import Policies, Record, RecordRequests
+from simulator.spec.schema import experiment_schema
+from simulator.spec.topology import LinkSpec, NodeSpec, Taint, Topology
+from simulator.spec.workload import Arrivals, Manifest, Requests, Service, Telemetry
+from simulator.units import HOUR, MINUTE, MS, SECOND, UnitError
+
+CALL = {"target": "db", "request": "1kB", "response": "4kB", "timeout": "200ms", "retries": 1}
+NODE = {"name": "edge", "model": "raspberry-pi-4b", "count": 3, "labels": {"a": "b"}, "ram": "2Gi", "cores": 4}
+LINK = {"name": "wan", "between": ["edge-*", "cloud"], "model": "lte", "up": "10Mbps", "loss": "2%", "jitter": 0}
+SCENARIO = {"duration": "1h", "topology": {"nodes": [{"name": "a", "model": "cloud-vm"}]}, "warm_up": "1min"}
+EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
+    (Use, {"use": "./mine.py:Mine", "params": {"alpha": 0.3}}),
+    (Memory, {"idle": "60Mi", "per_request": "1Mi"}),
+    (Call, CALL),
+    (Behaviour, {"work": {"lognormal": {"median": "5ms", "p99": "20ms"}}, "workers": 4, "threads": "async",
+                 "memory": {"idle": "60Mi"}, "calls": [CALL], "start": "2s", "run": "1h30min", "exit_code": 3}),
+    (Image, {"compressed": "45MB", "unpacked": "120MB", "layers": 6, "platforms": ["linux/amd64"], "format": "oci"}),
+    (Taint, {"key": "k", "value": "v", "effect": "NoSchedule"}),
+    (NodeSpec, {**NODE, "taints": [{"key": "k", "effect": "NoExecute"}], "speed": 0.5, "latitude": 45.2}),
+    (LinkSpec, LINK),
+    (LinkSpec, {"name": "lan", "between": ["a", "b"], "latency": "1ms", "rate": "1Gbps"}),
+    (Topology, {"use": "city-edge", "params": {"sites": 12}}),
+    (Topology, {"nodes": [NODE], "links": [LINK]}),
+    (Manifest, {"kind": "manifest", "file": "./shop.yaml"}),
+    (Service, {"kind": "service", "name": "cam", "image": "shop/cam", "per": "site", "cpu": "500m", "ram": "128Mi",
+               "work": {"exponential": "5ms"}, "runtime": "wasmtime"}),
+    (Arrivals, {"users": 10, "think": {"exponential": "1s"}}),
+    (Requests, {"kind": "requests", "source": "till-*", "target": "api", "arrivals": {"poisson": "10/s"},
+                "request": "1kB", "response": "4kB", "timeout": "1s", "retries": 2}),
+    (Telemetry, {"kind": "telemetry", "source": "camera-*", "target": "ingest", "every": "1s", "size": "200B",
+                 "properties": 14, "protocol": "mqtt", "qos": 1}),
+    (Cut, {"kind": "cut", "name": "wan", "link": "wan-[0-3]", "at": "10min", "duration": "10min", "mode": "silent"}),
+    (Cut, {"kind": "cut", "link": "wan-0", "mode": "lossy", "loss": 0.2}),
+    (Cut, {"kind": "cut", "link": "wan-0", "mode": "one-way", "direction": "down"}),
+    (Crash, {"kind": "crash", "node": "edge-3-*", "at": "15min", "reboot_after": "2min"}),
+    (Stop, {"kind": "stop", "component": "api-server", "at": "10min", "duration": "5min"}),
+    (Policies, {"placement": {"use": "least-loaded", "params": {}}, "scaling": "none"}),
+    (RecordRequests, {"sample": 0.01}),
+    (Record, {"requests": {"sample": "1%"}, "interval": "10s"}),
+    (Scenario, {**SCENARIO, "epoch": "2026-06-01T00:00:00Z", "start": "placed", "orchestrator": "kubernetes@1.31",
+                "policy": "kube-default", "policy_time": {"exponential": "5ms"}, "on_policy_error": "stop",
+                "faults": [{"kind": "crash", "node": "a", "at": "1s"}], "workloads": [], "images": {}}),
+    (Scenario, {**SCENARIO, "topology": "city-edge"}),
+    (Case, {"name": "two words", "set": {"scenario.duration": "5min"}}),
+    (Expectation, {"metric": "availability", "where": {"case": "two words"}, "value": 1, "tolerance": "10%",
+                   "source": "E-P7", "independence": "semantic", "verdict": "refuted"}),
+    (Expectation, {"metric": "loop", "goal": 500000, "peer": "simpy", "unit": "visits/CPU s"}),
+    (Experiment, {"question": "Why?", "scenario": SCENARIO, "axes": {"scenario.orchestrator": ["k3s", "kubeedge"]},
+                  "cases": [{"name": "a", "set": {}}], "design": "cross", "replications": 10, "seed": 1,
+                  "metrics": ["availability"], "expect": [{"metric": "availability", "min": 0.9}]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cls", "data"), EXAMPLES, ids=lambda value: getattr(value, "__name__", ""))
+def test_each_class_is_the_same_from_keywords_from_yaml_and_back(cls: type[Spec], data: dict[str, Any]) -> None:
+    built = cls(**deepcopy(data))
+    assert built.dump() == data
+    assert cls.parse(deepcopy(data)) == built
+    assert pickle.loads(pickle.dumps(built)) == built
+    assert pickle.loads(pickle.dumps(built)).dump() == data
+
+
+def test_no_class_is_left_out() -> None:
+    def below(cls: type[Spec]) -> set[type[Spec]]:
+        return {c for sub in cls.__subclasses__() for c in (sub, *below(sub))}
+
+    ours = {c for c in below(Spec) - below(K8s) - {K8s, Item, Fault} if c.__module__.startswith("simulator.spec.")}
+    assert {c for c in ours if c.__module__ != "simulator.spec.mechanism"} == {cls for cls, _ in EXAMPLES}
+
+
+def test_the_kind_fills_itself_in() -> None:
+    assert Cut(link="wan-3", duration="10min", mode="silent").dump() == {
+        "kind": "cut",
+        "link": "wan-3",
+        "duration": "10min",
+        "mode": "silent",
+    }
+
+
+def test_a_record_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Crash(node="a").node = "b"  # type: ignore[misc]  # what mypy says, too
+
+
+@pytest.mark.parametrize(
+    ("cls", "given", "value"),
+    [
+        (Duration, "1h30min", HOUR + 30 * MINUTE),
+        (Duration, "1.5ms", 1_500_000),
+        (Duration, 0, 0),
+        (Size, "64Mi", 64 * 2**20),
+        (Size, "45MB", 45_000_000),
+        (Cpu, "500m", 500),
+        (Cpu, 2, 2000),
+        (BitRate, "10Mbps", 1e7),
+        (Frequency, "6/min", 0.1),
+        (Ratio, "50%", 0.5),
+        (Ratio, 0.01, 0.01),
+    ],
+)
+def test_a_quantity_is_a_number_in_base_units_that_knows_its_text(cls: type[Quantity], given: Any, value: Any) -> None:
+    quantity = cls(given)
+    assert quantity == value
+    assert quantity.given == given
+    again = pickle.loads(pickle.dumps(cls(quantity)))
+    assert (again, again.given, type(again)) == (value, given, cls)
+    assert isinstance(value * 1, int) == isinstance(quantity, int)
+
+
+@pytest.mark.parametrize(
+    ("cls", "given"),
+    [(Duration, "-1s"), (Duration, "200y"), (Duration, 5), (Duration, True), (Duration, None), (Duration, "1e25d"),
+     (Size, "1e30B"), (Ratio, 1.01), (Ratio, "101%"), (Cpu, float("nan")), (BitRate, "1" * 5000 + "bps")],
+)  # fmt: skip
+def test_what_is_no_quantity_says_so(cls: type[Quantity], given: Any) -> None:
+    with pytest.raises(UnitError):
+        cls(given)
+
+
+def test_wrong_keywords_are_a_user_error_with_every_problem() -> None:
+    with pytest.raises(UserError) as caught:
+        Cut(lnk="wan-3", duration="10m", mode="sillent")
+    told = sorted(str(problem) for problem in caught.value.problems)
+    assert told == [
+        "duration: '10m' is no duration (m is milli or minutes: write min, or ms)",
+        "mode: no 'sillent' here (did you mean silent?)",
+        "unknown key lnk (did you mean link?)",
+    ]
+
+
+def test_an_expectation_has_a_band() -> None:
+    assert Expectation(metric="m", value=10, tolerance=1).band == (9, 11)
+    assert Expectation(metric="m", value=-10, tolerance="5%").band == (-10.5, -9.5)
+    assert Expectation(metric="m", min=2, max=3).band == (2, 3)
+    assert Expectation(metric="m", max=3).band == (float("-inf"), 3)
+    for wrong in ({"value": 1, "tolerance": "5"}, {"value": 1, "tolerance": -1}, {"value": 1, "max": 2}, {}):
+        with pytest.raises(UserError):
+            Expectation(metric="m", **wrong)
+
+
+def test_the_long_forms_of_short_ones() -> None:
+    world = {"duration": "1h", "topology": "city-edge"}
+    assert Scenario(**world).world == Topology(use="city-edge")
+    assert Scenario(**world).placement == Use(use="kube-default")
+    assert Scenario(**world, policy="random").placement == Use(use="random")
+    both = Scenario(**world, policies={"placement": {"use": "a", "params": {"b": 1}}})
+    assert both.placement == Use(use="a", params={"b": 1})
+    assert Scenario(**world, epoch="2026-06-01T02:00:00+02:00").begins.isoformat() == "2026-06-01T02:00:00+02:00"
+    assert (Scenario(**world).duration, Scenario(**world).record.interval) == (HOUR, 10 * SECOND)
+    assert Behaviour(work="5ms").start == 0 * MS
+
+
+def test_the_schema_tells_items_apart_by_kind() -> None:
+    schema = experiment_schema()
+    assert schema["required"] == ["question", "scenario"]
+    assert schema["additionalProperties"] is False
+    scenario = schema["$defs"]["Scenario"]["properties"]
+    kinds = {name: set(scenario[name]["items"]["discriminator"]["mapping"]) for name in ("workloads", "faults")}
+    assert kinds == {"workloads": {"manifest", "service", "requests", "telemetry"}, "faults": {"cut", "crash", "stop"}}
+    assert "10ms" in schema["$defs"]["Telemetry"]["properties"]["every"]["examples"]
