@@ -29,7 +29,7 @@ def refusal(
         ram += other.template.ram_bytes
         for kind in extended:
             extended[kind] += other.template.extended.get(kind, 0)
-        if ports & _ports(other.template):
+        if ports and ports & _ports(other.template):
             return "NodePorts"
     if pods > row.max_pods:
         return "OutOfpods"

@@ -16,7 +16,7 @@ from simulator.runtime.memory import Memory
 from simulator.runtime.pod_run import Container, PodRun
 from simulator.runtime.puller import Puller
 from simulator.runtime.settings import AgentSettings, RuntimeCosts
-from simulator.runtime.status import DesiredPod, Upstream
+from simulator.runtime.status import DesiredPod, Nobody, Upstream
 from simulator.runtime.worker import Bench, PodWorker, ServingHook
 from simulator.streams import Rng
 from simulator.world.image import ImageStore
@@ -64,7 +64,7 @@ class NodeAgent:
         images: ImageStore,
         settings: AgentSettings,
         runtimes: Mapping[str, RuntimeCosts],
-        upstream: Upstream,
+        upstream: Upstream | None = None,
         system_bytes: int = 0,
     ) -> None:
         if not runtimes:
@@ -79,12 +79,16 @@ class NodeAgent:
         self._workers: dict[int, PodWorker] = {}
         self._past: dict[int, PodRun] = {}  # what the disk remembers of pods that a crash ended
         self._status_timer: Timer | None = None
-        self._host = host = Host(clock, rng, recorder, nodes, node, settings=settings, upstream=upstream)
+        self._host = host = Host(clock, rng, recorder, nodes, node, settings=settings, upstream=upstream or Nobody())
         self._memory = Memory(
             host, system_bytes, self._runs, kill=self._kernel_kills, evict=self._evict, changed=self._changed
         )
         self._puller = Puller(host, network, registry, images, self._changed)
         self._bench = self._new_bench()
+
+    def connect(self, upstream: Upstream) -> None:
+        """Report to `upstream` from now on: the way to the control plane, which needs the agent to exist first."""
+        self._host.upstream = upstream
 
     # What others may know of it.
 
@@ -198,7 +202,7 @@ class NodeAgent:
     def set_in_flight(self, uid: int, count: int) -> None:
         """So many requests are in a pod now: its working set follows."""
         worker = self._workers.get(uid)
-        if worker is not None and not worker.over:
+        if worker is not None and not worker.over and worker.run.in_flight != count:
             worker.run.in_flight = count
             worker.weigh()
 
@@ -217,8 +221,13 @@ class NodeAgent:
             self._host,
             self._puller,
             self._memory,
-            Backoff(self.settings.crash_first_ns, self.settings.crash_cap_ns),
-            Backoff(pulls.backoff_first_ns, pulls.backoff_cap_ns),
+            Backoff(
+                self.settings.crash_first_ns,
+                self.settings.crash_cap_ns,
+                self.settings.crash_factor,
+                self.settings.crash_reset_ns,
+            ),
+            Backoff(pulls.backoff_first_ns, pulls.backoff_cap_ns, pulls.backoff_factor, pulls.backoff_reset_ns),
             self.serving_hooks,
             self._ended,
         )

@@ -33,6 +33,8 @@ class PullSettings:
     stall_ns: int  # image_pull_progress_timeout of containerd
     backoff_first_ns: int
     backoff_cap_ns: int
+    backoff_factor: float = 2.0
+    backoff_reset_ns: int | None = None  # None: twice the cap
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class MemorySettings:
     reserved_bytes: int  # kube-reserved and system-reserved
     threshold_bytes: int | None  # eviction-hard memory.available
     check_ns: int  # period of the eviction manager
-    cleanup_ns: int  # how often it looks whether an evicted pod has gone
+    cleanup_ns: int  # how often it looks whether an evicted pod has gone (1 s, not the 30 s after which it gives up)
     transition_ns: int  # eviction-pressure-transition-period
 
 
@@ -59,4 +61,6 @@ class AgentSettings:
     resync_ns: int  # after a failed sync of a pod, the next comes after resync · (1 … 1 + jitter)
     resync_jitter: float
     status_ns: int  # how often the node's own status is computed
+    crash_factor: float = 2.0
+    crash_reset_ns: int | None = None  # None: twice the cap
     after_reboot: tuple[str, ...] = ()  # what a reboot without the control plane brings back: keep restart static-pods

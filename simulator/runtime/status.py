@@ -39,3 +39,16 @@ class Upstream(Protocol):
 
     def node_status(self, conditions: dict[str, bool], images: dict[str, int]) -> None:
         """Report the node's pressure conditions, and its images with their unpacked sizes in bytes."""
+
+
+class Nobody:
+    """The upstream of an agent that is not connected yet: reports go nowhere."""
+
+    def status(self, uid: int, status: PodStatus) -> None:
+        """Nobody hears it."""
+
+    def gone(self, uid: int) -> None:
+        """Nobody hears it."""
+
+    def node_status(self, conditions: dict[str, bool], images: dict[str, int]) -> None:
+        """Nobody hears it."""

@@ -203,9 +203,9 @@ def build(
         recorder,
         nodes,
         network,
-        int(scenario.record.interval),
-        float(scenario.record.requests.sample),
-        exact_events,
+        interval_ns=int(scenario.record.interval),
+        sample=float(scenario.record.requests.sample),
+        exact_events=exact_events,
         retransmission=tcp,
     )
     thinking = None if scenario.policy_time is None else duration(scenario.policy_time, scenario.folder)

@@ -161,6 +161,8 @@ def agent(page: Orchestrator) -> AgentSettings:
             stall_ns=of.pull_stall,
             backoff_first_ns=of.pull_backoff.first,
             backoff_cap_ns=of.pull_backoff.cap,
+            backoff_factor=of.pull_backoff.factor,
+            backoff_reset_ns=of.pull_backoff.reset,
         ),
         memory=MemorySettings(
             reserved_bytes=of.reserved_ram,
@@ -172,6 +174,8 @@ def agent(page: Orchestrator) -> AgentSettings:
         reserved_cpu_m=of.reserved_cpu,
         crash_first_ns=of.crash_backoff.first,
         crash_cap_ns=of.crash_backoff.cap,
+        crash_factor=of.crash_backoff.factor,
+        crash_reset_ns=of.crash_backoff.reset,
         relist_ns=of.relist,
         resync_ns=of.sync_retry,
         resync_jitter=of.sync_jitter,

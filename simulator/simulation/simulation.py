@@ -142,7 +142,7 @@ class Simulation:
                 here = row(run.name, run.template.workload, names[index])
                 here["stored"], here["running"] = run.uid in stored, run.phase == "Running"
         links = [
-            {"link": link.name, "running": parts.world.network.states[i].name}
+            {"link": link.name, "running": parts.world.network.states[i].mode or "up"}
             for i, link in enumerate(parts.world.network.links)
         ]
         return State(

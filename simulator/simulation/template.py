@@ -209,8 +209,13 @@ def _node_term(term: NodeSelectorTerm) -> Term:
     return (*labels, *fields)
 
 
-def selector_term(selector: LabelSelector) -> Term:
-    """All conditions of a label selector."""
+_NOTHING: Term = (Requirement("", "In"),)  # no label has an empty key
+
+
+def selector_term(selector: LabelSelector | None) -> Term:
+    """All conditions of a label selector. An absent one matches nothing, an empty one everything."""
+    if selector is None:
+        return _NOTHING
     return (
         *(Requirement(key, "In", (value,)) for key, value in selector.match_labels.items()),
         *(Requirement(e.key, e.operator, e.values) for e in selector.match_expressions),

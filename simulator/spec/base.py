@@ -56,8 +56,8 @@ class Item(Spec):
         self.__pydantic_fields_set__.add("kind")
 
 
-def wrong(message: str, hint: str = "", at: str = "") -> PydanticCustomError:
-    """What a validator raises: a sentence for the user, and the key `at` which it stands if not the whole record."""
+def wrong(message: str, hint: str = "", at: str | tuple[str, ...] = "") -> PydanticCustomError:
+    """What a validator raises: a sentence for the user, and the key (or path) where, if not the whole record."""
     return PydanticCustomError("wrong", "{said}", {"said": message, "hint": hint, "at": at})
 
 

@@ -19,7 +19,7 @@ from simulator.spec.kubernetes import K8sObject
 from simulator.spec.kubernetes.cluster import Service as K8sService
 from simulator.spec.kubernetes.kinds import roots
 from simulator.spec.kubernetes.pod import template_of
-from simulator.spec.look import MOST_LINKS, Look
+from simulator.spec.look import MOST_LINKS, MOST_NODES, Look
 from simulator.spec.near import did_you_mean
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
@@ -27,7 +27,7 @@ from simulator.spec.topology import is_glob, matching
 from simulator.spec.workload import Requests, Telemetry, labels
 
 _MOST_INTERVALS = 1_000_000
-_MOST_NODES = 1_000_000
+_MOST_PODS = 1_000_000
 
 
 def check_manifests(look: Look) -> Iterator[Problem]:
@@ -48,8 +48,8 @@ def check_duplicates(look: Look) -> Iterator[Problem]:
     yield from _twice(look, "workload item", ("workloads",), [item.name for item in look.scenario.workloads])
     yield from _twice(look, "fault", ("faults",), [item.name for item in look.scenario.faults])
     world = look.scenario.world
-    if sum(node.count or 1 for node in world.nodes) > _MOST_NODES:
-        yield look.source.problem(("topology", "nodes"), f"more than {_MOST_NODES} nodes")
+    if look.nodes is None and not world.use:
+        yield look.source.problem(("topology", "nodes"), f"more than {MOST_NODES} nodes")
         return
     taken: dict[str, int] = {}
     for number, node in enumerate(world.nodes):
@@ -134,6 +134,15 @@ def check_images(look: Look) -> Iterator[Problem]:
         if name not in used:
             hint = did_you_mean(name, [*look.images, *map(image.repository, look.images)], "workloads use")
             yield look.source.problem(("images", name), f"no workload uses image {name}", hint)
+
+
+def check_pods(look: Look) -> Iterator[Problem]:
+    """No workload wants absurdly many pods."""
+    for obj in roots(look.objects):
+        spec = getattr(obj, "spec", None)
+        for key in ("replicas", "parallelism"):
+            if (getattr(spec, key, None) or 0) > _MOST_PODS:
+                yield obj.source.problem(("spec", key), f"{obj.title} wants more than {_MOST_PODS} pods")
 
 
 def check_platforms(look: Look) -> Iterator[Problem]:
@@ -238,6 +247,7 @@ CHECKS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
     check_links,
     check_models,
     check_images,
+    check_pods,
     check_platforms,
     check_behaviour,
     check_targets,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from math import inf
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, Self
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from simulator.errors import Problem, UserError
-from simulator.facts.yaml import Path
+from simulator.facts.yaml import Path, dotted
 from simulator.spec.base import Number, Positive, Spec, Text, empty, not_offered, wrong
 from simulator.spec.near import did_you_mean
 from simulator.spec.paths import apply
@@ -139,6 +140,27 @@ class Experiment(Spec):
         twin = self.model_copy()
         twin._notes = tuple(dict.fromkeys(notes))
         return twin
+
+    def located(self, problems: Iterable[Problem]) -> list[Problem]:
+        """Problems that were found without the file, by building a scenario, with the line where their path stands."""
+        document = self._source.document
+        lines = {dotted(path): line for path, line in document.lines.items()} if document else {}
+
+        def line(path: str) -> int | None:
+            for start in (f"scenario.{path}", path):
+                place = start
+                while place not in lines and "." in place:
+                    place = place.rpartition(".")[0]
+                if place in lines and place != "scenario":
+                    return lines[place]
+            return None
+
+        def there(problem: Problem) -> Problem:
+            if document is None or problem.file is not None or not problem.path:
+                return problem
+            return replace(problem, file=document.file, line=line(problem.path))
+
+        return [there(problem) for problem in problems]
 
     def resolve(self, axes: Mapping[str, Any] | None = None, case: str | None = None) -> Scenario:
         """The scenario of one point of the plan: one value for each given axis path, and one case.

@@ -23,7 +23,8 @@ from simulator.spec.topology import expand_links, expand_nodes, matching
 from simulator.spec.workload import Manifest as ManifestItem
 from simulator.spec.workload import Service
 
-MOST_LINKS = 10_000_000
+MOST_NODES = 1_000_000
+MOST_LINKS = 1_000_000
 
 
 @dataclass(slots=True)
@@ -116,9 +117,11 @@ class Look:
 
     @cached_property
     def nodes(self) -> list[str] | None:
-        """The names of the nodes that are written out; None where a generator makes them."""
+        """The names of the nodes that are written out; None where a generator makes them, or if they are too many."""
         world = self.scenario.world
-        return None if world.use else [name for name, _ in expand_nodes(world.nodes)]
+        if world.use or sum(node.count or 1 for node in world.nodes) > MOST_NODES:
+            return None
+        return [name for name, _ in expand_nodes(world.nodes)]
 
     @cached_property
     def pairs(self) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -124,7 +125,8 @@ TopologyField = Annotated[Annotated[Text, Tag("<name>")] | Annotated[Topology, T
 
 def matching(glob: str, names: Sequence[str]) -> list[int]:
     """The positions of the names that a glob matches."""
-    return [i for i, name in enumerate(names) if fnmatchcase(name, glob)]
+    match = re.compile(translate(glob)).match
+    return [i for i, name in enumerate(names) if match(name)]
 
 
 def is_glob(text: str) -> bool:

@@ -44,7 +44,7 @@ def simulate(
     `options`: `exact_events` (bool), and `progress`, None or a function of (ns so far, events so far) to be called
     now and then. Raises UserError, or RunFailed.
     """
-    from simulator.simulation import simulate as simulate_  # noqa: PLC0415  # the whole house
+    from simulator.simulation.entry import simulate as simulate_  # noqa: PLC0415  # the whole house
 
     return simulate_(
         data,
@@ -60,14 +60,14 @@ def simulate(
 
 def check(data: Mapping[str, Any], base: Path) -> Sequence[str]:
     """Build everything that a run of this scenario needs, and run nothing. Gives warnings, raises UserError."""
-    from simulator.simulation import check as check_  # noqa: PLC0415  # the whole house
+    from simulator.simulation.entry import check as check_  # noqa: PLC0415  # the whole house
 
     return check_(data, base)
 
 
 def resolve(data: Mapping[str, Any], base: Path) -> Mapping[str, Sequence[Row]]:
     """The resolved world of a scenario as rows: `nodes`, `links`, `pods`, `paths`. Raises UserError."""
-    from simulator.simulation import resolve as resolve_  # noqa: PLC0415  # the whole house
+    from simulator.simulation.entry import resolve as resolve_  # noqa: PLC0415  # the whole house
 
     return resolve_(data, base)
 
@@ -78,13 +78,13 @@ def explain(data: Mapping[str, Any], seed: int, replication: int, base: Path, po
     Rows: `time_s`, `attempt`, `decision`, `node`, and `nodes`: rows of `node`, `feasible`, `score`, `reasons`.
     Raises UserError for a pod that the run never asks about.
     """
-    from simulator.simulation import explain as explain_  # noqa: PLC0415  # the whole house
+    from simulator.simulation.entry import explain_pod as explain_  # noqa: PLC0415  # the whole house
 
     return explain_(data, seed=seed, replication=replication, base=base, pod=pod)
 
 
 def bench_drivers() -> Mapping[str, Driver]:
     """Name of an experiment in `experiments/bench/` -> what measures it: (resolved data, base) -> bench rows."""
-    from simulator.simulation import bench_drivers as drivers  # noqa: PLC0415  # the whole house
+    from simulator.simulation.bench import bench_drivers as drivers  # noqa: PLC0415  # the whole house
 
     return drivers()

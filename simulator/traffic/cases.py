@@ -35,8 +35,9 @@ class Case:
 
 def _world(plane_of: PlaneOf, seed: int, names: list[tuple[str, str]], links: list[LinkRow], **options: Any) -> Case:
     clock, rng, recorder = Clock(), Rng(seed), Recorder()
-    rows = [NodeRow(name, "pc", zone, "worker", "linux/amd64", 4, 1.0, 8 << 30, 1 << 40, 1e9, MINUTE) for name, zone in names]
-    nodes = NodeTable(rows)
+    nodes = NodeTable(
+        [NodeRow(n, "pc", zone, "worker", "linux/amd64", 4, 1.0, 8 << 30, 1 << 40, 1e9, MINUTE) for n, zone in names]
+    )
     network = Network(clock, nodes, links, recorder, rng)
     return Case(clock, network, plane_of(clock, rng, recorder, nodes, network, **options), recorder)
 

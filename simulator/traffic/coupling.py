@@ -7,6 +7,7 @@ it, and with it every flow that shares a link or a station with it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from simulator.traffic.calls import Choice, Site, Steps
@@ -110,7 +111,7 @@ def levels(paths: Iterable[Path]) -> dict[int, int] | None:
     for path in paths:
         for stage in path:
             after.setdefault(stage, set())
-        for a, b in zip(path, path[1:], strict=False):
+        for a, b in pairwise(path):
             after[a].add(b)
     before = dict.fromkeys(after, 0)
     for following in after.values():

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 State = tuple[int, Steps, int, "Choice | None"]  # kind, steps, hop and choice of a try at this point
 
-LIMBO: Final = 0  # the pointer of who is lost and waits for a time-out
-_END: Final = -1  # the stage of who is back
+LIMBO: Final = 0  # the row of who is lost and waits for a time-out
+_LIMBO, _END = -2, -1  # the stages of who is lost, and of who is back
 
 
 class Passages:
@@ -73,7 +73,8 @@ class Passages:
         self._known: dict[int, int] = {}  # id of a choice or of steps -> its first row
         self._ends: list[Any] = []  # keeps what `_known` names alive
         self._laid = 0
-        self._row(LIMBO - 1, state=(LINK, (), 0, None))
+        self.has: list[tuple[bool, ...]] = []  # by level: whether anything there works, is odd, follows a station
+        self._row(_LIMBO, state=(LINK, (), 0, None))
         self.first = np.zeros(len(plane.origins), np.int64)
         self.count = np.zeros(len(plane.origins), np.int64)
         self._nodes = np.array([origin.node for origin in plane.origins], np.int64)
@@ -120,6 +121,7 @@ class Passages:
         self._laid = len(self._rows)
         level = levels(self._paths)
         assert level is not None
+        self.has = []
         self.depth = 1 + max(level.values(), default=-1)
         columns = list(zip(*self._rows, strict=True))
         self.stage, self.sends, self.travels, self.visit, self.name, self.round_trip, self._answers, self.jitter = (
@@ -127,9 +129,12 @@ class Passages:
         )
         self.pace, self.loss = (np.array(column, np.float64) for column in columns[8:])
         self.odd = (self.jitter > 0) | (self.loss > 0)
-        self.level = level_of = np.array([level.get(s, self.depth if s == _END else -1) for s in self.stage.tolist()], np.int64)
-        some = (self.visit >= 0, self.odd, self._answers >= 0)
-        self.has = [tuple(bool(np.any(x[level_of == i])) for x in some) for i in range(self.depth)]
+        level |= {_END: self.depth, _LIMBO: -1}
+        self.level = np.array([level[stage] for stage in self.stage.tolist()], np.int64)
+        for i in range(self.depth):
+            here = self.level == i
+            some = (self.visit[here] >= 0, self.odd[here], self._answers[here] >= 0)
+            self.has.append(tuple(bool(x.any()) for x in some))
 
     def answer(self, pointer: Ints) -> None:
         """Count the answers of stations: requests that stand at the row after a station have been served."""

@@ -125,7 +125,7 @@ class RequestPlane:
     def add_telemetry(self, flow: TelemetryFlow) -> None:
         """A flow of readings; it begins now."""
         self._settle()
-        self.telemetry.add(flow)
+        self.telemetry.add(flow, self._nodes, self._clock.now)
 
     def program(self, proxy_node: int, service: str, pods: tuple[int, ...]) -> None:
         """The endpoints (pod uids) of a service as that node's proxy now has them."""
@@ -138,7 +138,7 @@ class RequestPlane:
             if site.service == service:
                 for place in [p for p in site.choices if p // len(self._nodes) == proxy_node]:
                     del site.choices[place]
-        self.telemetry.changed()
+        self.telemetry.programmed(proxy_node, service, self._clock.now)
 
     def pod_up(self, uid: int, workload: str, node: int, speed: float) -> None:
         """A pod's containers run and listen, on a node of this speed (after the runtime's slowdown)."""
@@ -149,7 +149,7 @@ class RequestPlane:
         if moved:
             self._forget()
         self.version += 1
-        self.telemetry.changed()
+        self.telemetry.pod_changed(uid, self._clock.now)
 
     def pod_down(self, uid: int, how: str) -> None:
         """A pod's containers have stopped; `how` is "node-dead" where nobody is left to tell its clients."""
@@ -159,7 +159,7 @@ class RequestPlane:
         self._settle()
         self.loop.station_stopped(station, how == "node-dead", self._clock.now)
         self.version += 1
-        self.telemetry.changed()
+        self.telemetry.pod_changed(uid, self._clock.now)
 
     # What is asked.
 
@@ -210,6 +210,11 @@ class RequestPlane:
         self._settle()
         return self.tally.sketch(flow, from_ns)
 
+    def age_of_information(self, flow: str) -> float:
+        """Age of a telemetry flow's newest reading at its target, averaged over time and sources, in seconds."""
+        self._settle()
+        return self.telemetry.age_of_information(flow, self._clock.now)
+
     def latency_summary(self, flow: str | None = None, from_ns: int = 0) -> dict[str, float]:
         """Mean, p50, p95 and p99 in seconds, of one flow or all; NaN where nothing completed."""
         sketch = self.sketch(flow, from_ns)
@@ -257,7 +262,7 @@ class RequestPlane:
         for station in self.stations.values():
             if station.running and not self.up[station.node]:
                 self.loop.station_stopped(station, True, now)
-        self.telemetry.changed()
+        self.telemetry.network_changed(now)
 
     def _forget(self) -> None:
         self.version += 1

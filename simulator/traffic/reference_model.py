@@ -55,6 +55,12 @@ class _Told(Exception):
         self.node, self.reason = node, reason
 
 
+def _cause(interrupt: simpy.Interrupt) -> Exception:
+    """Why a process was interrupted: what it would have raised itself."""
+    assert isinstance(interrupt.cause, Exception)
+    return interrupt.cause
+
+
 class _Line:
     """A directed link: a resource of one, and the processes that are on it."""
 
@@ -78,8 +84,8 @@ class _Pod:
 class _Request:
     """A request of a user."""
 
-    def __init__(self, flow: str, source: int, node: int, proxy: int, number: int, issued: int) -> None:
-        self.flow, self.source, self.node, self.proxy = flow, source, node, proxy
+    def __init__(self, flow: str, source: int, where: tuple[int, int], number: int, issued: int) -> None:
+        self.flow, self.source, self.where = flow, source, where
         self.id, self.issued, self.serial = number, issued, 0
         self.k = number & ((1 << K_BITS) - 1)
         self.ended: Callable[[], object] | None = None  # what a user of a closed flow waits for
@@ -88,10 +94,10 @@ class _Request:
 class _Try:
     """A try: `answer` succeeds with 0, or with why it failed; never, if it is lost."""
 
-    def __init__(self, request: _Request, call: Call, parent: _Try | None, name: str, tried: int, answer: Event) -> None:
-        self.request, self.call, self.parent, self.answer = request, call, parent, answer
+    def __init__(self, request: _Request, call: Call, parent: _Try | None, name: str, tried: int) -> None:
+        self.request, self.call, self.parent, self.tried = request, call, parent, tried
         self.site = f"{name}~{tried}" if tried else name
-        self.tried = tried
+        self.answer: Event
         self.open = True
         self.alive = True  # as the asker of calls: its pod still runs
         self.key = (request.id << SERIAL_BITS) + request.serial + _CASCADE
@@ -143,7 +149,7 @@ class ReferencePlane:
                 keys.append(identity(name, seen[node], user))
                 sources.append((name, self._nodes.zone[node]))
                 start = self._user if isinstance(flow.arrivals, Closed) else self._source
-                self._inner.process(start(flow, node, proxy, self._origins + len(keys) - 1, keys[-1]))
+                self._inner.process(start(flow, (node, proxy), self._origins + len(keys) - 1, keys[-1]))
             seen[node] += 1
         self._origins += len(keys)
         self._tally.add_flow(flow.name, flow.target, sources, np.array(keys, np.uint64))
@@ -213,7 +219,7 @@ class ReferencePlane:
         self._inner.env.schedule(event, key, delay)  # type: ignore[arg-type]  # SimPy's priorities are plain ints
         return event
 
-    def _source(self, flow: RequestFlow, node: int, proxy: int, origin: int, key: int) -> Steps:
+    def _source(self, flow: RequestFlow, where: tuple[int, int], origin: int, key: int) -> Steps:
         env, time, k = self._inner.env, int(self._inner.now), 0
         phase = self._rng.draw(f"phase/{flow.name}", key)
         while True:
@@ -227,12 +233,12 @@ class ReferencePlane:
                     if k == len(times):
                         return
                     time = int(times[k])
-            request = _Request(flow.name, key, node, proxy, (origin << K_BITS) + k, time)
+            request = _Request(flow.name, key, where, (origin << K_BITS) + k, time)
             yield self._after(time - int(env.now), (request.id << SERIAL_BITS) + _CASCADE)
             self._issue(flow, request)
             k += 1
 
-    def _user(self, flow: RequestFlow, node: int, proxy: int, origin: int, key: int) -> Steps:
+    def _user(self, flow: RequestFlow, where: tuple[int, int], origin: int, key: int) -> Steps:
         assert isinstance(flow.arrivals, Closed)
         k = 0
         while True:
@@ -240,14 +246,14 @@ class ReferencePlane:
             number = (origin << K_BITS) + k
             yield self._after(think, (number << SERIAL_BITS) + _CASCADE)
             ended = self._inner.event()
-            request = _Request(flow.name, key, node, proxy, number, int(self._inner.now))
+            request = _Request(flow.name, key, where, number, int(self._inner.now))
             request.ended = ended.succeed
             if self._issue(flow, request):
                 yield ended
             k += 1
 
     def _issue(self, flow: RequestFlow, request: _Request) -> bool:
-        if not self._nodes.up[request.node]:
+        if not self._nodes.up[request.where[0]]:
             return False
         self._tally.issued_ids.append(request.id)
         self._tally.issued_times.append(request.issued)
@@ -256,7 +262,7 @@ class ReferencePlane:
         return True
 
     def _whole(self, request: _Request, call: Call) -> Steps:
-        reason, tried = yield from self._ask(request, call, None, request.flow, request.node, request.proxy)
+        reason, tried = yield from self._ask(request, call, None, request.flow, request.where)
         self._end(request, reason or COMPLETED, tried)
 
     def _end(self, request: _Request, outcome: int, tried: int) -> None:
@@ -264,10 +270,12 @@ class ReferencePlane:
         if request.ended is not None and outcome != LOST:
             request.ended()
 
-    def _ask(self, request: _Request, call: Call, parent: _Try | None, name: str, node: int, proxy: int) -> Steps:
+    def _ask(self, request: _Request, call: Call, parent: _Try | None, name: str, where: tuple[int, int]) -> Steps:
         """Try until there is an answer or no try is left: (0 or why it failed, tries beyond the first)."""
+        node, proxy = where
         for tried in range(call.retries + 1):
-            x = _Try(request, call, parent, name, tried, self._inner.event())
+            x = _Try(request, call, parent, name, tried)
+            x.answer = self._inner.event()
             pods = [pod for uid in self._programs.get((proxy, call.target), ()) if (pod := self._pods.get(uid))]
             if not pods:
                 return NO_ENDPOINT, tried
@@ -344,7 +352,7 @@ class ReferencePlane:
                     self.visits.append((f"link {hop}", arrived, int(self._inner.now)))
                 yield self._after(travels, x.key)
             except simpy.Interrupt as interrupt:
-                raise interrupt.cause from None
+                raise _cause(interrupt) from None
             line.on.pop(me)
 
     def _waste(self, line: _Line, sends: int, key: int) -> Steps:
@@ -373,13 +381,13 @@ class ReferencePlane:
                 reason = yield from self._calls(x, behaviour, pod)
         except simpy.Interrupt as interrupt:
             x.alive = False
-            raise interrupt.cause from None
+            raise _cause(interrupt) from None
         inside.pop(me)
         return reason
 
     def _calls(self, x: _Try, behaviour: Behaviour, pod: _Pod) -> Steps:
         for i, call in enumerate(behaviour.calls):
-            reason, _ = yield from self._ask(x.request, call, x, f"{x.site}>{i}", pod.node, pod.node)
+            reason, _ = yield from self._ask(x.request, call, x, f"{x.site}>{i}", (pod.node, pod.node))
             if reason:
                 return reason
         return 0

@@ -146,7 +146,7 @@ class _Trace:
         self.rate = sources * len(times) / max(1, int(times[-1])) if len(times) else 0.0
 
     def more(self, until: int) -> Rows:
-        end = int(np.searchsorted(self._times, until, side="right"))
+        end = max(int(np.searchsorted(self._times, until, side="right")), self._given)
         ks = np.arange(self._given, end)
         self._given = end
         if end == len(self._times):

@@ -7,6 +7,7 @@ goes back into the heap of the loop evaluator: that heap is the state between wi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from heapq import heapify
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from simulator.traffic.plane import RequestPlane
 
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 LEAST: Final = 2000  # requests in a window: fewer are quicker in the loop
 _NOTHING: Final[Ints] = np.zeros(0, np.int64)
@@ -35,17 +37,32 @@ class _Items:
 
     __slots__ = ("deadline", "ids", "issued", "open", "pointer", "time")
 
-    def __init__(self, ids: Ints, issued: Ints, time: Ints, pointer: Ints, deadline: Ints, opened: Any) -> None:
-        self.ids, self.issued, self.time, self.pointer = ids, issued, time, pointer
-        self.deadline, self.open = deadline, opened
+    ids: Ints
+    issued: Ints
+    time: Ints  # of what happens next
+    pointer: Ints  # the row of the passages where that is
+    deadline: Ints  # NEVER where there is none
+    open: Flags  # whether the issuer still waits
+
+    @classmethod
+    def of(cls, *columns: Any) -> _Items:
+        """From its columns in order."""
+        items = cls()
+        for name, column in zip(_COLUMNS, columns, strict=True):
+            setattr(items, name, column)
+        return items
+
+    def columns(self) -> list[Any]:
+        """Its columns in order."""
+        return [getattr(self, name) for name in _COLUMNS]
 
     def join(self, other: _Items) -> _Items:
         """Both, one after the other."""
-        return _Items(*(np.concatenate([getattr(self, n), getattr(other, n)]) for n in _COLUMNS))
+        return self.of(*map(np.concatenate, zip(self.columns(), other.columns(), strict=True)))
 
-    def keep(self, which: NDArray[np.bool_] | Ints) -> _Items:
+    def keep(self, which: Flags | Ints) -> _Items:
         """Those chosen, by mask or by row."""
-        return _Items(*(getattr(self, n)[which] for n in _COLUMNS))
+        return self.of(*(column[which] for column in self.columns()))
 
 
 _COLUMNS: Final = ("ids", "issued", "time", "pointer", "deadline", "open")
@@ -85,9 +102,9 @@ class Stream:
         items = self._report(passages, items, until)
         self._give_back(passages, items, under_way, until)
 
-    def _expected(self, flows: Any, span: int) -> float:
+    def _expected(self, flows: Iterable[int], span: int) -> float:
         arrivals = (self._plane.arrivals[flow] for flow in flows)
-        return sum(a.schedule.rate for a in arrivals if a is not None) * span
+        return span * sum((a.schedule.rate for a in arrivals if a is not None), 0.0)
 
     # Out of the heap, and back.
 
@@ -107,7 +124,7 @@ class Stream:
 
     def _rows(self, passages: Passages, under_way: dict[int, tuple[int, Try]]) -> _Items:
         tries = [x for _, x in under_way.values()]
-        return _Items(
+        return _Items.of(
             _ints(under_way), _ints(x.request.issued for x in tries), _ints(time for time, _ in under_way.values()),
             _ints(passages.pointer(x) for x in tries),
             _ints(NEVER if x.site.timeout_ns is None else x.deadline for x in tries),
@@ -136,14 +153,12 @@ class Stream:
         plane.streamed[flow] += len(ids)
         patience = NEVER if root.timeout_ns is None else root.timeout_ns
         deadline = times + patience if root.timeout_ns is not None else np.full(len(ids), NEVER)
-        return _Items(ids, times, times.copy(), pointer, deadline, np.ones(len(ids), np.bool_))
+        return _Items.of(ids, times, times.copy(), pointer, deadline, np.ones(len(ids), np.bool_))
 
-    def _give_back(
-        self, passages: Passages, items: _Items, under_way: dict[int, tuple[int, Try]], until: int
-    ) -> None:
+    def _give_back(self, passages: Passages, items: _Items, under_way: dict[int, tuple[int, Try]], until: int) -> None:
         """What is under way goes back into the heap."""
         plane, loop = self._plane, self._plane.loop
-        rows = zip(*(getattr(items, name).tolist() for name in _COLUMNS), strict=True)
+        rows = zip(*(column.tolist() for column in items.columns()), strict=True)
         origins = items.ids >> K_BITS
         batch = Batch(plane.rng, plane.identities[origins], items.ids & _K)
         for _, x in under_way.values():
@@ -201,7 +216,8 @@ class Stream:
         sends = passages.sends[pointer]
         if works:
             working = np.flatnonzero(passages.visit[pointer] >= 0)
-            sends[working] = self._works(passages, pointer[working], ids[working])
+            if working.size:
+                sends[working] = self._works(passages, pointer[working], ids[working])
         left = self._serve(passages, stage, first, arrive, sends)
         visits = self._plane.loop.visits
         if visits is not None:
@@ -248,9 +264,7 @@ class Stream:
         for number in present:
             mine = slice(None) if len(present) == 1 else visits == number
             visit, some = passages.visits[number], ids[mine]
-            works[mine] = visit.work.sample(
-                plane.rng.draws(visit.name, plane.identities[some >> K_BITS], some & _K)
-            )
+            works[mine] = visit.work.sample(plane.rng.draws(visit.name, plane.identities[some >> K_BITS], some & _K))
         return np.maximum((works * passages.pace[pointer] + 0.5).astype(np.int64), 1)
 
     def _travels(self, passages: Passages, pointer: Ints, ids: Ints) -> Ints:

@@ -146,7 +146,8 @@ class Tally:
         if needed > len(self._counts):
             more = np.zeros((needed + 8 - len(self._counts), *self._counts.shape[1:]), np.int64)
             self._counts = np.concatenate([self._counts, more])
-        return relative * len(self._groups) + self._group_of[ids >> K_BITS]
+        cells: Ints = relative * len(self._groups) + self._group_of[ids >> K_BITS]
+        return cells
 
     def _count_issued(self, ids: Ints, times: Ints) -> None:
         if not ids.size:
@@ -240,9 +241,7 @@ class Tally:
             past[-1][1].merge(sketch)
         quantiles = (sketch.quantile(q) / SECOND for q in (0.5, 0.95, 0.99))
         largest = sketch.largest / SECOND if sketch.number else float("nan")
-        self._recorder.traffic.add(
-            start, self._flows[flow], zone, *counts, sketch.mean / SECOND, *quantiles, largest
-        )
+        self._recorder.traffic.add(start, self._flows[flow], zone, *counts, sketch.mean / SECOND, *quantiles, largest)
 
     def finish(self, now: int) -> None:
         """Write everything, also the interval that is not over and the sampled requests that are in flight."""

@@ -54,15 +54,15 @@ class Ways:
         return (row.b, row.a) if hop & 1 else (row.a, row.b)
 
     def blocked(self, hop: int) -> str:
-        """"silent", "refused", or empty where a directed link takes messages."""
+        """ "silent", "refused", or empty where a directed link takes messages."""
         odd = self.odd[hop]
         return "" if odd is None else odd.blocked
 
     def refresh(self) -> list[int]:
         """Look at the network again; the directed links that are blocked now and were not. Their queues are gone."""
         up, stopped = self._nodes.up.tolist(), list[int]()
-        for i, (row, state, seen) in enumerate(zip(self._network.links, self._network.states, self._states, strict=True)):
-            a, b = row.a, row.b
+        for i, row in enumerate(self._network.links):
+            a, b, state, seen = row.a, row.b, self._network.states[i], self._states[i]
             if state is seen and up[a] == self._up[a] and up[b] == self._up[b]:
                 continue
             for hop in (2 * i, 2 * i + 1):

@@ -200,6 +200,7 @@ WRONG_MANIFEST = {
     "seconds without NoExecute": ("NoExecute", "NoSchedule", "tolerationSeconds belongs to NoExecute"),
     "unknown effect": ("NoExecute", "NoExecut", "did you mean NoExecute?"),
     "fewer than none": ("replicas: 2", "replicas: -2", "replicas must be at least 0"),
+    "absurdly many": ("replicas: 2", "replicas: 2000000", "Deployment api wants more than 1000000 pods"),
     "no image": ("image: shop/api:1.0", "imagePullPolicy: Always", "image is missing"),
     "pod that may end": ("      nodeSel", "      restartPolicy: Never\n      nodeSel", "restartPolicy is Always here"),
     "a tab": ("  replicas: 2", "\treplicas: 2", "never with tabs"),

@@ -137,18 +137,24 @@ def test_crash_law_fails_when_syncs_come_a_quarter_later() -> None:
     assert not crash_law(crash_gaps(replace(SETTINGS, resync_ns=round(12.5 * SECOND))))
 
 
-def reset_law(gaps: list[list[float]]) -> bool:
+def at_once(gaps: list[list[float]]) -> bool:
     """Every restart comes at once: at the next relist."""
     return all(within(gap, 0, 1) for pod in gaps for gap in pod) and min(map(len, gaps)) >= 4
 
 
+def reset_law(settings: AgentSettings) -> bool:
+    """A run of more than ten minutes is followed by a restart at once, a shorter one is not."""
+    long, short = crash_gaps(settings, run_s=610, pods=5), crash_gaps(settings, run_s=590, pods=5)
+    return at_once(long) and not at_once(short)
+
+
 def test_a_run_of_ten_minutes_resets_the_backoff() -> None:
-    assert reset_law(crash_gaps(SETTINGS, run_s=610, pods=5))
-    assert not reset_law(crash_gaps(SETTINGS, run_s=590, pods=5))
+    assert reset_law(SETTINGS)
 
 
-def test_reset_law_fails_when_the_cap_that_sets_it_is_moved() -> None:
-    assert not reset_law(crash_gaps(replace(SETTINGS, crash_cap_ns=375 * SECOND), run_s=610, pods=5))
+@pytest.mark.parametrize("factor", QUARTERS)
+def test_reset_law_fails_when_its_default_is_moved(factor: float) -> None:
+    assert not reset_law(replace(SETTINGS, crash_reset_ns=round(600 * factor) * SECOND))
 
 
 def pull_attempts(settings: AgentSettings, pods: int = 30) -> list[list[float]]:

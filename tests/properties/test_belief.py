@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from controlkit import Cluster, Numbers, template
-from simulator.control.api.objects import DaemonSet, Deployment, Pod
+from simulator.control.api.objects import DaemonSet, Deployment, Node, Pod
 from simulator.control.delivery.reach import OK
 from simulator.units import SECOND
 
@@ -26,9 +26,17 @@ class Belief(RuleBasedStateMachine):
         self.cluster = Cluster(WORKERS, Numbers(copies=2), zones=["a", "a", "a", "b", "b"], proxies=[0, 4])
         self.cuts: list[tuple[int, int]] = []
         self.down: set[int] = set()
+        self.unknown: dict[str, int] = {}  # node -> when it last ceased to be Ready
+        self.cluster.server.watch(Node, self.note)
         self.cluster.server.create(Deployment(name="web", template=template(), replicas=4))
         self.cluster.server.create(DaemonSet(name="log", template=template("log")))
         self.cluster.run(30)
+
+    def note(self, _event: str, node: Node) -> None:
+        if node.ready == "True":
+            self.unknown.pop(node.name, None)
+        else:
+            self.unknown.setdefault(node.name, self.cluster.clock.now)
 
     @rule(seconds=st.floats(0.01, 60) | st.floats(60, 500))
     def wait(self, seconds: float) -> None:
@@ -93,7 +101,11 @@ class Belief(RuleBasedStateMachine):
             assert {uid for uid, pod in believed.items() if pod.phase == "Running"} == cluster.agents[row].runs
             assert all(pod.ready for pod in believed.values())
         for row in set(range(WORKERS)) - set(reachable):
-            assert not any(pod.ready for pod in cluster.server.list(Pod) if pod.node == f"w{row}")
+            # A report that came after its node had turned Unknown is believed, as in Kubernetes.
+            since = self.unknown[f"w{row}"]
+            assert not any(
+                p.ready and (p.ready_ns or 0) < since for p in cluster.server.list(Pod) if p.node == f"w{row}"
+            )
         if reachable:
             ready = [pod for pod in cluster.server.list(Pod) if pod.active and pod.ready]
             assert sum(pod.template.workload == "log" for pod in ready) == len(reachable)

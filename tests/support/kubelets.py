@@ -38,6 +38,7 @@ PULLS = PullSettings(
     stall_ns=5 * MINUTE,
     backoff_first_ns=10 * SECOND,
     backoff_cap_ns=300 * SECOND,
+    backoff_reset_ns=600 * SECOND,
 )
 MEMORY = MemorySettings(
     reserved_bytes=0,
@@ -52,6 +53,7 @@ SETTINGS = AgentSettings(
     reserved_cpu_m=0,
     crash_first_ns=10 * SECOND,
     crash_cap_ns=300 * SECOND,
+    crash_reset_ns=600 * SECOND,
     relist_ns=1 * SECOND,
     resync_ns=10 * SECOND,
     resync_jitter=0.5,
@@ -211,9 +213,9 @@ def kubelets(
             images=store,
             settings=settings,
             runtimes={"runc": costs},
-            upstream=upstream,
             system_bytes=system_bytes,
         )
+        agent.connect(upstream)
         agent.serving_hooks.append(kit.note_serving)
         kit.agents.append(agent)
         kit.upstreams.append(upstream)

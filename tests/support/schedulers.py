@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -24,6 +25,7 @@ MI = 1 << 20
 _UNITS = {"s": SECOND, "ms": MS, "min": 60 * SECOND, "MiB": MI, "millicores": 1, "count": 1, "ratio": 1, "/s": 1}
 
 
+@cache
 def page() -> Mapping[str, Any]:
     """The scheduler's mechanism as the shipped page has it."""
     text = (files("simulator.shipped.models") / "orchestrators" / "kubernetes.yaml").read_text("utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from pydantic_core import PydanticCustomError
 
 from simulator.facts.yaml import load_all_yaml
 from simulator.spec.kubernetes import KINDS, K8sObject, Manifest, parse_manifest, read_manifest
-from simulator.spec.kubernetes.base import kubernetes_name
+from simulator.spec.kubernetes.base import K8s, kubernetes_name
 from simulator.spec.kubernetes.cluster import ConfigMap, Secret
 from simulator.spec.kubernetes.kinds import roots
 from simulator.spec.kubernetes.quantity import cpu_m, value, whole
 from simulator.spec.kubernetes.scheduling import Toleration
 
-CORNER = Path(__file__).parents[1] / "data_spec" / "corner-shop.yaml"
+DATA = Path(__file__).parents[1] / "data_spec"
+CORNER, EVERYTHING = DATA / "corner-shop.yaml", DATA / "everything.yaml"
 
 
 def read(text: str) -> Manifest:
@@ -41,7 +43,9 @@ def test_json_is_yaml() -> None:
 
 
 def test_a_problem_within_a_list_has_its_own_line() -> None:
-    found = read("apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {nmae: a}\n  spec: {}\n")
+    found = read(
+        "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {nmae: a}\n  spec: {}\n"
+    )
     assert [str(p) for p in found.problems] == [
         "m.yaml:6: unknown key nmae (did you mean name?)",
         "m.yaml:7: containers is missing",
@@ -108,7 +112,13 @@ def test_a_dump_has_made_objects_which_make_nothing_again() -> None:
 def test_sizes_of_configuration() -> None:
     made = ConfigMap.parse({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"ab": "cé"}})
     assert made.size_bytes == 2 + 3
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "c"}, "stringData": {"k": "v"}, "type": "Opaque"}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "c"},
+        "stringData": {"k": "v"},
+        "type": "Opaque",
+    }
     assert Secret.parse(secret).size_bytes == 2
 
 
@@ -149,9 +159,34 @@ def test_by_keywords_both_names_serve_and_dump_is_kubernetes() -> None:
     assert built.dump() == {"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 30}
 
 
-def test_objects_dump_to_the_yaml_they_came_from() -> None:
-    data = [document.data for document in load_all_yaml(CORNER.read_bytes(), "corner-shop.yaml")]
-    assert [obj.dump() for obj in read_manifest(CORNER).objects] == data
+@pytest.mark.parametrize("file", [CORNER, EVERYTHING], ids=lambda path: path.stem)
+def test_objects_dump_to_the_yaml_they_came_from(file: Path) -> None:
+    data = [document.data for document in load_all_yaml(file.read_bytes(), file.name)]
+    found = read_manifest(file)
+    assert found.problems == []
+    assert [obj.dump() for obj in found.objects] == data
+
+
+def parts(value: object) -> Iterator[K8s]:
+    if isinstance(value, K8s):
+        yield value
+        for name in type(value).model_fields:
+            yield from parts(getattr(value, name))
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from parts(part)
+
+
+def test_every_part_is_the_same_from_keywords() -> None:
+    def below(cls: type[K8s]) -> set[type[K8s]]:
+        return {c for sub in cls.__subclasses__() for c in (sub, *below(sub))}
+
+    found = [part for obj in read_manifest(EVERYTHING).objects for part in parts(obj)]
+    for part in found:
+        given = {name: getattr(part, name) for name in part.model_fields_set}
+        assert type(part)(**given).dump() == part.dump()
+    abstract = {cls for cls in below(K8s) if cls.__name__.startswith("_")} | {K8sObject}
+    assert {type(part) for part in found} == below(K8s) - abstract, "a class stands nowhere in everything.yaml"
 
 
 def without_nulls(given: object) -> object:
@@ -160,18 +195,30 @@ def without_nulls(given: object) -> object:
     return [without_nulls(part) for part in given] if isinstance(given, list) else given
 
 
-# Objects, notes and what is wrong, counted by hand in the files.
+# Objects and notes, counted by hand in the files.
 SHARED = {
-    "k8s/cassandra-statefulset.yaml": (1, 2), "k8s/horizontal-pod-autoscaler.yaml": (1, 2),
-    "k8s/iptablesmanager-ds.yaml": (1, 4), "k8s/job-postgres-init.yaml": (1, 1), "k8s/k3s-metrics-server.yaml": (0, 0),
-    "k8s/keda-scaledobject.yaml": (0, 1), "k8s/knative-service.yaml": (0, 1), "k8s/liqo-affinity-hello-world.yaml": (3, 0),
-    "k8s/microservices-demo.yaml": (24, 23), "k8s/node-affinity-pod.yaml": (1, 0), "k8s/superedge-deploymentgrid.yaml": (0, 1),
-    "k8s/topology-spread-deployment.yaml": (1, 0), "k8s/urunc-runtimeclass.yaml": (1, 0), "k8s/virtual-gpu-node.yaml": (1, 1),
-    "k8s/vllm-deployment.yaml": (1, 1), "k8s/wasm-runtimeclass-deploy.yaml": (2, 0),
-    "nodes/akri-node-a-not-ready.json": (1, 1), "nodes/akri-node-a.json": (1, 1),
-    "nodes/k3s-raspberrypi-all-namespaces.yaml": (40, 40), "nodes/k3s-raspberrypi-nodes-after-recovery.yaml": (4, 4),
+    "k8s/cassandra-statefulset.yaml": (1, 2),
+    "k8s/horizontal-pod-autoscaler.yaml": (1, 2),
+    "k8s/iptablesmanager-ds.yaml": (1, 4),
+    "k8s/job-postgres-init.yaml": (1, 1),
+    "k8s/k3s-metrics-server.yaml": (0, 0),
+    "k8s/keda-scaledobject.yaml": (0, 1),
+    "k8s/knative-service.yaml": (0, 1),
+    "k8s/liqo-affinity-hello-world.yaml": (3, 0),
+    "k8s/microservices-demo.yaml": (24, 23),
+    "k8s/node-affinity-pod.yaml": (1, 0),
+    "k8s/superedge-deploymentgrid.yaml": (0, 1),
+    "k8s/topology-spread-deployment.yaml": (1, 0),
+    "k8s/urunc-runtimeclass.yaml": (1, 0),
+    "k8s/virtual-gpu-node.yaml": (1, 1),
+    "k8s/vllm-deployment.yaml": (1, 1),
+    "k8s/wasm-runtimeclass-deploy.yaml": (2, 0),
+    "nodes/akri-node-a-not-ready.json": (1, 1),
+    "nodes/akri-node-a.json": (1, 1),
+    "nodes/k3s-raspberrypi-all-namespaces.yaml": (28, 28),
+    "nodes/k3s-raspberrypi-nodes-after-recovery.yaml": (4, 4),
     "nodes/k3s-raspberrypi-nodes.yaml": (4, 4),
-}  # fmt: skip
+}
 
 
 def test_every_real_manifest_is_read_or_truly_wrong(shared_data: Path) -> None:

@@ -59,6 +59,14 @@ def test_a_pod_is_ready_when_all_its_containers_are() -> None:
     assert [s.ready for s in kit.upstream.of(uid)] == [False, True]
 
 
+def test_a_pod_is_pending_until_all_its_containers_have_started() -> None:
+    kit = kubelets()
+    uid = admit(kit, "two", container(name="a"), container(name="b", image="nowhere"))
+    kit.run(60)
+    assert len(kit.events("Started")) == 1
+    assert {(s.phase, s.ready) for s in kit.upstream.of(uid)} == {("Pending", False)}
+
+
 def test_init_containers_run_one_by_one_before() -> None:
     kit = kubelets()
     init = tuple(container(name=name, run_ns=5 * SECOND) for name in ("first", "second"))
@@ -264,6 +272,24 @@ def test_a_pod_being_ended_does_not_restart() -> None:
     assert kit.served[-1][0] == round(60.6 * SECOND)  # it ended by itself, before the signal took effect
 
 
+def test_what_dies_before_it_listens_never_serves() -> None:
+    kit = kubelets()
+    kit.admit(start_ns=30 * SECOND, run_ns=10 * SECOND, pod={"restart_policy": "Never"})
+    kit.run(100)
+    assert kit.served == []
+
+
+def test_a_pod_being_ended_is_not_killed_by_its_probes() -> None:
+    kit = kubelets(costs=replace(COSTS, stop=Constant(1000 * SECOND)))
+    uid = kit.admit(liveness=Probe(), pod={"grace_ns": 120 * SECOND})
+    kit.run(50)
+    kit.agent.hang(uid, "liveness", True)
+    kit.agent.remove(uid, None)
+    kit.run(200)
+    assert kit.events("Unhealthy") == []
+    assert kit.served[-1] == (170 * SECOND, uid, False, "killed")
+
+
 # Cut off, and dead.
 
 
@@ -330,6 +356,16 @@ def test_a_cached_node_restarts_its_pods_by_itself(rules: tuple[str, ...]) -> No
     kit.run(200)
     assert kit.events("Started") == [0.6, 100.6]
     assert [state for _, _, state in kit.pods("stored")] == ["desired"]
+
+
+def test_a_reboot_forgets_the_backoff_but_not_the_restarts() -> None:
+    kit = kubelets(settings=replace(SETTINGS, after_reboot=("keep",)))
+    uid = kit.admit(run_ns=SECOND, exit_code=1)
+    dead_and_back(kit, 700, 1000)  # the wait was 300 s by then
+    restarts = kit.agent.find(uid).restarts
+    assert restarts == 7
+    kit.run(1040)
+    assert kit.agent.find(uid).restarts >= restarts + 2
 
 
 def test_only_static_pods_come_back_alone() -> None:

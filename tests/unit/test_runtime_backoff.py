@@ -28,6 +28,16 @@ def test_twice_the_cap_without_failure_is_forgotten(quiet_s: int, waits_s: int) 
     assert backoff.due("pod", failed) == failed + waits_s * SECOND
 
 
+def test_factor_and_reset_can_be_others() -> None:
+    backoff, now, delays = Backoff(SECOND, 60 * SECOND, 3.0, 30 * SECOND), 0, []
+    for _ in range(4):
+        backoff.lengthen("pod", now, now)
+        delays.append((backoff.due("pod", now) - now) // SECOND)
+        now = backoff.due("pod", now)
+    assert delays == [1, 3, 9, 27]
+    assert backoff.due("pod", now + 4 * SECOND) == now + 4 * SECOND  # 31 s after the last update
+
+
 def test_keys_do_not_share_a_delay() -> None:
     backoff = Backoff(10 * SECOND, 300 * SECOND)
     backoff.lengthen("one", 0, 0)

@@ -112,12 +112,14 @@ def test_kernel_kills_until_the_rest_fits() -> None:
     assert len(kit.events("OOMKilled")) == 1  # the largest alone was enough
 
 
-def test_exactly_all_of_the_ram_is_allowed() -> None:
+def test_all_of_the_ram_may_be_used_and_not_a_byte_more() -> None:
     kit = kubelets(settings=NO_EVICTION, ram_bytes=1 * GI)
-    kit.admit(ram_idle_bytes=1 * GI)
+    uid = kit.admit(ram_idle_bytes=1 * GI, ram_per_request_bytes=1)
     kit.run(20)
     assert kit.agent.available_ram_bytes == 0
     assert kit.events("OOMKilled") == []
+    kit.agent.set_in_flight(uid, 1)
+    assert kit.events("OOMKilled") == [20.0]
 
 
 def test_eviction_comes_too_late_for_a_jump_beyond_the_ram() -> None:

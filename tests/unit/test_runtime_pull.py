@@ -39,6 +39,25 @@ def test_a_layer_that_two_pulls_want_at_once_travels_once() -> None:
     assert all(kit.upstream.of(uid)[-1].ready for uid in uids)
 
 
+def test_a_layer_that_another_pull_has_brought_meanwhile_is_not_fetched() -> None:
+    base = Layer("base", 10_000_000, 1)
+    images = [Image("a", (base,)), Image("b", (Layer("own", 50_000_000, 1), base))]
+    kit = kubelets(images=images, cached=False, settings=with_pulls(parallel=True, layers_at_once=1))
+    uids = [kit.admit(image=image.name) for image in images]
+    kit.run(60)
+    assert sum(kit.network.bytes_carried) == pytest.approx(60_000_000)
+    assert all(kit.upstream.of(uid)[-1].ready for uid in uids)
+
+
+def test_the_disk_unpacks_one_layer_after_another() -> None:
+    images = [Image.equal(name, compressed=1, unpacked=50_000_000, layers=1) for name in "ab"]
+    kit = kubelets(images=images, cached=False, settings=with_pulls(parallel=True), disk_bytes_per_s=10e6)
+    for image in images:
+        kit.admit(image=image.name)
+    kit.run(60)
+    assert kit.events("Pulled") == [pytest.approx(5.4), pytest.approx(10.4)]
+
+
 @pytest.mark.parametrize("width", [1, 3])
 def test_no_more_layers_at_once_than_allowed(width: int) -> None:
     image = Image.equal("app", compressed=60_000_000, unpacked=60_000_000, layers=6)

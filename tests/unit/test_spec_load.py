@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.errors import UserError
+from simulator.errors import Problem, UserError
 from simulator.facts.yaml import load_yaml
 from simulator.spec import Experiment, Scenario, experiment_names, load_experiment
 from simulator.spec.check import check_resolved
@@ -115,7 +115,7 @@ def test_images_of_one_pod_share_a_platform(copy: Path) -> None:
     load_experiment(copy / "corner.yaml")
     experiment = copy / "corner.yaml"
     experiment.write_text(experiment.read_text("utf-8").replace("[linux/amd64, linux/arm64]", "[linux/arm64]"), "utf-8")
-    with pytest.raises(UserError, match=r"corner\.yaml:17: Deployment api: no platform runs all of its images: shop/api"):
+    with pytest.raises(UserError, match=r"corner\.yaml:17: Deployment api: no platform runs all of its images"):
         load_experiment(experiment)
 
 
@@ -128,6 +128,23 @@ def test_globs_are_checked_once_a_generator_has_made_the_names(corner: Experimen
         (29, "till-* matches no node"),
         (30, "no node is named till-0"),
         (32, "wan-* matches no link"),
+    ]
+
+
+def test_problems_of_building_get_the_line_of_their_path(corner: Experiment) -> None:
+    found = corner.located(
+        [
+            Problem("no policy named random2", path="scenario.policies.placement"),
+            Problem("no such parameter", path="topology.nodes.1.model.x"),
+            Problem("nobody knows where", path="links.wan-3.length"),
+            Problem("elsewhere", file="other.yaml", line=3, path="seed"),
+        ]
+    )
+    assert [(p.file, p.line) for p in found] == [
+        (str(CORNER), 15),
+        (str(CORNER), 9),
+        (str(CORNER), None),
+        ("other.yaml", 3),
     ]
 
 

@@ -137,11 +137,16 @@ class Channel:
         self._network.send(self._node, self._api_node, message.size_bytes, self._taken, key, message)
         self._doubt(self._kept, key, message)
 
+    def _taken(self, key: Hashable, message: _Message) -> None:
+        if self._server.up:
+            if self._kept.get(key) is message:
+                del self._kept[key]
+            message.call(*message.args)
+
     def _doubt(self, store: dict[Hashable, _Message], key: Hashable, message: _Message) -> None:
         """Where packets are lost, a message may be lost for good, and the client's ping with it."""
         if self._lossy:
-            patience = self._settings.ping_idle_ns + self._settings.ping_timeout_ns
-            self.clock.after(patience, self._despair, store, key, message)
+            self.clock.after(self._patience(), self._despair, store, key, message)
 
     def _despair(self, store: dict[Hashable, _Message], key: Hashable, message: _Message) -> None:
         if self._path == OK and store.get(key) is message:
@@ -150,11 +155,8 @@ class Channel:
             if store is self._kept:
                 self._send_up(key)
 
-    def _taken(self, key: Hashable, message: _Message) -> None:
-        if self._server.up:
-            if self._kept.get(key) is message:
-                del self._kept[key]
-            message.call(*message.args)
+    def _patience(self) -> int:
+        return self._settings.ping_idle_ns + self._settings.ping_timeout_ns
 
     # The connection.
     def path_changed(self, path: int, lossy: bool, booted: bool) -> None:
@@ -223,6 +225,12 @@ class Channel:
     def _ask(self) -> None:
         self._list += 1
         self._network.send(self._node, self._api_node, self._settings.request_bytes, self._answer, self._list)
+        if self._lossy:
+            self.clock.after(self._patience(), self._no_answer, self._list)
+
+    def _no_answer(self, number: int) -> None:
+        if number == self._list and self.phase == LISTING and self._path == OK:
+            self._hang_up()
 
     def _answer(self, number: int) -> None:
         if number != self._list or self._path != OK:

@@ -27,8 +27,19 @@ class Reach:
     the probability that a packet, or the answer to it, is lost on a way that is OK.
     """
 
-    __slots__ = ("api_node", "_network", "_server", "_size_bytes", "_told", "_was_up", "_ways", "delay_ns", "loss",
-                 "rows", "state")  # fmt: skip
+    __slots__ = (
+        "_network",
+        "_server",
+        "_size_bytes",
+        "_told",
+        "_was_up",
+        "_ways",
+        "api_node",
+        "delay_ns",
+        "loss",
+        "rows",
+        "state",
+    )  # fmt: skip
 
     def __init__(
         self, network: Network, server: ApiServer, api_node: int, rows: Sequence[int], size_bytes: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from simulator.control.api.client import Client
@@ -51,6 +53,7 @@ class Scheduler:
         "pending",
         "queue",
         "up",
+        "witness",
     )
 
     def __init__(
@@ -72,6 +75,7 @@ class Scheduler:
         self._answerer = Answerer(clock, recorder, policy, settings)
         self._decided: Timer | None = None  # a decision that is still taking its time
         self.pending: Ask | None = None  # asked, and waiting for an answer from outside
+        self.witness: Callable[[Ask], None] | None = None  # shown each ask before it is answered
         self.up = True
         server.watch(Node, self._node_changed)
         server.watch(Pod, self._pod_changed)
@@ -227,6 +231,8 @@ class Scheduler:
         return Ask(cycle, item)
 
     def _put(self, ask: Ask) -> None:
+        if self.witness is not None:
+            self.witness(ask)
         decision = self._answerer.answer(ask)
         if decision is None:
             self.pending = ask

@@ -94,7 +94,7 @@ class PriorityClass(K8sObject):
 
     versions: ClassVar[tuple[str, ...]] = ("scheduling.k8s.io/v1",)
     kind: Literal["PriorityClass"]
-    value: Int
+    value: Int = 0
     global_default: Flag = False
     preemption_policy: Literal["PreemptLowerPriority", "Never"] = "PreemptLowerPriority"
     description: NotSimulated = None
@@ -192,6 +192,7 @@ class NodeSpec(K8s):
     external_id: NotSimulated = None
     pod_cidr: NotSimulated = None
     pod_cidrs: NotSimulated = None
+    pod_preemption_policy: NotSimulated = None
     provider_id: NotSimulated = None
 
 

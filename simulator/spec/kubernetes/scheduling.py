@@ -101,9 +101,9 @@ class NodeAffinity(K8s):
 
 
 class PodAffinityTerm(K8s):
-    """Near (or away from) the pods that the selector matches, within one domain of the topology key."""
+    """Near (or away from) the pods that the selector matches (none: no pod), within one domain of the topology key."""
 
-    label_selector: LabelSelector
+    label_selector: LabelSelector | None = None
     topology_key: Text
     match_label_keys: NotSimulated = None
     mismatch_label_keys: NotSimulated = None
@@ -158,12 +158,12 @@ class Toleration(K8s):
 
 
 class TopologySpreadConstraint(K8s):
-    """At most `max_skew` more matching pods in one domain than in another."""
+    """At most `max_skew` more matching pods (without a selector: no pod) in one domain than in another."""
 
     max_skew: Many
     topology_key: Text
     when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"]
-    label_selector: LabelSelector = LabelSelector()
+    label_selector: LabelSelector | None = None
     match_label_keys: NotSimulated = None
     min_domains: NotSimulated = None
     node_affinity_policy: NotSimulated = None

@@ -27,8 +27,8 @@ IntOrPercent = Annotated[Any, AfterValidator(_share)]
 
 
 def _unmet(selector: LabelSelector, labels: Labels) -> list[str]:
-    """What the selector wants and the labels do not say."""
-    return [f"{key}={wanted}" for key, wanted in selector.match_labels.items() if labels.get(key) != wanted]
+    """The keys of what the selector wants and the labels do not say."""
+    return [key for key, wanted in selector.match_labels.items() if labels.get(key) != wanted]
 
 
 class _Selecting(K8s):
@@ -43,8 +43,10 @@ class _Selecting(K8s):
             raise wrong("the selector is empty", "give matchLabels", "selector")
         labels = self.template.metadata.labels
         if unmet := _unmet(self.selector, labels):
+            wanted = ", ".join(f"{key}={self.selector.match_labels[key]}" for key in unmet)
             have = ", ".join(f"{key}={label}" for key, label in labels.items()) or "nothing"
-            raise wrong(f"the selector wants {', '.join(unmet)}, and the template's labels are {have}", at="selector")
+            said = f"the selector wants {wanted}, and the template's labels are {have}"
+            raise wrong(said, at=("selector", "matchLabels", unmet[0]))
         return self
 
 

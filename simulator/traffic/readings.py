@@ -1,0 +1,81 @@
+"""Counts of readings by interval, from single times or from whole arithmetic sequences at once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.record.buffer import Recorder
+from simulator.units import SECOND
+
+Ints = NDArray[np.int64]
+
+CREATED, DELIVERED, LOST = range(3)
+_AGES: Final = 3  # sum of the ages at arrival, ns
+_OLDEST: Final = 4
+
+
+class Readings:
+    """By (flow and zone) and interval: created, delivered, lost, each at its own event; ages at arrival."""
+
+    __slots__ = ("_cells", "_groups", "_interval")
+
+    def __init__(self, interval_ns: int) -> None:
+        self._interval = interval_ns
+        self._groups: dict[tuple[str, str], int] = {}
+        self._cells: Ints = np.zeros((0, 5, 0), np.int64)  # by group, column, interval
+
+    def group(self, flow: str, zone: str) -> int:
+        """The number of a flow's sources in a zone."""
+        number = self._groups.setdefault((flow, zone), len(self._groups))
+        if number == len(self._cells):
+            self._cells = np.concatenate([self._cells, np.zeros((1, *self._cells.shape[1:]), np.int64)])
+        return number
+
+    def run(self, group: int, column: int, first: int, step: int, number: int, *, age: int = 0) -> None:
+        """`number` events, the first at `first`, one each `step` ns, all of one age."""
+        low, high = first // self._interval, (first + (number - 1) * step) // self._interval
+        edges = np.arange(low + 1, high + 2) * self._interval
+        before = np.minimum(-((first - edges) // step), number)  # events before each edge
+        self._add(group, column, low, np.diff(before, prepend=0), age)
+
+    def some(self, group: int, column: int, times: Ints, ages: Ints | None = None) -> None:
+        """An event at each of these times."""
+        if not times.size:
+            return
+        cells = times // self._interval
+        low = int(cells.min())
+        self._add(group, column, low, np.bincount(cells - low), 0)
+        if ages is not None:
+            np.add.at(self._cells[group, _AGES], cells, ages)
+            np.maximum.at(self._cells[group, _OLDEST], cells, ages)
+
+    def _add(self, group: int, column: int, low: int, counts: Ints, age: int) -> None:
+        end = low + len(counts)
+        if end > self._cells.shape[2]:
+            more = np.zeros((*self._cells.shape[:2], 2 * end - self._cells.shape[2]), np.int64)
+            self._cells = np.concatenate([self._cells, more], axis=2)
+        cells = self._cells[group, :, low:end]
+        cells[column] += counts
+        if age:
+            cells[_AGES] += counts * age
+            np.maximum(cells[_OLDEST], np.where(counts > 0, age, 0), out=cells[_OLDEST])
+
+    def total(self, group: int, column: int) -> int:
+        """All events of a column so far."""
+        return int(self._cells[group, column].sum())
+
+    def write(self, recorder: Recorder) -> None:
+        """Write every interval in which something happened."""
+        busy: NDArray[np.bool_] = self._cells[:, : LOST + 1].sum(axis=1) > 0
+        names = list(self._groups)
+        for interval in np.flatnonzero(busy.any(axis=0)).tolist():
+            for group in np.flatnonzero(busy[:, interval]).tolist():
+                created, delivered, lost, ages, oldest = self._cells[group, :, interval].tolist()
+                recorder.messages.add(
+                    interval * self._interval, *names[group], created, delivered, lost,
+                    ages / delivered / SECOND if delivered else float("nan"),
+                    oldest / SECOND if delivered else float("nan"),
+                )  # fmt: skip

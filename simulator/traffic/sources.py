@@ -1,0 +1,103 @@
+"""A source of telemetry: its session, its readings under way, and how old the newest known one is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from simulator.traffic.calls import Steps
+
+Ints = NDArray[np.int64]
+Pending = tuple[Ints, Ints, Ints]  # creation, when its fate is decided, the hop that loses it (-1: none)
+
+
+class Session:
+    """Where a source's readings go now: nowhere while it is dark, else over `steps` (None: no way) to the endpoint
+    `uid` (-1: a node), which `listens` or not. `odd`: jitter (ns) and loss of each hop; empty where all are plain."""
+
+    __slots__ = ("dark", "delay_ns", "listens", "odd", "steps", "uid")
+
+    def __init__(
+        self, *, dark: bool = False, uid: int = -1, steps: Steps | None = None, listens: bool = False,
+        odd: tuple[tuple[int, float], ...] = (),
+    ) -> None:  # fmt: skip
+        self.dark, self.uid, self.steps, self.listens, self.odd = dark, uid, steps, listens, odd
+        self.delay_ns = sum(step[1] + step[2] for step in steps or ())
+
+    def like(self, other: Session) -> bool:
+        """Whether readings fare the same in both."""
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+
+class Source:
+    """One source. Reading k is made at base + k · every."""
+
+    __slots__ = ("_area2", "_newest", "_newest_at", "base", "done", "every", "first_at", "flow", "group", "identity",
+                 "made", "node", "pending", "picks", "proxy", "session", "stragglers")  # fmt: skip
+
+    nothing: ClassVar[Pending] = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+    def __init__(self, flow: int, group: int, where: tuple[int, int], identity: int, *, base: int, every: int) -> None:
+        self.flow, self.group, self.identity, self.base, self.every = flow, group, identity, base, every
+        self.node, self.proxy = where
+        self.made = 0  # readings whose creation is counted, or that were not made while it was dark
+        self.done = 0  # on a plain way: readings whose fate is counted
+        self.pending = self.nothing  # on an odd way: readings under way
+        self.picks = 0  # endpoints picked
+        self.session = Session(dark=True)
+        self.stragglers: list[tuple[int, int]] = []  # (arrival, creation) of readings that outlived their session
+        self.first_at = -1  # when the first reading arrived
+        self._newest, self._newest_at = -1, 0  # creation and arrival of the newest reading that has arrived
+        self._area2 = 0  # twice the integral of its age from the first arrival to `_newest_at`, ns²
+
+    def heard(self, created: Ints, at: Ints) -> None:
+        """These readings have arrived, in any order, after all that arrived before."""
+        order = np.lexsort((created, at))
+        for c, a in zip(created[order].tolist(), at[order].tolist(), strict=True):
+            if self._newest < 0:
+                self.first_at = a
+            elif c <= self._newest:
+                continue
+            else:
+                self._area2 += (a - self._newest_at) * (a + self._newest_at - 2 * self._newest)
+            self._newest, self._newest_at = c, a
+
+    def heard_run(self, first: int, number: int, delay: int) -> None:
+        """So many arrived, the first at `first`, one each period, all with this delay."""
+        self.heard(np.array([first - delay]), np.array([first]))
+        span = (number - 1) * self.every
+        self._area2 += span * (2 * delay + self.every)
+        self._newest += span
+        self._newest_at += span
+
+    def catch_up(self, before: int) -> None:
+        """Hear the stragglers that arrived before this session's next reading; later ones bring nothing new."""
+        came = [pair for pair in self.stragglers if pair[0] < before]
+        self.stragglers.clear()
+        if came:
+            at, created = (np.array(column) for column in zip(*came, strict=True))
+            self.heard(created, at)
+
+    def mean_age_ns(self, now: int) -> float:
+        """Time average of the age of the newest reading that has arrived, from the first arrival to now."""
+        if self.first_at < 0 or now <= self.first_at:
+            return float("nan")
+        area2 = self._area2 + (now - self._newest_at) * (now + self._newest_at - 2 * self._newest)
+        return area2 / (2 * (now - self.first_at))
+
+
+class Flying:
+    """A reading that was under way when its session ended: it stays on its way, hop by hop."""
+
+    __slots__ = ("at", "created", "hops", "leaves", "lost", "source", "uid")
+
+    def __init__(self, source: Source, created: int, leaves: list[int], lost: int, now: int) -> None:
+        session = source.session
+        self.source, self.created, self.uid = source, created, session.uid
+        self.hops = [step[0] for step in session.steps or ()]
+        self.leaves = leaves  # when it leaves each hop
+        self.lost = lost  # the hop that loses it; -1: none
+        self.at = sum(time <= now for time in leaves)  # the hop that it is on
