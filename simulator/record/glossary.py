@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Tables = Mapping[str, "pl.DataFrame"]
 
 FAILED: Final = ("timeout", "no_endpoint", "refused", "lost", "died")
+# How long a service must answer as before until it counts as recovered: a choice of this glossary.
+_RECOVERED_S: Final = 60.0
 
 
 def _no_latency(_: float) -> float:
@@ -171,8 +173,10 @@ def _recovery_s(tables: Tables, context: MetricContext) -> float:
     during = (start + step > first) & seen
     if not (during & ~good).any():
         return nan
-    back = start[good & (start >= ended)]
-    return float((back[0] if back.size else context.duration_s) - ended)
+    # A service that answers again and breaks down once more has not recovered: it must hold for a while.
+    holds = max(1, round(_RECOVERED_S / step))
+    back = [at for i, at in enumerate(start) if at >= ended and (good | ~seen)[i : i + holds].all()]
+    return float((back[0] if back else context.duration_s) - ended)
 
 
 def _evicted_pods(tables: Tables, _: MetricContext) -> float:
@@ -295,10 +299,10 @@ _METRICS: Final = (
     Metric(
         "recovery_s",
         "s",
-        "from the end of the last fault to the start of the first later interval whose availability is at least the "
-        "availability before the first fault minus 0.01, in steps of the recording interval; to the end of the run, a "
-        "lower bound, if none does; undefined if no interval since the first fault fell below, or if a fault lasts "
-        "to the end",
+        "from the end of the last fault to the start of the first later interval from which on, for a minute or to the "
+        "end of the run, availability is at least that before the first fault minus 0.01; in steps of the recording "
+        "interval; to the end of the run, a lower bound, if there is none; undefined if no interval since the first "
+        "fault fell below, or if a fault lasts to the end",
         _recovery_s,
     ),
     Metric(

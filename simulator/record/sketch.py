@@ -21,7 +21,8 @@ RELATIVE_ERROR = 1 / (2 * _SUB + 1)
 def buckets(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """The bucket of each value ≥ 0, shape kept: 0 for 0, then 64 to each power of two."""
     bits = values.astype(np.float64).view(np.int64)
-    return np.maximum((bits >> _SHIFT) - (_ONE - 1), 0)
+    found: NDArray[np.int64] = np.maximum((bits >> _SHIFT) - (_ONE - 1), 0)
+    return found
 
 
 def middle(bucket: int) -> float:

@@ -19,7 +19,7 @@ from simulator.runtime.settings import AgentSettings, RuntimeCosts
 from simulator.runtime.status import DesiredPod, Nobody, Upstream
 from simulator.runtime.worker import Bench, PodWorker, ServingHook
 from simulator.streams import Rng
-from simulator.world.image import ImageStore
+from simulator.world.image import Image, ImageStore
 from simulator.world.network import Network
 from simulator.world.node import NodeTable
 from simulator.world.registry import Registry
@@ -121,6 +121,10 @@ class NodeAgent:
         """The uids of the pods that it has stored."""
         return self._desired.keys()
 
+    def stored_pods(self) -> Iterable[DesiredPod]:
+        """The same pods themselves, ended or not."""
+        return self._desired.values()
+
     def running(self) -> Iterable[PodRun]:
         """The pods that have not ended."""
         return [worker.run for worker in self._workers.values() if not worker.over]
@@ -137,6 +141,15 @@ class NodeAgent:
         if self.up and desired.uid not in self._desired:
             self._store(desired, "desired")
             self._start(desired)
+
+    def adopt(self, desired: DesiredPod, images: Iterable[Image]) -> None:
+        """A pod that was here, with its images, before time began, and runs."""
+        for image in images:
+            for layer in image.layers:
+                self.images.add_layer(layer)
+            self.images.add(image)
+        self._store(desired, "desired")
+        self._start(desired, adopted=True)
 
     def remove(self, uid: int, grace_ns: int | None) -> None:
         """A deletion has arrived: end the pod, then confirm. `grace_ns` None: the pod's own."""
@@ -243,7 +256,7 @@ class NodeAgent:
             del self._desired[pod.uid]
         self._host.record(pod.name, pod.template.workload, "stored", state)
 
-    def _start(self, desired: DesiredPod) -> None:
+    def _start(self, desired: DesiredPod, adopted: bool = False) -> None:
         template = desired.template
         costs = self._runtimes.get(template.runtime_class) if template.runtime_class else None
         known = costs or next(iter(self._runtimes.values()))
@@ -261,6 +274,8 @@ class NodeAgent:
             worker.fail(reason)
         elif template.runtime_class and costs is None:
             worker.wait_for("ContainerCreating", f"no runtime for {template.runtime_class}")
+        elif adopted:
+            worker.adopt()
         else:
             worker.begin()
 

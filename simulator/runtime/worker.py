@@ -74,16 +74,30 @@ class PodWorker:
     def begin(self) -> None:
         """Start the pod."""
         host, run = self._bench.host, self.run
-        for container in run.containers:
-            template = container.template
-            if template.startup or template.liveness or template.readiness:
-                origin = partial(self._probe_origin, container, host.clock.now)
-                failed = partial(self._failed, container)
-                container.health = Health(host.clock, template, origin, self.report, failed)
+        self._watch_health()
         if run.phase == "Running":  # it did before the node lost power
             self.report()
         cost = host.work_ns(self._costs.sandbox, "sandbox", run.identity, run.restarts)
         self._timer = host.clock.after(cost, self._sandboxed)
+
+    def adopt(self) -> None:
+        """The pod came up before time began: no stage of its start is left, and its processes answer."""
+        self._sandbox = True
+        self._watch_health()
+        for container in self.run.init_containers:
+            container.state, container.ran, container.seen = "exited", True, True
+        for container in self.run.containers:
+            self._start(container, listens=True)
+        self._see(at_once=True)
+
+    def _watch_health(self) -> None:
+        clock = self._bench.host.clock
+        for container in self.run.containers:
+            template = container.template
+            if template.startup or template.liveness or template.readiness:
+                origin = partial(self._probe_origin, container, clock.now)
+                failed = partial(self._failed, container)
+                container.health = Health(clock, template, origin, self.report, failed)
 
     def wait_for(self, reason: str, missing: str) -> None:
         """The sandbox cannot be made, and trying again does not help: the pod stays as it is, and says why."""
@@ -168,7 +182,7 @@ class PodWorker:
         cost = host.work_ns(self._costs.start, "start", container.identity, container.restarts)
         self._timer = host.clock.after(cost, self._start, container)
 
-    def _start(self, container: Container) -> None:
+    def _start(self, container: Container, listens: bool = False) -> None:
         host, run, template = self._bench.host, self.run, container.template
         now = host.clock.now
         self._busy = False
@@ -192,7 +206,7 @@ class PodWorker:
             container.timer = host.clock.after(lasts, self._exit, container, template.exit_code, reason, "exited")
         self.weigh()
         if container.state == "running" and not container.init:
-            if template.start_ns:
+            if template.start_ns and not listens:
                 container.listen = host.clock.after(round(template.start_ns / run.speed), self._listens, container)
             else:
                 self._listens(container)

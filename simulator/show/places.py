@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -16,16 +16,27 @@ Place = tuple[float, float]
 _NOWHERE: Place = (math.nan, math.nan)
 
 
-def _places(nodes: Iterable[Mapping[str, Any]]) -> dict[str, Place]:
-    """Each node's (longitude, latitude): its own, or its zone's centre."""
+def _places(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Place]:
+    """Each node's (longitude, latitude): its own, or its zone's. Where nobody has one, zones on a circle."""
     own: dict[str, Place] = {}
     zone: dict[str, Place] = {}
     for node in nodes:
         place = (node["longitude"], node["latitude"])
-        if not any(map(math.isnan, place)):
+        if None not in place and not any(map(math.isnan, place)):
             own[node["name"]] = place
             zone.setdefault(node["zone"], place)
+    if not own:
+        zone = _circle(nodes)
     return {n["name"]: own.get(n["name"]) or zone.get(n["zone"]) or _NOWHERE for n in nodes}
+
+
+def _circle(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Place]:
+    """The control plane's zone in the middle, the others around it."""
+    zones = list(dict.fromkeys(n["zone"] for n in nodes))
+    centre = next((n["zone"] for n in nodes if n["role"] == "control-plane"), zones[0])
+    around = [zone for zone in zones if zone != centre]
+    turn = 2 * math.pi / max(1, len(around))
+    return {centre: (0.0, 0.0)} | {z: (math.cos(i * turn), math.sin(i * turn)) for i, z in enumerate(around)}
 
 
 def rows(run: Run) -> pl.DataFrame:
@@ -101,8 +112,10 @@ def draw(run: Run) -> Drawing:
                 marker={"color": colour, "size": size, "symbol": symbol, "line": {"color": "white", "width": 1}},
             )  # fmt: skip
     layout(figure, 640)
+    real = any(n["latitude"] is not None and not math.isnan(n["latitude"]) for n in run.world["nodes"])
     middle = [p[1] for p in place.values() if not math.isnan(p[1])]
-    stretch = 1 / math.cos(math.radians(sum(middle) / len(middle))) if middle else 1.0
-    figure.update_yaxes(scaleanchor="x", scaleratio=stretch, title="latitude", showgrid=False, zeroline=False)
-    figure.update_xaxes(title="longitude", showgrid=False, zeroline=False)
+    stretch = 1 / math.cos(math.radians(sum(middle) / len(middle))) if real else 1.0
+    bare = {"showgrid": False, "zeroline": False, "showticklabels": real}
+    figure.update_yaxes(scaleanchor="x", scaleratio=stretch, title="latitude" if real else "", **bare)
+    figure.update_xaxes(title="longitude" if real else "", **bare)
     return Drawing("Where things are", "Lines are links between places; thick ones were cut.", figure, data)

@@ -69,7 +69,8 @@ def draw(*runs: Run) -> Drawing:
                 hovertemplate="%{x:.2f} min: %{y:.4g}<extra>" + f"{flow}, {sites}</extra>",
             )
     for panel, (_column, title) in enumerate(panels, 1):
-        figure.update_yaxes(title=title, row=panel, col=1, type="log" if panel > 1 else "linear")
+        scale = {"type": "log", "dtick": 1, "minor": {"ticks": "outside", "dtick": "D1"}} if panel > 1 else {}
+        figure.update_yaxes(title=title, row=panel, col=1, **scale)
         mark_faults(figure, runs[0], row=panel, col=1)
     figure.update_yaxes(rangemode="tozero", range=[-0.04, 1.04], row=1, col=1)
     layout(figure, 620)

@@ -20,6 +20,7 @@ from simulator.simulation.layout import Layout, check_links, check_machines, lay
 from simulator.simulation.memory import RequestMemory
 from simulator.simulation.mischief import Mischief
 from simulator.simulation.observer import Observer
+from simulator.simulation.placed import settle, transplant
 from simulator.simulation.runtimes import RuntimeTable
 from simulator.spec.check import check_resolved
 from simulator.spec.image import Image
@@ -28,6 +29,7 @@ from simulator.spec.mechanism import Kubelet
 from simulator.spec.orchestrator import Orchestrator, load_orchestrator
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
+from simulator.spec.workload import Requests, Telemetry
 from simulator.streams import Rng
 from simulator.traffic.plane import RequestPlane
 from simulator.units import SECOND
@@ -220,15 +222,28 @@ def build(
     )
     Observer(clock, recorder, nodes, network, cluster.reach)
     _serve(plan, cluster, plane)
-    for obj in plan.workload.objects:
-        cluster.server.create(obj)
+    if scenario.start == "placed":
+        transplant(_settled(scenario, seed, replication, source), cluster, registry)
+    else:
+        for obj in plan.workload.objects:
+            cluster.server.create(obj)
     cluster.manager.start()
     RequestMemory(clock, cluster.agents.values(), plane, page.get(Kubelet).eviction_check)
-    add_flows(plane, scenario, layout, network)
+    add_flows(plane, scenario, layout, network, rng)
     mischief = Mischief(world, cluster)
     for fault in scenario.faults:
         mischief.add(fault)
     return Parts(plan, world, cluster, plane, mischief)
+
+
+def _settled(scenario: Scenario, seed: int, replication: int, source: Source) -> Cluster:
+    """The same cluster some time after its workloads were applied to empty nodes: what `start: placed` begins with."""
+    quiet = [item for item in scenario.workloads if not isinstance(item, Requests | Telemetry)]
+    changes = {"start": "empty", "workloads": tuple(quiet), "faults": ()}
+    empty = scenario.model_copy(update=changes).placed(scenario.folder, scenario.facts)
+    parts = build(empty, seed, replication, source=source)
+    settle(parts.world.clock, parts.cluster)
+    return parts.cluster
 
 
 def _serve(plan: Plan, cluster: Cluster, plane: RequestPlane) -> None:

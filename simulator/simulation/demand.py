@@ -17,6 +17,7 @@ from simulator.spec import behaviour as spec
 from simulator.spec.scenario import Scenario
 from simulator.spec.topology import matching
 from simulator.spec.workload import Arrivals, Requests, Telemetry, labels
+from simulator.streams import Rng, key
 from simulator.traffic import flows
 from simulator.traffic.plane import RequestPlane
 from simulator.units import SECOND
@@ -44,7 +45,7 @@ def duration(given: object, folder: Path) -> Distribution:
     return from_spec(parse_dist(given, "duration"), "duration", folder)
 
 
-def add_flows(plane: RequestPlane, scenario: Scenario, layout: Layout, network: Network) -> None:
+def add_flows(plane: RequestPlane, scenario: Scenario, layout: Layout, network: Network, rng: Rng) -> None:
     """Every flow begins now. A source that no node runs beside uses the proxy of the nearest member of the cluster."""
     names = [node.name for node in layout.nodes]
     doors: dict[int, int] = {}
@@ -54,7 +55,7 @@ def add_flows(plane: RequestPlane, scenario: Scenario, layout: Layout, network: 
         sources = tuple(matching(item.source, names))
         for source in sources:
             if source not in doors:
-                doors[source] = _door(source, layout, network)
+                doors[source] = _door(source, layout, network, rng)
         proxies = tuple(doors[source] for source in sources)
         if isinstance(item, Requests):
             arrivals = _arrivals(item.arrivals, scenario.folder)
@@ -79,22 +80,28 @@ def add_flows(plane: RequestPlane, scenario: Scenario, layout: Layout, network: 
             )
 
 
-def _door(source: int, layout: Layout, network: Network) -> int:
+def _door(source: int, layout: Layout, network: Network, rng: Rng) -> int:
     """The member whose service proxy a source uses: itself, or the nearest by latency, in its own zone if there is one.
 
-    A device does not run a proxy; its site's traffic enters the cluster at a node (a NodePort, in Kubernetes' words).
+    A device does not run a proxy; its traffic enters the cluster at a node (a NodePort, in Kubernetes' words), and
+    always at the same one. Among equally near ones the lot decides, by the source's name.
     """
     if source in layout.members:
         return source
     zone = layout.nodes[source].zone
     workers = [m for m in layout.members if layout.nodes[m].role == "worker"] or list(layout.members)
     near = [m for m in workers if layout.nodes[m].zone == zone] or workers
-    reached = [(route.latency_ns, m) for m in near if (route := network.route(source, m)) is not None]
+    own = key(layout.nodes[source].name)
+    reached = [
+        (route.latency_ns, rng.draw("door", own, key(layout.nodes[m].name)), m)
+        for m in near
+        if (route := network.route(source, m)) is not None
+    ]
     if not reached:
         name = layout.nodes[source].name
         hint = "add a link between it and the cluster"
         raise UserError(Problem(f"no way leads from {name} to the cluster", path="scenario.topology", hint=hint))
-    return min(reached)[1]
+    return min(reached)[2]
 
 
 def _arrivals(given: Arrivals, folder: Path) -> flows.Arrivals:

@@ -137,10 +137,10 @@ class Simulation:
         for pod in parts.cluster.server.list(Pod):
             row(pod.name, pod.template.workload, pod.node)["believed"] = believed_state(pod)
         for index, agent in agents.items():
-            stored = set(agent.stored())
+            for kept in agent.stored_pods():
+                row(kept.name, kept.template.workload, names[index])["stored"] = True
             for run in agent.running():
-                here = row(run.name, run.template.workload, names[index])
-                here["stored"], here["running"] = run.uid in stored, run.phase == "Running"
+                row(run.name, run.template.workload, names[index])["running"] = run.main.state == "running"
         links = [
             {"link": link.name, "running": parts.world.network.states[i].mode or "up"}
             for i, link in enumerate(parts.world.network.links)

@@ -8,6 +8,7 @@ draws. A `Visit` is a site answered by a pod of one workload, which decides the 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from simulator.physics.distributions import Distribution
@@ -89,6 +90,12 @@ class Site:
             found = self._visits[workload] = Visit(self, behaviour)
         return found
 
+    def forget(self, places: Iterable[int]) -> None:
+        """Askers at these places have to look for their endpoints again."""
+        for place in places:
+            for choice in self.choices.pop(place):
+                choice.current = False
+
     def below(self, name: str, call: Call) -> Site:
         """A call made from here."""
         return Site(name, call, self._late, depth=self.depth + 1, batched=self.batched)
@@ -106,10 +113,11 @@ class Site:
 class Choice:
     """One endpoint as one asker meets it: the way there, and the way back as of network change number `seen`."""
 
-    __slots__ = ("asker", "back", "blocked", "notice_ns", "out", "seen", "site", "station", "visit")
+    __slots__ = ("asker", "back", "blocked", "current", "notice_ns", "out", "seen", "site", "station", "visit")
 
     def __init__(self, site: Site, asker: int, station: Station, visit: Visit) -> None:
         self.site, self.asker, self.station, self.visit = site, asker, station, visit
+        self.current = True  # until the endpoints, or the network, change
         self.out: Steps = ()
         self.back: Steps | None = None  # None: no way back
         self.seen = -1

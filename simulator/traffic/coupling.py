@@ -6,64 +6,65 @@ it, and with it every flow that shares a link or a station with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from simulator.traffic.calls import Choice, Site, Steps
+from simulator.traffic.calls import Choice, Site
+from simulator.traffic.graph import Graph, Path, links
 from simulator.traffic.tries import BACK, DONE, LINK, Try
 
 if TYPE_CHECKING:
     from simulator.traffic.plane import RequestPlane
 
-Path = list[int]  # stages in order: directed links and stations
-
 
 class Coupling:
-    """What touches what, as of one version of the plane: by flow the paths of those that may be streams, and the
+    """What touches what, as of one version of the plane: by flow the stages of those that may be streams, and the
     stages that belong to the loop."""
 
-    __slots__ = ("_paths", "_plane", "_seen", "_taken")
+    __slots__ = ("_graphs", "_plane", "_seen", "_settled", "_taken")
 
     def __init__(self, plane: RequestPlane) -> None:
         self._plane = plane
         self._taken: set[int] = set()
         self._seen: set[tuple[str, int]] = set()
-        self._paths: dict[int, list[Path]] = {}
+        self._graphs: dict[int, Graph] = {}
         for flow, root in enumerate(plane.roots):
             if plane.arrivals[flow] is not None and not root.retries:
-                self._paths[flow] = []
-        asks = {(origin.flow, origin.place) for origin in plane.origins}
-        for flow, place in sorted(asks):
-            if flow in self._paths:
-                found = [_path(choice) for choice in plane.choices(plane.roots[flow], place)]
-                plain = [path for path in found if path is not None]
-                if plain and len(plain) == len(found):
-                    self._paths[flow] += plain
+                self._graphs[flow] = Graph()
+        asks = sorted({(origin.flow, origin.place) for origin in plane.origins})
+        for flow, place in asks:
+            if flow in self._graphs:
+                found = plane.choices(plane.roots[flow], place)
+                if found and all(map(_plain, found)):
+                    for choice in found:
+                        self._graphs[flow].add_choice(choice)
                 else:
-                    del self._paths[flow]
-        for flow, place in sorted(asks):
-            if flow not in self._paths:
+                    del self._graphs[flow]
+        for flow, place in asks:
+            if flow not in self._graphs:
                 self._reach(plane.roots[flow], place)
+        self._settled = _without_circles(self._graphs, self._taken)
 
     def streams(self) -> list[int]:
         """The flows that can be streams now, by number: what is under way may be on ways that are no longer taken."""
-        plane = self._plane
-        paths = {flow: list(mine) for flow, mine in self._paths.items()}
-        before, self._taken = self._taken, set(self._taken)
-        for x in plane.loop.tries():
+        strays = [x for x in self._plane.loop.tries() if _strays(x)]
+        if not strays:
+            return self._settled
+        before, graphs, own = set(self._taken), dict(self._graphs), set[int]()
+        for x in strays:
             flow = x.request.origin.flow
-            if flow in paths:
+            if flow in graphs:
                 if not x.moves:
                     continue
                 rest = self._rest(x)
                 if rest is not None:
-                    paths[flow].append(rest)
+                    if flow not in own:
+                        own.add(flow)
+                        graphs[flow] = Graph([graphs[flow]])
+                    graphs[flow].add(rest)
                     continue
-                for path in paths.pop(flow):
-                    self._taken.update(path)
+                self._taken.update(graphs.pop(flow).after)
             self._reach_from(x)
-        found = _without_circles(paths, self._taken)
+        found = _without_circles(graphs, self._taken)
         self._taken = before
         return found
 
@@ -75,13 +76,13 @@ class Coupling:
         if choice.back is None or choice.visit.calls:
             return None
         if x.kind == DONE:
-            return _links(choice.back)
-        rest = _links(x.steps[x.hop :]) if x.kind == LINK else []
+            return links(choice.back)
+        rest = links(x.steps[x.hop :]) if x.kind == LINK else []
         if any(plane.ways.blocked(hop) for hop in rest):
             return None
         if x.kind == BACK or x.steps[-1][3] == BACK:
             return rest
-        return [*rest, station.stage, *_links(choice.back)] if station.running else None
+        return [*rest, station.stage, *links(choice.back)] if station.running else None
 
     def _reach(self, site: Site, place: int) -> None:
         """Take every stage that a request from this place, and its calls, can touch."""
@@ -89,75 +90,55 @@ class Coupling:
             return
         self._seen.add((site.name, place))
         for choice in self._plane.choices(site, place):
-            self._taken.update(_links(choice.out), [choice.station.stage], _links(choice.back or ()))
+            self._taken.update(links(choice.out), [choice.station.stage], links(choice.back or ()))
             for call in choice.visit.calls:
                 self._reach(call, choice.station.place)
 
-    def _reach_from(self, x: Any) -> None:
+    def _reach_from(self, stray: Try) -> None:
         """Take every stage that a try under way, and those who wait for it, can still touch."""
+        x: Try | None = stray
         while x is not None:
             choice = x.choice
             if choice.seen != self._plane.network.changes:
                 self._plane.ways.find_back(choice)
-            self._taken.update(_links(x.steps), [choice.station.stage], _links(choice.back or ()))
+            self._taken.update(links(x.steps), [choice.station.stage], links(choice.back or ()))
             for call in choice.visit.calls:
                 self._reach(call, choice.station.place)
             x = x.parent
 
 
-def levels(paths: Iterable[Path]) -> dict[int, int] | None:
-    """A level for each stage, above those of all stages before it on any path; None if there is a circle."""
-    after: dict[int, set[int]] = {}
-    for path in paths:
-        for stage in path:
-            after.setdefault(stage, set())
-        for a, b in pairwise(path):
-            after[a].add(b)
-    before = dict.fromkeys(after, 0)
-    for following in after.values():
-        for stage in following:
-            before[stage] += 1
-    level = {stage: 0 for stage, count in before.items() if not count}
-    ready = list(level)
-    for stage in ready:  # grows meanwhile
-        for following_stage in after[stage]:
-            level[following_stage] = max(level.get(following_stage, 0), level[stage] + 1)
-            before[following_stage] -= 1
-            if not before[following_stage]:
-                ready.append(following_stage)
-    return level if len(ready) == len(after) else None
+def _plain(choice: Choice) -> bool:
+    """Whether a request to this endpoint passes there, through it and back, and that is all."""
+    return not choice.blocked and choice.back is not None and choice.station.running and not choice.visit.calls
 
 
-def _path(choice: Choice) -> Path | None:
-    """All stages of a request to this endpoint; None where it is no plain passage there and back."""
-    if choice.blocked or choice.back is None or not choice.station.running or choice.visit.calls:
-        return None
-    return [*_links(choice.out), choice.station.stage, *_links(choice.back)]
+def _strays(x: Try) -> bool:
+    """Whether a try, or one that waits for it, went another way than it would go now."""
+    while x.choice.current:
+        if x.parent is None:
+            return False
+        x = x.parent
+    return True
 
 
-def _links(steps: Steps) -> Path:
-    return [step[0] for step in steps]
-
-
-def _without_circles(paths: dict[int, list[Path]], taken: set[int]) -> list[int]:
+def _without_circles(graphs: dict[int, Graph], taken: set[int]) -> list[int]:
     owner: dict[int, int] = {}  # stage -> a flow of its component
-    parent = {flow: flow for flow in paths}
+    parent = {flow: flow for flow in graphs}
 
     def find(flow: int) -> int:
         while parent[flow] != flow:
             flow = parent[flow]
         return flow
 
-    for flow, mine in paths.items():
-        for path in mine:
-            for stage in path:
-                parent[find(flow)] = find(owner.setdefault(stage, flow))
+    for flow, graph in graphs.items():
+        for stage in graph.after:
+            parent[find(flow)] = find(owner.setdefault(stage, flow))
     components: dict[int, list[int]] = {}
-    for flow in paths:
+    for flow in graphs:
         components.setdefault(find(flow), []).append(flow)
     found = []
     for flows in components.values():
-        together = [path for flow in flows for path in paths[flow]]
-        if not any(stage in taken for path in together for stage in path) and levels(together) is not None:
+        together = Graph(graphs[flow] for flow in flows)
+        if taken.isdisjoint(together.after) and together.levels() is not None:
             found += flows
     return sorted(found)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.traffic.calls import Choice, Steps, Visit
-from simulator.traffic.coupling import Path, levels
+from simulator.traffic.graph import Graph, links
 from simulator.traffic.stations import Station
 from simulator.traffic.tries import ARRIVE, BACK, DONE, LINK, Try
 from simulator.traffic.ways import round_trip
@@ -33,10 +33,10 @@ class Passages:
     __slots__ = (
         "_answers",
         "_ends",
+        "_graph",
         "_known",
         "_laid",
         "_nodes",
-        "_paths",
         "_plane",
         "_rows",
         "count",
@@ -69,7 +69,7 @@ class Passages:
         self.visits: list[Visit] = []
         self.names: list[str] = []
         self.stations: dict[int, Station] = {}
-        self._paths: list[Path] = []
+        self._graph = Graph()
         self._known: dict[int, int] = {}  # id of a choice or of steps -> its first row
         self._ends: list[Any] = []  # keeps what `_known` names alive
         self._laid = 0
@@ -110,7 +110,8 @@ class Passages:
             if back < 0:
                 back = self._known[id(x.steps)] = len(self._rows)
                 self._ends.append(x.steps)
-                self._paths.append(self._way(x.steps, choice))
+                self._graph.add(links(x.steps))
+                self._way(x.steps, choice)
                 self._row(_END, state=(BACK, x.steps, 0, choice))
         return back + (len(x.steps) if x.kind == BACK else x.hop)
 
@@ -119,7 +120,7 @@ class Passages:
         if self._laid == len(self._rows):
             return
         self._laid = len(self._rows)
-        level = levels(self._paths)
+        level = self._graph.levels()
         assert level is not None
         self.has = []
         self.depth = 1 + max(level.values(), default=-1)
@@ -151,10 +152,12 @@ class Passages:
                 self._plane.ways.find_back(choice)
             known = self._known[id(choice)] = len(self._rows)
             self._ends.append(choice)
-            self._paths.append(self._way(choice.out, choice) + self._inside(choice))
+            self._graph.add_choice(choice)
+            self._way(choice.out, choice)
+            self._inside(choice)
         return known
 
-    def _way(self, steps: Steps, choice: Choice, answers: int = -1) -> Path:
+    def _way(self, steps: Steps, choice: Choice, answers: int = -1) -> None:
         trip = round_trip(steps)
         for hop, step in enumerate(steps):
             odd = self._plane.ways.odd[step[0]]
@@ -164,9 +167,8 @@ class Passages:
             name = -1 if not (jitter or loss) else self._named(step[4])
             self._row(step[0], step[1], step[2], name=name, trip=trip, answers=-1 if hop else answers, jitter=jitter,
                       loss=loss, state=state)  # fmt: skip
-        return [step[0] for step in steps]
 
-    def _inside(self, choice: Choice) -> Path:
+    def _inside(self, choice: Choice) -> None:
         """From the pod to the end."""
         station, back = choice.station, choice.back
         assert back is not None
@@ -175,10 +177,9 @@ class Passages:
         self.stations[station.stage] = station
         self._row(station.stage, visit=self.visits.index(choice.visit), pace=station.pace,
                   state=(ARRIVE, choice.out, 0, choice))  # fmt: skip
-        path = [station.stage, *self._way(back, choice, station.stage)]
+        self._way(back, choice, station.stage)
         last = (BACK, back, 0, choice) if back else (DONE, (), 0, choice)
         self._row(_END, answers=-1 if back else station.stage, state=last)
-        return path
 
     def _named(self, name: str) -> int:
         if name not in self.names:

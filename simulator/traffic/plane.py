@@ -136,15 +136,19 @@ class RequestPlane:
         self.version += 1
         for site in self._sites:
             if site.service == service:
-                for place in [p for p in site.choices if p // len(self._nodes) == proxy_node]:
-                    del site.choices[place]
+                site.forget(place for place in list(site.choices) if place // len(self._nodes) == proxy_node)
         self.telemetry.programmed(proxy_node, service, self._clock.now)
 
     def pod_up(self, uid: int, workload: str, node: int, speed: float) -> None:
-        """A pod's containers run and listen, on a node of this speed (after the runtime's slowdown)."""
+        """A pod's containers run and listen, on a node of this speed (after the runtime's slowdown). Of a pod that
+        runs already, only the speed of the work that starts from now on changes."""
         self._settle()
         station = self.station(uid)
         moved = (station.node, station.workload) != (node, workload)
+        if station.running and not moved:
+            station.pace = 1 / speed
+            self.version += 1
+            return
         station.start(workload, self._behaviours[workload], node, place_of(node, node, len(self._nodes)), speed)
         if moved:
             self._forget()
@@ -267,5 +271,5 @@ class RequestPlane:
     def _forget(self) -> None:
         self.version += 1
         for site in self._sites:
-            site.choices.clear()
+            site.forget(list(site.choices))
         self._sites.clear()

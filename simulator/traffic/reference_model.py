@@ -161,6 +161,9 @@ class ReferencePlane:
     def pod_up(self, uid: int, workload: str, node: int, speed: float) -> None:
         self._settle()
         pod = self._pods.setdefault(uid, _Pod())
+        if pod.running:
+            pod.speed = speed
+            return
         pod.workload, pod.node, pod.speed, pod.running = workload, node, speed, True
         pod.workers = simpy.Resource(self._inner.env, self._behaviours[workload].workers)
 
@@ -336,7 +339,7 @@ class ReferencePlane:
             if odd is not None:
                 if odd.blocked:
                     raise self._blocked(hop, asks)
-                jitter = self._draw(f"jitter/{step[4]}", x.request)
+                jitter = self._draw(step[4], x.request)
                 loss = self._draw(f"loss/{step[4]}", x.request)
                 travels = self._ways.travel(step, odd, round_trip(steps), jitter, loss)
             if travels < 0:  # it is sent all the same
@@ -365,14 +368,14 @@ class ReferencePlane:
         me, behaviour = self._inner.env.active_process, self._behaviours[pod.workload]
         assert me is not None
         assert pod.workers is not None
-        work = float(behaviour.work.sample(self._draw(f"work/{x.site}", x.request)))
+        work = float(behaviour.work.sample(self._draw(f"work/{x.site}", x.request))) * (1 / pod.speed)
         inside, reason = pod.inside, 0
         inside[me] = None
         try:
             arrived = int(self._inner.now)
             with pod.workers.request() as worker:
                 yield worker
-                yield self._after(int(work * (1 / pod.speed) + 0.5) or 1, x.key)
+                yield self._after(int(work + 0.5) or 1, x.key)
                 if behaviour.threads == "blocking":
                     reason = yield from self._calls(x, behaviour, pod)
             if self.watching:

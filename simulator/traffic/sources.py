@@ -83,8 +83,8 @@ class Source:
 
     def mean_age_ns(self, now: int) -> float:
         """Time average of the age of the newest reading that has arrived, from the first arrival to now."""
-        if self.first_at < 0 or now <= self.first_at:
-            return float("nan")
+        if now == self.first_at:
+            return float(self._newest_at - self._newest)
         area2 = self._area2 + (now - self._newest_at) * (now + self._newest_at - 2 * self._newest)
         return area2 / (2 * (now - self.first_at))
 

@@ -274,7 +274,7 @@ class Stream:
         for number in np.unique(names).tolist():
             mine = names == number
             identities, ks = plane.identities[ids[mine] >> K_BITS], ids[mine] & _K
-            jitter[mine] = plane.rng.draws(f"jitter/{passages.names[number]}", identities, ks)
+            jitter[mine] = plane.rng.draws(passages.names[number], identities, ks)
             loss[mine] = plane.rng.draws(f"loss/{passages.names[number]}", identities, ks)
         return plane.ways.travel_all(
             passages.travels[pointer], passages.jitter[pointer], passages.loss[pointer],

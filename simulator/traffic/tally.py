@@ -21,6 +21,7 @@ from simulator.units import SECOND
 Ints = NDArray[np.int64]
 
 _KEPT: Final = 1 << 16  # events kept before they are counted
+_OPEN: Final = 500  # sketches kept open
 _COLUMNS: Final = 1 + len(OUTCOMES)  # issued, and one for each outcome
 _NOTHING: Ints = np.zeros(0, np.int64)
 
@@ -119,9 +120,9 @@ class Tally:
         self._count_ended(ids, issued, times, codes)
 
     def settled(self, now: int) -> None:
-        """Everything up to now has been reported: count if there is much."""
+        """Everything up to now has been reported: count and write, if there is much."""
         self._latest = now
-        if len(self.ended_ids) + len(self.issued_ids) > _KEPT:
+        if len(self.ended_ids) + len(self.issued_ids) > _KEPT or len(self._open) > _OPEN:
             self.flush()
 
     def flush(self) -> None:

@@ -102,9 +102,9 @@ class Telemetry:
         for source in self._sources:
             if self._flows[source.flow].name == flow:
                 self._advance(source, now)
-                ages.append(source.mean_age_ns(now) / SECOND)
-        heard = [age for age in ages if age == age]
-        return sum(heard) / len(heard) if heard else float("nan")
+                if source.first_at >= 0:
+                    ages.append(source.mean_age_ns(now) / SECOND)
+        return sum(ages) / len(ages) if ages else float("nan")
 
     # Sessions.
 
@@ -221,10 +221,8 @@ class Telemetry:
         trip = np.full(len(created), round_trip(session.steps))
         for i, (step, (spread, chance)) in enumerate(zip(session.steps, session.odd, strict=True)):
             draws = {
-                kind: plane.rng.draws(f"{kind}/{step[4]}", source.identity, ks)
-                if wanted
-                else np.full(len(created), unused)
-                for kind, wanted, unused in (("jitter", spread, 0.0), ("loss", chance, 1.0))
+                "jitter": plane.rng.draws(step[4], source.identity, ks),
+                "loss": plane.rng.draws(f"loss/{step[4]}", source.identity, ks),
             }
             plain = np.full(len(created), step[2])
             spreads, chances = np.full_like(plain, spread), np.full(len(plain), chance)

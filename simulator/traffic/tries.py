@@ -60,7 +60,7 @@ class Try:
     """One try of a request, or of a call within it. `open` until its issuer has an answer or has given up."""
 
     __slots__ = ("arrived", "call", "choice", "deadline", "error", "hop", "key", "kind", "open", "parent", "request",
-                 "site", "steps")  # fmt: skip
+                 "site", "steps", "work")  # fmt: skip
 
     key: int
     kind: int
@@ -75,6 +75,7 @@ class Try:
     open: bool
     deadline: int
     arrived: int  # at the pod; kept where threads block
+    work: int  # ns that its work will take; kept in a queue where threads block
 
     @property
     def moves(self) -> bool:

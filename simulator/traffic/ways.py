@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -22,6 +21,7 @@ Floats = NDArray[np.float64]
 
 OUT: Final = "out"
 HOME: Final = "back"
+_REMEMBERED: Final = 1 << 17  # ways
 
 
 class Oddity:
@@ -32,11 +32,15 @@ class Oddity:
     def __init__(self, blocked: str, jitter_ns: int, loss: float) -> None:
         self.blocked, self.jitter_ns, self.loss = blocked, jitter_ns, loss
 
+    def jittered(self, latency_ns: int, u: float) -> int:
+        """The latency of one message, uniform over latency ± jitter."""
+        return latency_ns + int(u * (2 * self.jitter_ns) + 0.5) - self.jitter_ns
+
 
 class Ways:
     """Every directed link's queue: `free[d]` is when it has sent all that it was given so far (ns)."""
 
-    __slots__ = ("_latency", "_network", "_nodes", "_retransmission", "_states", "_up", "free", "odd")
+    __slots__ = ("_latency", "_network", "_nodes", "_retransmission", "_states", "_steps", "_up", "free", "odd")
 
     def __init__(self, network: Network, nodes: NodeTable, retransmission: Retransmission | None) -> None:
         self._network, self._nodes = network, nodes
@@ -46,6 +50,7 @@ class Ways:
         self.odd: list[Oddity | None] = [None] * len(self.free)
         self._states: list[LinkState | None] = [None] * len(network.links)
         self._up = nodes.up.tolist()
+        self._steps: dict[tuple[tuple[int, ...], int, str], Steps] = {}
         self.refresh()
 
     def ends(self, hop: int) -> tuple[int, int]:
@@ -74,21 +79,27 @@ class Ways:
                 plain = not (blocked or row.jitter_ns or loss)
                 self.odd[hop] = None if plain else Oddity(blocked, row.jitter_ns, loss)
         self._up, self._states = up, list(self._network.states)
+        if len(self._steps) > _REMEMBERED:
+            self._steps.clear()
         return stopped
 
-    def steps(self, hops: Sequence[int], size_bytes: int, then: int, name: str) -> Steps:
-        """A way of a message of this size: every hop takes at least 1 ns to send. `then` follows the last."""
-        last = len(hops) - 1
-        return tuple(
-            (
-                hop,
-                max(1, serialisation_ns(size_bytes, self._network.rate_bps[hop])),
-                self._latency[hop >> 1],
-                then if i == last else LINK,
-                f"{name}/{i}",
+    def steps(self, hops: tuple[int, ...], size_bytes: int, then: int, name: str) -> Steps:
+        """A way of a message of this size, always the same object: every hop takes at least 1 ns to send. `then`
+        follows the last; `name`, of the site and there or back, decides it and names the draws on the way."""
+        known = self._steps.get((hops, size_bytes, name))
+        if known is None:
+            last, rates = len(hops) - 1, self._network.rate_bps
+            known = self._steps[hops, size_bytes, name] = tuple(
+                (
+                    hop,
+                    max(1, serialisation_ns(size_bytes, rates[hop])),
+                    self._latency[hop >> 1],
+                    then if i == last else LINK,
+                    f"hop/{name}/{i}",
+                )
+                for i, hop in enumerate(hops)
             )
-            for i, hop in enumerate(hops)
-        )
+        return known
 
     def travel(self, step: Step, odd: Oddity, round_trip_ns: int, jitter: float, loss: float) -> int:
         """How long a message travels over a link that jitters or loses packets, from uniforms; -1 if it is lost.
@@ -96,9 +107,7 @@ class Ways:
         Jitter is uniform. A packet that is lost is repeated by TCP, as often as it is lost again: pure delay, which
         holds nobody up (`simulator.world.message.Retransmission` says how long); without TCP the message is lost.
         """
-        travels = step[2]
-        if odd.jitter_ns:
-            travels += int(jitter * (2 * odd.jitter_ns) + 0.5) - odd.jitter_ns
+        travels = odd.jittered(step[2], jitter)
         chance, repeated, tcp = odd.loss, 0, self._retransmission
         while loss < chance:
             if tcp is None or repeated == tcp.tries:

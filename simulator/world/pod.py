@@ -141,5 +141,7 @@ class PodTemplate:
     restart_policy: str = "Always"
     grace_ns: int = 30 * SECOND
     qos: str = "Burstable"  # Guaranteed, Burstable, BestEffort
-    platforms: frozenset[str] = frozenset()  # that every one of its images has; empty: unknown
+    # That every one of its images has; empty: unknown. Follows from the images, and a set has no order: not part of the
+    # text that the pod-template-hash is made from, which must be the same in every process.
+    platforms: frozenset[str] = field(default=frozenset(), repr=False)
     image_bytes: int = 0  # unpacked size of its images, for ImageLocality

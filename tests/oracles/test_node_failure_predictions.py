@@ -284,7 +284,7 @@ def test_pods_of_one_node_go_together() -> None:
 
 def test_p6_moves_and_restarts_nothing() -> None:
     cluster = returns(Numbers())[2]
-    assert all(pod.deletion_ns is None and pod.ready for pod in cluster.server.list(Pod))
+    assert [pod.deletion_ns is None and pod.ready for pod in cluster.server.list(Pod)] == [True] * 100
     assert not any(agent.starts for agent in cluster.agents)
     assert all(node.taints == [] for node in cluster.nodes)
 
@@ -356,6 +356,29 @@ def test_p7_old_copies_end_later_than_predicted() -> None:
     assert after.min() >= 30
     assert after.max() <= 30 + 60 + 31
     assert np.mean(after > 37) > 0.4
+
+
+def test_p10_when_all_zones_are_down_nobody_is_evicted_until_one_node_is_back() -> None:
+    """Two zones of five lose their links one after the other: the taints of the first are taken back. One node returns
+    at 900 s: from then on the others wait for their turns, in limiters that start empty."""
+    cluster = Cluster(10, zones=["a"] * 5 + ["b"] * 5, schedule=False)
+    pods = [cluster.pod(f"p{row}", row) for row in range(10)]
+    for row in range(10):
+        cluster.at(100 + 30 * (row // 5), cluster.cut, row)
+    cluster.run(190)
+    assert cluster.events("TaintAdded", NO_EXECUTE) != []
+    cluster.run(900)
+    assert all(taint[2] == "NoSchedule" for node in cluster.nodes for taint in node.taints)
+    cluster.network.mend(7, 8)
+    cluster.run(2000)
+    back = min(t for t, state in cluster.believed("w7") if state == "Ready" and t > 900)
+    again = sorted(t for t, _name in cluster.events("TaintAdded", NO_EXECUTE) if t > 900)
+    assert len(again) == 9 - 4  # zone b: four of five NotReady in a small zone, which is partial disruption
+    assert again[0] >= back + 10
+    assert np.diff(again) == pytest.approx([10.0] * 4)
+    evicted = [pod.name for pod in pods if pod.deletion_ns is not None]
+    assert evicted == [f"p{row}" for row in range(5)]
+    assert min(pod.deletion_ns or 0 for pod in pods[:5]) / SECOND == pytest.approx(again[0] + 300, abs=0.2)
 
 
 def test_p11_takeovers_are_later_than_predicted() -> None:

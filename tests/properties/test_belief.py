@@ -19,11 +19,14 @@ QUIET_S = 900  # longer than an eviction, a limiter's turn for each node, a reco
 
 
 class Belief(RuleBasedStateMachine):
-    """Cuts, mends, crashes, boots, deletions, stopped servers and dead leaders, in any order."""
+    """Cuts, mends, crashes, boots, deletions, stopped servers and dead leaders, in any order; agents that are fakes."""
+
+    real = False
 
     def __init__(self) -> None:
         super().__init__()
-        self.cluster = Cluster(WORKERS, Numbers(copies=2), zones=["a", "a", "a", "b", "b"], proxies=[0, 4])
+        zones = ["a", "a", "a", "b", "b"]
+        self.cluster = Cluster(WORKERS, Numbers(copies=2), zones=zones, proxies=[0, 4], real=self.real)
         self.cuts: list[tuple[int, int]] = []
         self.down: set[int] = set()
         self.unknown: dict[str, int] = {}  # node -> when it last ceased to be Ready
@@ -98,7 +101,7 @@ class Belief(RuleBasedStateMachine):
         for row in reachable:
             believed = {pod.uid: pod for pod in cluster.server.list(Pod) if pod.node == f"w{row}"}
             assert all(pod.deletion_ns is None for pod in believed.values())
-            assert {uid for uid, pod in believed.items() if pod.phase == "Running"} == cluster.agents[row].runs
+            assert {uid for uid, pod in believed.items() if pod.phase == "Running"} == cluster.runs(row)
             assert all(pod.ready for pod in believed.values())
         for row in set(range(WORKERS)) - set(reachable):
             # A report that came after its node had turned Unknown is believed, as in Kubernetes.
@@ -113,7 +116,15 @@ class Belief(RuleBasedStateMachine):
             assert len(web) == 4
 
 
+class BeliefOfRealAgents(Belief):
+    """The same with the simulator's own node agents, which start, restart and end pods as a kubelet does."""
+
+    real = True
+
+
 TestBelief = Belief.TestCase
 TestBelief.settings = settings(
     max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
+TestBeliefOfRealAgents = BeliefOfRealAgents.TestCase
+TestBeliefOfRealAgents.settings = settings(TestBelief.settings, max_examples=30)

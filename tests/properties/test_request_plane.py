@@ -74,7 +74,7 @@ def run(world: World, plane_of: Callable[..., Any]) -> tuple[Any, dict[str, Any]
             case "up":
                 workload, where, speed = world.pods[args[0]]
                 if nodes.up[where]:
-                    plane.pod_up(args[0], workload, where, speed)
+                    plane.pod_up(args[0], workload, where, speed * args[1])
             case "node":
                 network.set_node(*args)
             case "look":
@@ -159,7 +159,7 @@ def worlds(draw: st.DrawFn, *, plain: bool = False) -> World:
         st.tuples(st.just("cut"), st.tuples(link, modes).map(lambda x: (x[0], *x[1]))),
         st.tuples(st.just("mend"), st.tuples(link)),
         st.tuples(st.just("down"), st.tuples(st.integers(0, 5))),
-        st.tuples(st.just("up"), st.tuples(st.integers(0, 5))),
+        st.tuples(st.just("up"), st.tuples(st.integers(0, 5), st.sampled_from([1.0, 1.0, 0.25]))),
         st.tuples(st.just("node"), st.tuples(st.integers(1, 8), st.booleans())),
         st.tuples(st.just("look"), st.just(())),
         st.tuples(st.sampled_from([*WORKERS, *TILLS]), st.sampled_from(names), st.integers(0, 2)).map(
@@ -168,7 +168,8 @@ def worlds(draw: st.DrawFn, *, plain: bool = False) -> World:
     )
     times = st.one_of(st.integers(0, END), st.sampled_from([5 * MS, 100 * MS, SECOND]))
     changes += [(draw(times), *draw(change)) for _ in range(draw(st.integers(0, 12)))]
-    changes += [(draw(times), "down", (draw(st.integers(0, 5)),))]
+    asked = [uid for flow in flows for uid in uids[flow.target]]
+    changes += [(draw(times), "down", (draw(st.sampled_from(asked)),)) for _ in range(draw(st.integers(1, 2)))]
     return World(
         draw(st.integers(0, 1000)), links, behaviours, pods, flows, changes, draw(st.sampled_from([None, TCP]))
     )

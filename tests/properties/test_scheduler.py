@@ -60,15 +60,28 @@ def containers(draw):
     cpu, ram = draw(st.sampled_from(CPUS)), draw(st.sampled_from(RAMS))
     return ContainerTemplate(
         "c", draw(st.sampled_from(("img-a", "img-b"))), cpu, ram, has_cpu_request=cpu > 0, has_ram_request=ram > 0,
-        host_ports=draw(st.sampled_from(((), (), (), (80,)))),
+        host_ports=draw(st.sampled_from(((),) * 6 + ((80,),))),
     )  # fmt: skip
+
+
+FEATURES = {
+    "extended": st.just({"gpu": 1}),
+    "node_selector": st.just({"disk": "ssd"}),
+    "node_affinity": st.tuples(st.tuples(requirements)),
+    "node_preferences": st.lists(st.tuples(st.sampled_from((1, 40)), st.tuples(requirements)), max_size=3).map(tuple),
+    "pod_affinity": st.lists(affinity_terms, max_size=2).map(tuple),
+    "pod_anti_affinity": st.lists(affinity_terms, max_size=2).map(tuple),
+    "spread": st.lists(spreads, max_size=2).map(tuple),
+    "tolerations": st.lists(tolerations, max_size=2).map(tuple),
+}
 
 
 @st.composite
 def templates(draw):
+    """A template with a few features, so that most pods fit somewhere."""
     main = tuple(draw(st.lists(containers(), min_size=1, max_size=2)))
     init = tuple(replace(c, host_ports=()) for c in draw(st.lists(containers(), max_size=1)))
-    few = {"max_size": 1} if draw(st.booleans()) else {"max_size": 2}
+    chosen = draw(st.lists(st.sampled_from(sorted(FEATURES)), max_size=3, unique=True))
     return PodTemplate(
         workload="w",
         labels={"app": draw(st.sampled_from(APPS))},
@@ -76,14 +89,7 @@ def templates(draw):
         init_containers=init,
         cpu_m=max([sum(c.cpu_m for c in main), *(c.cpu_m for c in init)]),
         ram_bytes=max([sum(c.ram_bytes for c in main), *(c.ram_bytes for c in init)]),
-        extended=draw(st.sampled_from(({}, {}, {"gpu": 1}))),
-        node_selector=draw(st.sampled_from(({}, {}, {"disk": "ssd"}))),
-        node_affinity=tuple(draw(st.lists(st.tuples(requirements), max_size=1))),
-        node_preferences=tuple(draw(st.lists(st.tuples(st.sampled_from((1, 40)), st.tuples(requirements)), **few))),
-        pod_affinity=tuple(draw(st.lists(affinity_terms, **few))),
-        pod_anti_affinity=tuple(draw(st.lists(affinity_terms, **few))),
-        spread=tuple(draw(st.lists(spreads, **few))),
-        tolerations=tuple(draw(st.lists(tolerations, **few))),
+        **{name: draw(FEATURES[name]) for name in chosen},
     )
 
 
@@ -91,13 +97,13 @@ def templates(draw):
 def nodes(draw, name: str):
     return node(
         name,
-        cpu_m=draw(st.sampled_from((0, 2000, 4000))),
-        ram_bytes=draw(st.sampled_from((0, 2 * GI, 8 * GI))),
+        cpu_m=draw(st.sampled_from((4000, 2000, 8000, 0))),
+        ram_bytes=draw(st.sampled_from((8 * GI, 2 * GI, 4 * GI, 0))),
         zone=draw(st.sampled_from(("z1", "z2", ""))),
         labels=draw(st.sampled_from(({}, {"rack": "r1"}, {"rack": "r2", "disk": "ssd"}))),
-        taints=draw(st.lists(st.sampled_from(TAINTS), max_size=2, unique=True)),
-        unschedulable=draw(st.sampled_from((False, False, False, True))),
-        max_pods=draw(st.sampled_from((3, 110))),
+        taints=draw(st.sampled_from(([], [], TAINTS[:1], TAINTS[1:2], TAINTS[3:5], TAINTS[1::2]))),
+        unschedulable=draw(st.sampled_from((False,) * 7 + (True,))),
+        max_pods=draw(st.sampled_from((110, 110, 3))),
         extended=draw(st.sampled_from(({}, {"gpu": 2}))),
         images=draw(st.sampled_from(({}, {"img-a": 900 * MI}, {"img-a": 900 * MI, "img-b": 50 * MI}))),
     )
@@ -106,12 +112,12 @@ def nodes(draw, name: str):
 @st.composite
 def clusters(draw):
     """Nodes, pods on them (no matter how they got there), and a pod to place."""
-    some = [draw(nodes(f"n{i}")) for i in range(draw(st.integers(1, 6)))]
+    some = [draw(nodes(f"n{i}")) for i in range(draw(st.integers(2, 6)))]
     kinds = draw(st.lists(templates(), min_size=1, max_size=3))
     owners = [ReplicaSet(name=f"rs{i}", template=t) if draw(st.booleans()) else None for i, t in enumerate(kinds)]
     placed = []
     for i, (kind, where, leaving) in enumerate(
-        draw(st.lists(st.tuples(st.integers(0, len(kinds) - 1), st.sampled_from(some), st.booleans()), max_size=8))
+        draw(st.lists(st.tuples(st.integers(0, len(kinds) - 1), st.sampled_from(some), st.booleans()), max_size=10))
     ):
         pod = Pod(name=f"p{i}", template=kinds[kind], owner=owners[kind], node=where.name)
         pod.deletion_ns = 0 if leaving else None

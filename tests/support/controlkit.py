@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kubelets import COSTS
+from kubelets import SETTINGS as KUBELET
 from simulator.control.api.admission import Admission
 from simulator.control.api.client import Client
 from simulator.control.api.objects import Node, Pod
@@ -28,14 +30,17 @@ from simulator.control.liveness.monitor import MonitorSettings
 from simulator.control.liveness.zones import ZoneSettings
 from simulator.engine.clock import Clock
 from simulator.record.buffer import Recorder
+from simulator.runtime.agent import NodeAgent
 from simulator.runtime.status import DesiredPod, PodStatus
 from simulator.streams import Rng
 from simulator.units import MS, SECOND
+from simulator.world.image import Image, ImageStore
 from simulator.world.link import LinkRow
 from simulator.world.message import Retransmission
 from simulator.world.network import Network
 from simulator.world.node import NodeRow, NodeTable
 from simulator.world.pod import ContainerTemplate, PodTemplate, Toleration
+from simulator.world.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -116,8 +121,9 @@ class FakeAgent:
         self.life = 0
 
     def admit(self, desired: DesiredPod) -> None:
-        self.pods[desired.uid] = desired
-        self.clock.after(self.start_ns, self._started, desired.uid, self.life)
+        if desired.uid not in self.pods:
+            self.pods[desired.uid] = desired
+            self.clock.after(self.start_ns, self._started, desired.uid, self.life)
 
     def _started(self, uid: int, life: int) -> None:
         if life == self.life and uid in self.pods and uid not in self.ending:
@@ -126,7 +132,9 @@ class FakeAgent:
             self.channel.status(uid, PodStatus("Running", True))
 
     def remove(self, uid: int, grace_ns: int | None) -> None:
-        if uid in self.pods and uid not in self.ending:
+        if uid not in self.pods:
+            self.channel.gone(uid)
+        elif uid not in self.ending:
             self.ending.add(uid)
             stop = self.stop_ns if grace_ns is None else min(self.stop_ns, grace_ns)
             self.clock.after(stop, self._stopped, uid, self.life)
@@ -195,6 +203,7 @@ class Cluster:
         stop_s: float = 1.0,
         schedule: bool = True,
         proxies: Sequence[int] = (),
+        real: bool = False,
     ) -> None:
         self.numbers = numbers or Numbers()
         self.clock, self.rng, self.recorder = Clock(), Rng(seed), Recorder()
@@ -218,9 +227,17 @@ class Cluster:
         self.watches = PodWatches(
             self.clock, self.rng, self.network, self.server, self.reach, api_node=0, settings=watch
         )
-        self.agents = [FakeAgent(self.clock, start_s, stop_s) for _ in range(workers)]
-        for row, agent in enumerate(self.agents):
-            agent.channel = self.watches.attach(agent, self.nodes[row], row)
+        self.agents: list[FakeAgent] = []
+        self.kubelets: list[NodeAgent] = []  # instead of the fakes, where real ones are wanted
+        for row in range(workers):
+            if real:
+                kubelet = self._kubelet(row)
+                kubelet.connect(self.watches.attach(kubelet, self.nodes[row], row))
+                self.kubelets.append(kubelet)
+            else:
+                agent = FakeAgent(self.clock, start_s, stop_s)
+                agent.channel = self.watches.attach(agent, self.nodes[row], row)
+                self.agents.append(agent)
         self.plane = FakePlane(self.clock)
         if proxies:  # rows whose nodes have a service proxy
             settings = ProxySettings(self.numbers.channel(), round(self.numbers.min_sync * SECOND), 2, 300, 100)
@@ -250,11 +267,40 @@ class Cluster:
         return self.network.cut(row, mode, **how)
 
     def crash(self, row: int) -> None:
-        self.agents[row].crash()
         self.network.set_node(row + 1, False)
+        (self.kubelets or self.agents)[row].crash()
 
     def boot(self, row: int) -> None:
         self.network.set_node(row + 1, True)
+        if self.kubelets:
+            self.kubelets[row].boot()
+
+    def runs(self, row: int) -> set[int]:
+        """The pods that run on a worker."""
+        if self.kubelets:
+            return {run.uid for run in self.kubelets[row].running() if run.phase == "Running"}
+        return self.agents[row].runs
+
+    def _kubelet(self, row: int) -> NodeAgent:
+        """A real agent whose node has every image already."""
+        images = [Image.equal(f"shop/{name}", compressed=1, unpacked=1, layers=1) for name in ("web", "log")]
+        store = ImageStore(64 << 30)
+        for image in images:
+            for layer in image.layers:
+                store.add_layer(layer)
+            store.add(image)
+        return NodeAgent(
+            self.clock,
+            self.rng,
+            self.recorder,
+            self.table,
+            row + 1,
+            network=self.network,
+            registry=Registry(0, images),
+            images=store,
+            settings=KUBELET,
+            runtimes={"runc": COSTS},
+        )
 
     # Objects.
     def pod(self, name: str, row: int, **fields: Any) -> Pod:

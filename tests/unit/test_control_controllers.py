@@ -235,6 +235,19 @@ def test_one_daemon_pod_on_every_node_and_gone_where_it_may_not_be() -> None:
     assert sorted(pod.node for pod in cluster.server.list(Pod)) == ["w0", "w2", "w3"]
 
 
+def test_a_daemon_pod_that_is_ending_still_takes_the_place() -> None:
+    cluster = Cluster(2, stop_s=20.0)
+    cluster.server.create(DaemonSet(name="log", template=template("log")))
+    cluster.run(5)
+    ending = cluster.server.get(Pod, "log-w0")
+    assert ending is not None
+    cluster.server.mark_deleted(ending)
+    cluster.run(24)
+    assert sorted(pod.name for pod in cluster.server.list(Pod)) == ["log-w0", "log-w1"]
+    cluster.run(27)
+    assert sorted(pod.name for pod in cluster.server.list(Pod)) == ["log-w0-2", "log-w1"]
+
+
 def test_failed_daemon_pods_come_back_later_and_later() -> None:
     """The first at once; then after 1, 2, 4 … s since the one before."""
     cluster = Cluster(1, start_s=0.1)

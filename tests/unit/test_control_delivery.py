@@ -99,6 +99,17 @@ def test_a_short_silence_is_repaired_by_tcp_and_nobody_notices() -> None:
     assert cluster.agents[0].channel._list == 0  # no full list
 
 
+def test_even_a_moment_of_refusal_costs_a_wait_before_the_next_try() -> None:
+    cluster = Cluster(40, schedule=False)
+    for row in range(40):
+        cluster.at(10, cluster.cut, row, "refused")
+        cluster.at(10.1, cluster.network.mend, row, row + 1)
+    cluster.run(10.79)
+    assert all(agent.channel.phase == LOST for agent in cluster.agents)
+    cluster.run(11.7)
+    assert all(agent.channel.phase == WATCHING for agent in cluster.agents)
+
+
 def silent_cut(mode: str) -> np.ndarray:
     """How long 60 channels take to notice a cut of this mode, in seconds."""
     cluster = Cluster(61, Numbers(grace=3000), schedule=False)
@@ -192,6 +203,19 @@ def test_a_crashed_node_lists_anew_when_it_is_back() -> None:
     cluster.run(32)
     assert cluster.agents[0].starts[pod.uid] == 1
     assert pod.ready
+
+
+def test_an_agent_that_forgot_a_pod_confirms_its_deletion() -> None:
+    cluster = Cluster(2, schedule=False)
+    pod = cluster.pod("p", 0)
+    cluster.at(10, cluster.crash, 0)
+    cluster.at(20, cluster.server.mark_deleted, pod)
+    cluster.at(30, cluster.boot, 0)
+    cluster.run(29)
+    assert not pod.deleted
+    cluster.run(31)
+    assert pod.deleted
+    assert pod.uid not in cluster.agents[0].starts
 
 
 def test_a_reachable_agent_contradicts_who_says_it_is_not_ready() -> None:

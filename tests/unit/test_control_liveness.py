@@ -235,6 +235,19 @@ def test_a_taint_that_somebody_else_made_stays() -> None:
     assert cluster.nodes[0].taints == [own]
 
 
+def test_a_second_taint_does_not_put_off_a_timer_that_runs() -> None:
+    cluster = Cluster(3, schedule=False)
+    pod = cluster.pod("p", 0, tolerations=(Toleration("shop/smoke", "Exists", seconds=500),))
+    cluster.crash(0)
+    cluster.run(200)
+    (tainted, _name), = cluster.events("TaintAdded", f"{taints.UNREACHABLE}:NoExecute")  # fmt: skip
+    cluster.nodes[0].taints.append(("shop/smoke", "", "NoExecute"))
+    cluster.server.changed(cluster.nodes[0])
+    cluster.run(1000)
+    assert pod.deletion_ns is not None
+    assert pod.deletion_ns / SECOND == pytest.approx(tainted + 300, abs=0.1)
+
+
 def test_pods_of_a_deleted_node_are_collected_after_the_quarantine() -> None:
     """Round every 20 s from the leader's start; the first to miss the node starts 40 s of quarantine."""
     cluster = Cluster(3)
@@ -284,6 +297,24 @@ def test_a_short_outage_of_the_server_keeps_the_leader_and_a_long_one_does_not()
         server.set_up(True)
         clock.run(300 * SECOND)
         assert all(each.leading for each in found)
+
+
+def test_a_candidate_sees_nothing_while_there_is_no_server() -> None:
+    """Leaders die at 100 s, the server goes half a second later, for 40 s. Who had looked in between takes over soon
+    after its return; who had not sees the old record then, and waits for its 15 s. A look comes every 3.2 s on the
+    mean, the last renewal is 1 s old on the mean: a little less than half have looked."""
+    clock, server, found, gained = leaders(400, TWO)
+    clock.run(100 * SECOND)
+    for each in found:
+        each.set_up(False, leader=True)
+    clock.run(100 * SECOND + 500 * MS)
+    server.set_up(False)
+    clock.run(140 * SECOND)
+    server.set_up(True)
+    clock.run(200 * SECOND)
+    waits = np.array([times[1] - 140 for times in gained])
+    assert not np.any((waits > 4.4) & (waits < 15))
+    assert np.mean(waits <= 4.4) == pytest.approx(1.5 / 3.2, abs=0.08)
 
 
 def test_a_restarted_single_copy_waits_for_its_own_old_lease() -> None:

@@ -154,6 +154,12 @@ def test_recovery_is_back_within_one_hundredth_of_before() -> None:
     assert recovery([(0, 9), *before, (50, 50), (99, 1), (9, 90), (99, 1)], ((30, 35), (50, 55)), warm_up_s=10) == 5
 
 
+def test_a_service_that_breaks_down_again_has_not_recovered() -> None:
+    good, bad = (99, 1), (50, 50)
+    relapse = [good, good, bad, good, good, bad, *[good] * 8]  # the cut ends with the third interval
+    assert recovery(relapse, ((20.0, 30.0),)) == 60 - 30
+
+
 def test_recovery_without_a_loss_or_without_an_end() -> None:
     fine, poor = (100, 0), (10, 90)
     assert isnan(recovery([fine, fine, fine, fine], ((10.0, 20.0),)))

@@ -164,6 +164,13 @@ def test_anti_affinity_works_both_ways():
     }
 
 
+def test_nodes_without_the_label_are_in_no_common_domain():
+    alone = template(pod_anti_affinity=(PodAffinityTerm(APP, ZONE),))
+    nodes = [node("a", zone=""), node("b", zone=""), node("c", zone="z")]
+    assert set(verdicts(nodes, alone, [("a", template())]).values()) == {"feasible"}
+    assert set(verdicts(nodes, template(), [("a", alone)]).values()) == {"feasible"}
+
+
 def test_an_existing_pods_anti_affinity_holds_for_templates_seen_before_it_came():
     other, alone = template(workload="other"), template(pod_anti_affinity=(PodAffinityTerm(OTHER, HOST),))
     plane = Plane([node("a")], None)

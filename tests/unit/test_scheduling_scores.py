@@ -109,9 +109,9 @@ def test_preferred_node_affinity_is_the_share_of_the_largest_sum_of_weights():
 
 def test_own_soft_constraint_by_host():
     of = template(spread=(SpreadConstraint(1, HOST, APP, "ScheduleAnyway"),))
-    placed = [("a", of), ("a", of), ("b", of)]
-    # raw: pods * ln(3 + 2) + 0 = 3.219, 1.609, 0: rounded 3, 2, 0; shares (3 + 0 - raw) * 100 // 3.
-    assert unweighted("PodTopologySpread", [node("a"), node("b"), node("c")], of, placed) == [0, 33, 100]
+    placed = [("a", of)] * 5 + [("b", of)] * 2
+    # raw: pods * ln(3 + 2) + 0 = 8.05, 3.22, 0: rounded 8, 3, 0; shares (8 + 0 - raw) * 100 // 8.
+    assert unweighted("PodTopologySpread", [node("a"), node("b"), node("c")], of, placed) == [0, 62, 100]
 
 
 def test_own_soft_constraint_without_the_label_is_worst():
@@ -175,6 +175,13 @@ def test_preferred_affinity_of_the_pod_and_of_others_is_scaled_from_least_to_lar
     placed = [("a", friend), ("a", friend), ("b", near), ("c", wary)]
     # a: 2 * 10, b: 1, c: -40, d: 0; (raw + 40) / 60.
     assert unweighted("InterPodAffinity", nodes, of, placed) == [100, 68, 0, 66]
+
+
+def test_the_pods_own_preferred_anti_affinity_counts_against():
+    of = template(pod_anti_affinity=(PodAffinityTerm((Requirement("app", "In", ("friend",)),), HOST, 10),))
+    friend = template(workload="friend")
+    placed = [("a", friend), ("a", friend), ("b", friend)]
+    assert unweighted("InterPodAffinity", [node("a"), node("b"), node("c")], of, placed) == [0, 50, 100]
 
 
 def test_affinity_over_a_zone_counts_the_whole_zone():

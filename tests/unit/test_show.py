@@ -50,6 +50,15 @@ def test_the_map_marks_the_link_that_was_cut() -> None:
     assert dict(rows.select("link", "cut").rows()) == {"wan-0": True, "wan-1": False}
 
 
+def test_a_world_without_positions_is_drawn_on_a_circle() -> None:
+    run = hand_made_run()
+    nodes = [{**n, "latitude": None, "longitude": None} for n in run.world["nodes"]]
+    run.world = {**run.world, "nodes": nodes}
+    ends = places.rows(run).select("a_longitude", "a_latitude", "b_longitude", "b_latitude").rows()
+    assert len({end[:2] for end in ends}) == 2  # sites apart
+    assert {end[2:] for end in ends} == {(0.0, 0.0)}  # the control plane in the middle
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_has_marks_for_its_rows(name: str) -> None:
     assert len(figure(hand_made_run(), name).data) > 0

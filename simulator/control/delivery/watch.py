@@ -20,10 +20,10 @@ class Agent(Protocol):
     """What delivery asks of a node agent."""
 
     def admit(self, desired: DesiredPod) -> None:
-        """Store and start a pod."""
+        """Store and start a pod; nothing if it is stored already."""
 
     def remove(self, uid: int, grace_ns: int | None) -> None:
-        """End a pod."""
+        """End a pod, then confirm; at once if it is not known."""
 
     def sync(self, desired: Sequence[DesiredPod]) -> None:
         """Take the full list: what is not in it ends."""
@@ -92,16 +92,16 @@ class WatchChannel(Channel):
         if event == "DELETED":
             self._applied.pop(uid, None)
             if self.pods.pop(uid, None) is not None:  # removed by somebody else than its agent
-                self.push(uid, size, self._remove, uid, pod.template.grace_ns)
+                self.push(uid, size, self._agent.remove, uid, pod.template.grace_ns)
             return
         if pod.deleted:
             return
         if uid not in self.pods:
             self.pods[uid] = pod
-            self.push(uid, size, self._admit, DesiredPod(uid, pod.name, pod.template))
+            self.push(uid, size, self._agent.admit, DesiredPod(uid, pod.name, pod.template))
         applied = self._applied.get(uid)
         if pod.deletion_ns is not None:
-            self.push(uid, size, self._remove, uid, pod.template.grace_ns)
+            self.push(uid, size, self._agent.remove, uid, pod.template.grace_ns)
         elif applied is not None and (applied.phase, applied.ready) != (pod.phase, pod.ready):
             self.push(uid, size, self._reconcile, uid, pod.phase, pod.ready)
 
@@ -127,26 +127,14 @@ class WatchChannel(Channel):
         self._agent.sync([each.desired for each in snapshot if not each.deleting or each.desired.uid in known])
         for each in snapshot:
             uid = each.desired.uid
-            if not each.deleting:
-                self._reconcile(uid, each.phase, each.ready)
-            elif uid in known:
+            if each.deleting:
                 self._agent.remove(uid, each.grace_ns)
             else:
-                self.gone(uid)
+                self._reconcile(uid, each.phase, each.ready)
 
     def forgotten(self) -> None:
         """Power is gone: the agent remembers no report."""
         self._said.clear()
-
-    def _admit(self, desired: DesiredPod) -> None:
-        if desired.uid not in set(self._agent.stored()):
-            self._agent.admit(desired)
-
-    def _remove(self, uid: int, grace_ns: int) -> None:
-        if uid in set(self._agent.stored()):
-            self._agent.remove(uid, grace_ns)
-        else:
-            self.gone(uid)
 
     def _reconcile(self, uid: int, phase: str, ready: bool) -> None:
         said = self._said.get(uid)

@@ -83,9 +83,12 @@ def said(reasons: tuple[Reason, ...]) -> str:
 
 
 def counted(cycle: Cycle) -> str:
-    """Kubernetes' words: 0/4 nodes are available: 3 Insufficient cpu, 1 node(s) were unschedulable. O(nodes) Python."""
-    rows = range(len(cycle.info.names))
-    counts = Counter(reason.text for row in rows for reason in cycle.reasons(row))
-    text = ", ".join(f"{n} {text}" for text, n in sorted(counts.items()))
-    available = int(np.count_nonzero(cycle.passing()))
-    return f"{available}/{len(rows)} nodes are available" + (f": {text}" if text else "")
+    """Kubernetes' words: 0/4 nodes are available: 1 node(s) were unschedulable, 3 Insufficient cpu."""
+    left, counts = np.ones(len(cycle.info.names), np.bool_), Counter[str]()
+    for each, column in cycle.answers():
+        rows = np.flatnonzero(left & ~column)
+        if len(rows):
+            counts += each.tally(cycle, rows)
+        left &= column
+    text = ", ".join(sorted(f"{n} {text}" for text, n in counts.items()))
+    return f"{int(np.count_nonzero(left))}/{len(left)} nodes are available" + (f": {text}" if text else "")

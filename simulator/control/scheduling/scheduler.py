@@ -9,14 +9,12 @@ import numpy as np
 from simulator.control.api.client import Client
 from simulator.control.api.objects import ApiObject, Node, Pod, Service
 from simulator.control.api.server import ApiServer
+from simulator.control.scheduling.admission import could_take
 from simulator.control.scheduling.answering import Answerer, Policy
 from simulator.control.scheduling.binding import Bindings
 from simulator.control.scheduling.cycle import Cycle
 from simulator.control.scheduling.decision import Ask, counted, said
 from simulator.control.scheduling.events import NODE_EVENTS, Event
-from simulator.control.scheduling.filters.affinity import matches
-from simulator.control.scheduling.filters.fit import fits
-from simulator.control.scheduling.filters.taints import untolerated
 from simulator.control.scheduling.framework import Framework
 from simulator.control.scheduling.info import HeardNs, NodeInfo
 from simulator.control.scheduling.queue import Queued, SchedulingQueue
@@ -155,21 +153,7 @@ class Scheduler:
             return
         change = self.info.set_node(node) & NODE_EVENTS
         if change:
-            self.queue.happened(change, lambda pod: self._could_take(name, pod))
-
-    def _could_take(self, name: str, pod: Pod) -> bool:
-        """Whether this node alone would take the pod: Kubernetes looks before it wakes one for a node's sake."""
-        self.info.refresh()
-        row = self.info.index.get(name)
-        if row is None:
-            return False
-        node, template = self.info.nodes[row], pod.template
-        return (
-            template.node_name in ("", name)
-            and untolerated(node.taints, template.tolerations) is None
-            and matches(template, node.labels)
-            and fits(self.info, self.info.profile(template), row)
-        )
+            self.queue.happened(change, lambda pod: could_take(self.info, name, pod.template))
 
     def _pod_changed(self, _event: str, pod: ApiObject) -> None:
         if not self.up or self._unlisted or not isinstance(pod, Pod):

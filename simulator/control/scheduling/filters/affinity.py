@@ -24,6 +24,7 @@ class NodeAffinity(Filter):
 
     events = Event.NODE_ADDED | Event.NODE_LABELS
     by_node = True
+    text = "node(s) didn't match Pod's node affinity/selector"
 
     def passes(self, cycle: Cycle) -> Bools | None:
         """O(changed nodes)."""
@@ -31,7 +32,7 @@ class NodeAffinity(Filter):
 
     def reasons(self, cycle: Cycle, row: int) -> tuple[Reason, ...]:
         """Labels do not change by themselves."""
-        return (self._because(cycle, row, "node(s) didn't match Pod's node affinity/selector", "never"),)
+        return (self._because(cycle, row, self.text, "never"),)
 
 
 def allowed(cycle: Cycle) -> Bools | None:

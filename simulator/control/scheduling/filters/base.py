@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from simulator.control.scheduling.events import Event
 from simulator.policy import Reason
-from simulator.policy.view import Bools
+from simulator.policy.view import Bools, Ints
 
 if TYPE_CHECKING:
     from simulator.control.scheduling.cycle import Cycle
@@ -26,6 +27,7 @@ class Filter:
 
     events: ClassVar[Event]  # which can turn its no into a yes
     by_node: ClassVar[bool] = False  # whether the node's own agent checks it too before it admits a pod
+    text: ClassVar[str] = ""  # why not, where that is the same for every node
 
     @property
     def name(self) -> str:
@@ -39,6 +41,12 @@ class Filter:
     def reasons(self, cycle: Cycle, row: int) -> tuple[Reason, ...]:
         """Why the node in this row, which does not pass, does not. Computed on demand."""
         raise NotImplementedError
+
+    def tally(self, cycle: Cycle, rows: Ints) -> Counter[str]:
+        """How many of these nodes, which it refuses, it refuses for which reason."""
+        if self.text:
+            return Counter({self.text: len(rows)})
+        return Counter(reason.text for row in rows for reason in self.reasons(cycle, int(row)))
 
     def _because(self, cycle: Cycle, row: int, text: str, when: Literal["not now", "never"]) -> Reason:
         return Reason(self.name, text, when, cycle.info.names[row])

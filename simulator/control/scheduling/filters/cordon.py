@@ -25,16 +25,22 @@ class NodeUnschedulable(Filter):
     """spec.unschedulable, unless the pod tolerates the taint that stands for it."""
 
     events = Event.NODE_ADDED | Event.NODE_TAINTS
+    text = "node(s) were unschedulable"
 
     def passes(self, cycle: Cycle) -> Bools | None:
         """O(changed nodes)."""
-        if any(t.tolerates(_TAINT) for t in cycle.template.tolerations):
+        if tolerated(cycle.template):
             return None
         return cycle.info.row_column(cycle.profile, self.name, _make, np.bool_)
 
     def reasons(self, cycle: Cycle, row: int) -> tuple[Reason, ...]:
         """The node may be uncordoned."""
-        return (self._because(cycle, row, "node(s) were unschedulable", "not now"),)
+        return (self._because(cycle, row, self.text, "not now"),)
+
+
+def tolerated(template: PodTemplate) -> bool:
+    """Whether the pod may go to a cordoned node."""
+    return any(t.tolerates(_TAINT) for t in template.tolerations)
 
 
 def _make(_template: PodTemplate) -> tuple[None, Callable[[NodeBelief], bool]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from simulator.control.scheduling.events import Event
 from simulator.control.scheduling.filters.base import Filter
 from simulator.policy import Reason
-from simulator.policy.view import Bools
+from simulator.policy.view import Bools, Ints
 
 if TYPE_CHECKING:
     from simulator.control.scheduling.cycle import Cycle
@@ -49,6 +52,19 @@ class NodeResourcesFit(Filter):
                     self._because(cycle, row, f"Insufficient {text}", "never" if wanted > whole else "not now")
                 )
         return tuple(found)
+
+    def tally(self, cycle: Cycle, rows: Ints) -> Counter[str]:
+        """Counted in columns: in a full cluster every pod that waits has it counted."""
+        info, pod = cycle.info, cycle.profile
+        short = {"Too many pods": info.pods >= info.max_pods}
+        if pod.cpu_m > 0:
+            short["Insufficient cpu"] = info.free_cpu_m < pod.cpu_m
+        if pod.ram_bytes > 0:
+            short["Insufficient memory"] = info.free_ram_bytes < pod.ram_bytes
+        for kind, amount in pod.extended:
+            short[f"Insufficient {kind}"] = info.free_extended.get(kind, np.zeros_like(info.pods)) < amount
+        counts = {text: int(np.count_nonzero(column[rows])) for text, column in short.items()}
+        return Counter({text: count for text, count in counts.items() if count})
 
 
 def needs(info: NodeInfo, pod: Profile, row: int) -> list[tuple[str, int, int, int]]:

@@ -20,6 +20,7 @@ class NodeName(Filter):
 
     events = Event.NODE_ADDED
     by_node = True
+    text = "node(s) didn't match the requested node name"
 
     def passes(self, cycle: Cycle) -> Bools | None:
         """O(1), and one column."""
@@ -34,4 +35,4 @@ class NodeName(Filter):
 
     def reasons(self, cycle: Cycle, row: int) -> tuple[Reason, ...]:
         """A name does not change."""
-        return (self._because(cycle, row, "node(s) didn't match the requested node name", "never"),)
+        return (self._because(cycle, row, self.text, "never"),)

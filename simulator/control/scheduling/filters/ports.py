@@ -11,6 +11,7 @@ from simulator.policy.view import Bools
 
 if TYPE_CHECKING:
     from simulator.control.scheduling.cycle import Cycle
+    from simulator.control.scheduling.info import NodeInfo
     from simulator.control.scheduling.profile import Count
 
 
@@ -19,18 +20,20 @@ class NodePorts(Filter):
 
     events = Event.NODE_ADDED | Event.POD_REMOVED
     by_node = True
+    text = "node(s) didn't have free ports for the requested pod ports"
 
     def passes(self, cycle: Cycle) -> Bools | None:
         """A column for each of the pod's ports."""
         ports = cycle.profile.ports
         if not ports:
             return None
-        return all_of([_takers(cycle, port).values == 0 for port in ports])
+        return all_of([takers(cycle.info, port).values == 0 for port in ports])
 
     def reasons(self, cycle: Cycle, row: int) -> tuple[Reason, ...]:
         """Another pod has the port, and may go."""
-        return (self._because(cycle, row, "node(s) didn't have free ports for the requested pod ports", "not now"),)
+        return (self._because(cycle, row, self.text, "not now"),)
 
 
-def _takers(cycle: Cycle, port: int) -> Count:
-    return cycle.info.count(("port", port), lambda profile: port in profile.ports)
+def takers(info: NodeInfo, port: int) -> Count:
+    """The count of pods that have the host port."""
+    return info.count(("port", port), lambda profile: port in profile.ports)
