@@ -7,6 +7,7 @@ from typing import Any
 
 from simulator.cli.answer import Answer, table
 from simulator.errors import Problem, UserError
+from simulator.spec.near import did_you_mean
 from simulator.study import backend
 from simulator.study.run_folder import Recorded
 from simulator.study.store import open_run
@@ -28,31 +29,27 @@ def explain(study: Path, pod: str, /, *, run: str | None = None, replication: in
         Its number; default: the first that knows the pod.
     """
     opened = open_run(study)
-    record = _with_pod(opened, pod, run, replication)
+    record, last_s = _with_pod(opened, pod, run, replication)
     data = opened.about.data[record.name]
-    rows = backend.explain(data, record.seed, record.replication, study / "inputs", pod)
+    rows = backend.explain(data, record.seed, record.replication, study / "inputs", pod, last_s)
     document = {"pod": pod, "run": record.name, "replication": record.replication, "decisions": list(rows)}
     return Answer(document, "\n\n".join([f"{pod}, in {record.name}/{record.replication}", *map(_decision, rows)]))
 
 
-def _with_pod(study: Study, pod: str, run: str | None, replication: int | None) -> Recorded:
-    """The first run, of those asked for, that decided about this pod."""
+def _with_pod(study: Study, pod: str, run: str | None, replication: int | None) -> tuple[Recorded, float]:
+    """The first run, of those asked for, that decided about this pod; and when it did so for the last time, in s."""
     names = list(dict.fromkeys(record.name for record in study.records))
     if run is not None and run not in names:
-        raise UserError(Problem(f"no run named {run!r}", hint=f"one of {', '.join(names)}"))
+        raise UserError(Problem(f"no run named {run!r}", hint=did_you_mean(run, names)))
     known: set[str] = set()
     for index, record in enumerate(study.records):
         if run in (None, record.name) and replication in (None, record.replication):
-            pods = set(study[index].table("decisions")["pod"].unique())
-            if pod in pods:
-                return record
-            known |= pods
-    from difflib import get_close_matches  # noqa: PLC0415  # only for the hint
-
-    near = get_close_matches(pod, sorted(known), n=3)
-    raise UserError(
-        Problem(f"nobody decided about a pod named {pod!r}", hint=f"near: {', '.join(near)}" if near else "")
-    )
+            made = study[index].table("decisions")
+            times = made["time_s"].filter(made["pod"] == pod)
+            if len(times):
+                return record, float(times.to_numpy().max())
+            known |= set(made["pod"].unique())
+    raise UserError(Problem(f"nobody decided about a pod named {pod!r}", hint=did_you_mean(pod, known, "pods are")))
 
 
 def _decision(row: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from simulator.cli.given import at_least, not_yet, settings
 from simulator.cli.progress import shown
 from simulator.cli.summary import report_html, summary_text
 from simulator.study import backend
-from simulator.study.execute import about_of, conduct, plan_of
+from simulator.study.execute import about_of, checker, conduct, plan_of
 from simulator.study.expect import judge
 
 _VERDICTS = ("row", "metric", "predicted", "measured", "min", "max", "tolerance", "verdict")
@@ -83,7 +83,7 @@ def run(
             options={"exact_events": exact_events},
             report=None if no_report else report_html,
             watch=watch,
-            check=backend.check,
+            check=checker(loaded),
         )
     text = summary_text(study)
     verdicts = judge(study, loaded.expect)

@@ -15,7 +15,7 @@ from simulator.facts import Catalogue
 from simulator.facts.yaml import load_yaml
 from simulator.spec import experiment_names
 from simulator.study import backend
-from simulator.study.execute import plan_of
+from simulator.study.execute import plan_of, telling
 
 _FACTS = ("path", "value", "unit", "kind", "source", "stat", "hardware", "note")
 
@@ -119,7 +119,8 @@ def _experiment(name: str, case: str | None, over: dict[str, Any]) -> Answer:
     if not points:
         cases = ", ".join(dict.fromkeys(p.case for p in plan.points if p.case)) or "it has none"
         raise UserError(Problem(f"no case named {case!r}", hint=f"cases are: {cases}"))
-    world = backend.resolve(points[0].data, loaded.scenario.folder)
+    with telling(loaded, points[0]):
+        world = backend.resolve(points[0].data, loaded.scenario.folder)
     parts = [loaded.question, f"scenario {points[0].name}, the first of {len(plan.points)}"]
     for what, rows in world.items():
         columns = list(dict.fromkeys(key for row in rows for key in row))

@@ -9,7 +9,7 @@ from simulator.cli.given import at_least
 from simulator.cli.progress import shown
 from simulator.errors import Problem, UserError
 from simulator.study import backend
-from simulator.study.execute import about_of, conduct, plan_of
+from simulator.study.execute import about_of, checker, conduct, plan_of
 from simulator.study.expect import differing, judge
 
 FOLDER = "validation/"
@@ -43,7 +43,7 @@ def validate(*cases: str, workers: int | None = None, executor: str | None = Non
                 executor=executor,
                 workers=workers,
                 watch=watch,
-                check=backend.check,
+                check=checker(loaded),
             )
         rows += judge(study, loaded.expect)
     wrong = differing(rows)

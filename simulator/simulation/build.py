@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.control.scheduling.answering import Policy
 from simulator.engine.clock import Clock
-from simulator.errors import UserError
+from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
+from simulator.policy import Placement
 from simulator.policy.reference import instantiate
 from simulator.record.buffer import Recorder
 from simulator.simulation import settings
@@ -145,8 +147,10 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
     problems = catalogue.check_overrides()
     if problems:
         raise UserError(problems)
-    page = load_orchestrator(catalogue, scenario.orchestrator)
-    layout = lay_out(scenario, catalogue, Rng(seed), page.get(Kubelet).max_pods)
+    with _written_at("orchestrator"):
+        page = load_orchestrator(catalogue, scenario.orchestrator)
+    with _written_at("topology"):
+        layout = lay_out(scenario, catalogue, Rng(seed), page.get(Kubelet).max_pods)
     problems = [
         *check_machines(page, layout),
         *check_links(layout),
@@ -165,9 +169,33 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
         services=[item for _, item in look.services],
         sites=layout.sites,
     )
+    return Plan(scenario, catalogue, page, layout, workload, _policy(scenario))
+
+
+def _policy(scenario: Scenario) -> Policy:
+    """Whoever answers the scheduler."""
     chosen = scenario.placement
-    policy = instantiate(chosen.use, chosen.params, scenario.folder, given=2)
-    return Plan(scenario, catalogue, page, layout, workload, policy)
+    with _written_at("policies.placement" if scenario.policy is None else "policy"):
+        policy: Policy = instantiate(chosen.use, chosen.params, scenario.folder, given=2)
+        if not isinstance(policy, Placement) and not callable(policy):
+            said = f"{chosen.use} is no placement policy"
+            raise UserError(Problem(said, hint="derive it from simulator.policy.Placement, or write a function"))
+    return policy
+
+
+@contextmanager
+def _written_at(place: str) -> Iterator[None]:
+    """Problems that are found inside, and have no file of their own, are problems of what the scenario says there."""
+    try:
+        yield
+    except UserError as error:
+        found = [
+            p
+            if p.file is not None or p.path.startswith(("facts.", "scenario."))
+            else replace(p, path=".".join(filter(None, (place, p.path))))
+            for p in error.problems
+        ]
+        raise type(error)(found) from error
 
 
 # Stands where no image takes the default, so that its facts are read only where they are used.
@@ -230,7 +258,7 @@ def build(
     cluster.manager.start()
     RequestMemory(clock, cluster.agents.values(), plane, page.get(Kubelet).eviction_check)
     add_flows(plane, scenario, layout, network, rng)
-    mischief = Mischief(world, cluster)
+    mischief = Mischief(world, cluster, layout)
     for fault in scenario.faults:
         mischief.add(fault)
     return Parts(plan, world, cluster, plane, mischief)

@@ -48,7 +48,7 @@ class World:
 class Cluster:
     """Control plane and agents of one cluster. `agents` and `node_objects` by the index of their machine."""
 
-    __slots__ = ("agents", "manager", "node_objects", "page", "proxies", "reach", "scheduler", "server")
+    __slots__ = ("agents", "manager", "node_objects", "page", "proxies", "reach", "scheduler", "server", "watches")
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Cluster:
         self.server = server = ApiServer(clock, recorder, watch.watch_latency)
         self.reach = reach = Reach(network, server, layout.api, layout.members, beat.bytes)
         agent_settings = settings.agent(page)
-        watches = PodWatches(
+        self.watches = PodWatches(
             clock, rng, network, server, reach, api_node=layout.api, settings=settings.watch(page)
         )  # fmt: skip
         self.proxies = Proxies(
@@ -92,7 +92,7 @@ class Cluster:
                 system_bytes=daemons + sum(c.ram for c in components_on(page, layout, index)),
             )
             node = server.create(_node_object(machine, page, agent, runtimes=tuple(costs), now=clock.now))
-            agent.connect(watches.attach(agent, node, row))
+            agent.connect(self.watches.attach(agent, node, row))
             self.proxies.attach(node, row)
             self.agents[index], self.node_objects[index] = agent, node
         heartbeats = Heartbeats(

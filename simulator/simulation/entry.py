@@ -116,8 +116,10 @@ def _paths(plan: Plan) -> Sequence[Row]:
     return rows
 
 
-def explain_pod(data: Mapping[str, Any], *, seed: int, replication: int, base: Path, pod: str) -> Sequence[Row]:
-    """Replay a run, and look over its scheduler's shoulder when it asks about one pod.
+def explain_pod(
+    data: Mapping[str, Any], *, seed: int, replication: int, base: Path, pod: str, until_s: float | None = None
+) -> Sequence[Row]:
+    """Replay a run, up to a time, and look over its scheduler's shoulder when it asks about one pod.
 
     A row for each decision: time_s, attempt, decision, node, and nodes: rows of node, verdict, score, why. Raises
     UserError for a pod that the run never asks about.
@@ -130,7 +132,8 @@ def explain_pod(data: Mapping[str, Any], *, seed: int, replication: int, base: P
             seen[ask.pod.attempt] = explain(ask)
 
     simulation.witness(witness)
-    decisions = simulation.finish().table("decisions")
+    simulation.run(until_s)
+    decisions = simulation.decided()
     if not seen:
         asked = decisions["pod"].unique(maintain_order=True).to_list()
         near = [name for name in asked if name.rpartition("-")[0] == pod.rpartition("-")[0]] or asked
@@ -142,10 +145,19 @@ def explain_pod(data: Mapping[str, Any], *, seed: int, replication: int, base: P
             "attempt": row["attempt"],
             "decision": row["decision"],
             "node": row["node"],
-            "nodes": [
-                {"node": v.node, "verdict": v.verdict, "score": v.total, "why": str(v)} for v in seen[row["attempt"]]
-            ],
+            "nodes": [_verdict(verdict) for verdict in seen.get(row["attempt"], ())],
         }
         for row in decisions.iter_rows(named=True)
         if row["pod"] == pod
     ]
+
+
+def _verdict(of: NodeVerdict) -> Row:
+    feasible = of.verdict == "feasible"
+    why = [f"{name} {value:g}" for name, value in of.scores] or [f"{reason.who}: {reason.text}" for reason in of.reasons]
+    return {
+        "node": of.node,
+        "verdict": of.verdict,
+        "score": of.total if feasible else None,
+        "why": (" + " if feasible else "; ").join(why),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
@@ -51,7 +51,11 @@ def lay_out(scenario: Scenario, catalogue: Catalogue, rng: Rng, max_pods: int) -
     if topology.use is not None:
         # One place for all replications: what differs between them is what happens there.
         made = generate(topology.use, topology.params, Rng(rng.seed), scenario.folder)
-        topology = Topology.parse(made)
+        try:
+            topology = Topology.parse(made)
+        except UserError as error:
+            said = f"topology {topology.use!r} made nonsense"
+            raise UserError(replace(p, message=f"{said}: {p.message}") for p in error.problems) from error
     nodes = node_rows(topology.nodes, catalogue, max_pods)
     names = [node.name for node in nodes]
     links = [link_row(name, a, b, spec, catalogue) for name, a, b, spec in expand_links(topology.links, names)]

@@ -7,8 +7,9 @@ from math import inf
 
 from simulator.control.controllers.manager import ControllerManager
 from simulator.errors import Problem, UserError
-from simulator.faults import Component, apply_crash, apply_cut, apply_stop
+from simulator.faults import Component, PowerCycled, apply_crash, apply_cut, apply_stop
 from simulator.simulation.cluster import Cluster, World
+from simulator.simulation.layout import Layout
 from simulator.spec.faults import Crash, Cut, Stop
 from simulator.spec.topology import matching
 from simulator.units import SECOND
@@ -27,9 +28,9 @@ class Scheduled:
 class Mischief:
     """Puts faults on the clock of one simulation."""
 
-    __slots__ = ("_cluster", "_components", "_links", "_world", "scheduled")
+    __slots__ = ("_api", "_cluster", "_components", "_links", "_world", "scheduled")
 
-    def __init__(self, world: World, cluster: Cluster) -> None:
+    def __init__(self, world: World, cluster: Cluster, layout: Layout) -> None:
         self._world, self._cluster = world, cluster
         self._links = [link.name for link in world.network.links]
         # One component each for the whole run, so that stops nest.
@@ -37,7 +38,9 @@ class Mischief:
             "api-server": Component("api-server", cluster.server),
             "scheduler": Component("scheduler", cluster.scheduler),
             "controller-manager": Component("controller-manager", _Manager(cluster.manager)),
+            "leader": Component("controller-manager", _Manager(cluster.manager, leader=True)),
         }
+        self._api = layout.api
         self.scheduled: list[Scheduled] = []
 
     def add(self, fault: Cut | Crash | Stop) -> None:
@@ -56,7 +59,7 @@ class Mischief:
                 last = self._crash(fault, at)
             case Stop():
                 lasts = None if fault.duration is None else int(fault.duration)
-                component = self._components[fault.component]
+                component = self._components["leader" if fault.leader else fault.component]
                 apply_stop(clock, self._world.recorder, component, at=at, duration=lasts)
                 last = _end(at, lasts)
         name = fault.name or f"{fault.kind}-{len(self.scheduled)}"
@@ -91,19 +94,43 @@ class Mischief:
                 node,
                 at=at,
                 reboot_after=wait,
-                agent=self._cluster.agents.get(node),
+                agent=self._powered(node),
             )
         return _end(at, None if wait is None else wait + boots)
 
+    def _powered(self, node: int) -> PowerCycled | None:
+        """What lives on a machine: its agent, and on that of the API server the control plane too."""
+        agent = self._cluster.agents.get(node)
+        if agent is None or node != self._api:
+            return agent
+        return _ControlPlane(agent, [c for name, c in self._components.items() if name != "leader"])
+
 
 class _Manager:
-    """The controller manager as a switch: a stop stops every copy of it."""
+    """The controller manager as a switch: a stop stops every copy of it, or only the one that leads."""
 
-    def __init__(self, manager: ControllerManager) -> None:
-        self._manager = manager
+    def __init__(self, manager: ControllerManager, leader: bool = False) -> None:
+        self._manager, self._leader = manager, leader
 
     def set_up(self, up: bool) -> None:
-        self._manager.set_up(up)
+        self._manager.set_up(up, leader=self._leader)
+
+
+class _ControlPlane:
+    """The machine of the API server: its power is the control plane's."""
+
+    def __init__(self, agent: PowerCycled, components: list[Component]) -> None:
+        self._agent, self._components = agent, components
+
+    def crash(self) -> None:
+        for component in self._components:
+            component.stop()
+        self._agent.crash()
+
+    def boot(self) -> None:
+        for component in self._components:
+            component.start()
+        self._agent.boot()
 
 
 def _end(at: int, lasts: int | None) -> float:

@@ -64,6 +64,7 @@ def transplant(settled: Cluster, cluster: Cluster, registry: Registry) -> None:
         if twin.node:
             names = {c.image for c in (*twin.template.init_containers, *twin.template.containers)}
             images = [image for name in sorted(names) if (image := registry.find(name)) is not None]
+            cluster.watches.file(twin)
             agents[twin.node].adopt(DesiredPod(twin.uid, twin.name, twin.template), images)
     for endpoints in settled.server.list(Endpoints):
         twin_of = _twin(endpoints, twins)

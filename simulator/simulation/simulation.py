@@ -55,11 +55,7 @@ class Simulation:
 
         Raises ValueError for a time that has passed, and RunFailed where a policy hangs, or fails under `stop`.
         """
-        clock = self._parts.world.clock
-        to = self.duration_ns if until is None else min(duration(until), self.duration_ns)
-        if to < clock.now:
-            raise ValueError(f"it is {self.now_s:g} s already")
-        clock.run(to)
+        self._parts.world.clock.run(self._end(until))
 
     def inject(self, fault: Cut | Crash | Stop) -> None:
         """Let a fault happen: at its own time, or now. Raises UserError for a glob that matches nothing."""
@@ -70,10 +66,10 @@ class Simulation:
     def decisions(self, until: str | float | None = None) -> Iterator[Ask]:
         """Run, and yield each placement that the scheduler asks for; `answer` it before the next.
 
-        From the first call on, the scenario's policy is asked no more, until `release` gives it back.
+        From the first call on, the scenario's policy is asked no more, until `release` gives it back. Raises ValueError
+        for a time that has passed, and where an ask was not answered.
         """
-        clock, scheduler = self._parts.world.clock, self._parts.cluster.scheduler
-        to = self.duration_ns if until is None else min(duration(until), self.duration_ns)
+        clock, scheduler, to = self._parts.world.clock, self._parts.cluster.scheduler, self._end(until)
         scheduler.set_policy(None)
         while True:
             due = clock.next_time()
@@ -101,6 +97,17 @@ class Simulation:
     def witness(self, look: Callable[[Ask], None]) -> None:
         """Call `look(ask)` at every ask, before it is answered. It must change nothing."""
         self._parts.cluster.scheduler.witness = look
+
+    def decided(self) -> pl.DataFrame:
+        """The decisions so far, as the table `decisions`."""
+        return self._parts.world.recorder.decisions.frame()
+
+    def _end(self, until: str | float | None) -> int:
+        """A time to run to, in ns: not after the scenario's end."""
+        to = self.duration_ns if until is None else min(duration(until), self.duration_ns)
+        if to < self._parts.world.clock.now:
+            raise ValueError(f"it is {self.now_s:g} s already")
+        return to
 
     # What is seen from outside.
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from simulator.errors import Problem, UserError
-from simulator.facts.yaml import Path, dotted
+from simulator.facts.yaml import Path
 from simulator.spec.base import Number, Positive, Spec, Text, empty, not_offered, wrong
 from simulator.spec.near import did_you_mean
-from simulator.spec.paths import apply
+from simulator.spec.paths import apply, segments
 from simulator.spec.problems import UNKNOWN, Source, raise_all
 from simulator.spec.scenario import Scenario
 from simulator.units import UnitError, parse
@@ -141,26 +141,31 @@ class Experiment(Spec):
         twin._notes = tuple(dict.fromkeys(notes))
         return twin
 
-    def located(self, problems: Iterable[Problem]) -> list[Problem]:
-        """Problems that were found without the file, by building a scenario, with the line where their path stands."""
-        document = self._source.document
-        lines = {dotted(path): line for path, line in document.lines.items()} if document else {}
+    def located(
+        self, problems: Iterable[Problem], axes: Mapping[str, Any] | None = None, case: str | None = None
+    ) -> list[Problem]:
+        """Problems that were found without the file, by building the scenario of a point, with the line of their path.
 
-        def line(path: str) -> int | None:
-            for start in (f"scenario.{path}", path):
-                place = start
-                while place not in lines and "." in place:
-                    place = place.rpartition(".")[0]
-                if place in lines and place != "scenario":
-                    return lines[place]
-            return None
+        A path is from the scenario (`policy.params.alpha`) or from the file's root; a problem that has a file keeps it.
+        """
+        found = list(problems)
+        if all(problem.file is not None or not problem.path for problem in found):
+            return found
+        scenario, source = self.point(axes or {}, case)
+        data = {"scenario": scenario.dump()}
 
         def there(problem: Problem) -> Problem:
-            if document is None or problem.file is not None or not problem.path:
+            if problem.file is not None or not problem.path:
                 return problem
-            return replace(problem, file=document.file, line=line(problem.path))
+            if problem.path.startswith("facts."):
+                place: Path = ("scenario", problem.path)
+            else:
+                place = segments(data, f"scenario.{problem.path.removeprefix('scenario.')}")
+                if place[1] not in data["scenario"]:
+                    return problem if source.document is None else replace(problem, file=source.document.file)
+            return source.problem(place, problem.message, problem.hint)
 
-        return [there(problem) for problem in problems]
+        return [there(problem) for problem in found]
 
     def resolve(self, axes: Mapping[str, Any] | None = None, case: str | None = None) -> Scenario:
         """The scenario of one point of the plan: one value for each given axis path, and one case.

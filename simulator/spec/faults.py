@@ -62,7 +62,7 @@ Component = Annotated[Literal["api-server", "scheduler", "controller-manager"], 
 
 
 class Stop(Fault):
-    """A component of the control plane stops; without a duration, for good."""
+    """A component of the control plane stops; without a duration, for good. `leader`: only the copy that leads."""
 
     kind: Literal["stop"] = "stop"
     component: Component
@@ -74,8 +74,12 @@ class Stop(Fault):
     def _one_cluster(self) -> Self:
         if self.cluster is not None:
             raise not_offered("several clusters are", "cluster")
-        if self.leader is not None:
-            raise not_offered("control planes with a leader are", "leader")
+        if self.leader and self.component != "controller-manager":
+            raise wrong(
+                f"the {self.component} has no leader here",
+                "leader: true stops that of the controller-manager",
+                "leader",
+            )
         return self
 
 

@@ -105,11 +105,8 @@ class Watch(Part):
     """Agents list and watch the API server; changes are pushed to them, and a lost watch relists in full."""
 
     kind: Literal["watch"]
-    client_qps: Rate  # of an agent's own writes
-    client_burst: Some
     write_latency: Ns  # of the API server, for one write
     watch_latency: Ns  # from a write to the control plane's own watchers
-    request_timeout: Period
     relist: Literal["per-object-bytes"]
     pod_bytes: Bytes
     status_bytes: Bytes
@@ -137,8 +134,6 @@ class Lease(Part):
     monitor: Period
     pass_work: Span
     grace: Period
-    startup_grace: Period
-    watch_lag: Ns
     leader: Leader
 
 
@@ -161,7 +156,7 @@ class Autonomy(Part):
     """What a node does by itself while cut off, and after a reboot while cut off."""
 
     kind: Literal["agent"]
-    offline: tuple[Literal["keep", "restart"], ...]
+    offline: tuple[Literal["keep"], Literal["restart"]]
     after_reboot_offline: tuple[Literal["static-pods", "keep", "restart"], ...]
 
 
@@ -282,7 +277,6 @@ class Kubelet(Part):
     sync_retry: Period
     sync_jitter: Ratio
     status_update: Period
-    status_report: Period
 
 
 class ControllerManager(Part):

@@ -61,6 +61,18 @@ def _here(value: Any) -> Any:
     return [_here(part) for part in value] if isinstance(value, list) else value
 
 
+def segments(data: Any, path: str) -> Path:
+    """The segments of a dotted path: keys that `data` has may hold dots, and digits are a position in a list."""
+    if not path:
+        return ()
+    head, _, rest = path.partition(".")
+    if isinstance(data, Mapping) and (known := _longest(data, path)) is not None:
+        return (known, *segments(data[known], path[len(known) + 1 :]))
+    if isinstance(data, list) and head.isdigit() and int(head) < len(data):
+        return (int(head), *segments(data[int(head)], rest))
+    return (head, *segments(None, rest))
+
+
 def apply(
     model: type[BaseModel],
     data: Mapping[str, Any],

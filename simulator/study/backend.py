@@ -72,15 +72,17 @@ def resolve(data: Mapping[str, Any], base: Path) -> Mapping[str, Sequence[Row]]:
     return resolve_(data, base)
 
 
-def explain(data: Mapping[str, Any], seed: int, replication: int, base: Path, pod: str) -> Sequence[Row]:
-    """Replay a run to the decisions about one pod: a row per decision, `nodes` in it with why each was not taken.
+def explain(
+    data: Mapping[str, Any], seed: int, replication: int, base: Path, pod: str, until_s: float
+) -> Sequence[Row]:
+    """Replay a run up to a time, to the decisions about one pod: a row per decision, with why each node was not taken.
 
-    Rows: `time_s`, `attempt`, `decision`, `node`, and `nodes`: rows of `node`, `feasible`, `score`, `reasons`.
-    Raises UserError for a pod that the run never asks about.
+    Rows: `time_s`, `attempt`, `decision`, `node`, and `nodes`: rows of `node`, `verdict`, `score`, `why`. Raises
+    UserError for a pod that the run never asks about.
     """
     from simulator.simulation.entry import explain_pod as explain_  # noqa: PLC0415  # the whole house
 
-    return explain_(data, seed=seed, replication=replication, base=base, pod=pod)
+    return explain_(data, seed=seed, replication=replication, base=base, pod=pod, until_s=until_s)
 
 
 def bench_drivers() -> Mapping[str, Driver]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.errors import Problem, RunFailed, UserError
 from simulator.study import backend, pool, study
 from simulator.study.inputs import localise
-from simulator.study.plan import Plan, expand
+from simulator.study.plan import Plan, Point, expand
 from simulator.study.progress import Board, Watch
 from simulator.study.provenance import provenance
 from simulator.study.store import Store
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from simulator.study.run_folder import StoredRun
 
 SMALL = 2  # replications of a quick look
+Check = Callable[[Point], Sequence[str]]  # the warnings of a point; raises UserError
 
 
 def run(
@@ -68,8 +70,27 @@ def run(
         options={"exact_events": exact_events},
         report=study.report_hook if report else None,
         watch=watch,
-        check=backend.check,
+        check=checker(loaded),
     )
+
+
+@contextmanager
+def telling(experiment: Experiment, point: Point) -> Iterator[None]:
+    """Problems that are found inside, in the scenario of a point, get the experiment's file and the line."""
+    try:
+        yield
+    except UserError as error:
+        raise type(error)(experiment.located(error.problems, point.axes, point.case)) from error
+
+
+def checker(experiment: Experiment) -> Check:
+    """Builds what a point of the experiment's plan needs, and runs nothing: its warnings."""
+
+    def check(point: Point) -> Sequence[str]:
+        with telling(experiment, point):
+            return backend.check(point.data, experiment.scenario.folder)
+
+    return check
 
 
 def plan_of(
@@ -118,14 +139,15 @@ def conduct(
     options: Mapping[str, Any] | None = None,
     report: Callable[[Study], str] | None = None,
     watch: Watch | None = None,
-    check: Callable[[Mapping[str, Any], Path], Sequence[str]] | None = None,
+    check: Check | None = None,
     simulate: Simulate | None = None,
 ) -> Study:
-    """Carry out a plan; files of its scenarios are relative to `base`. `simulate` stands in for the simulation."""
+    """Carry out a plan; files of its scenarios are relative to `base`. `check` looks at each point before anything
+    runs; `simulate` stands in for the simulation."""
     wanted = [(point.name, replication) for point, replication in plan.jobs()]
     store = Store(out, about, wanted, resume=resume, overwrite=overwrite) if out is not None else None
     if check is not None:
-        about = replace(about, notes=tuple(dict.fromkeys((*about.notes, *_checked(plan, base, check)))))
+        about = replace(about, notes=tuple(dict.fromkeys((*about.notes, *checked(plan, check)))))
         if store is not None:
             store.about = about
     jobs = [
@@ -167,13 +189,13 @@ def conduct(
     return made
 
 
-def _checked(plan: Plan, base: Path, check: Callable[[Mapping[str, Any], Path], Sequence[str]]) -> list[str]:
+def checked(plan: Plan, check: Check) -> list[str]:
     """Check every point; the warnings of all. Raises UserError with the problems of all."""
     notes: list[str] = []
     problems: list[Problem] = []
     for point in plan.points:
         try:
-            notes += check(point.data, base)
+            notes += check(point)
         except UserError as error:
             problems += error.problems
     if problems:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from simulator.errors import Problem, UserError
 from simulator.physics.distributions import Distribution
 from simulator.traffic.flows import Behaviour, Call
 
 if TYPE_CHECKING:
     from simulator.traffic.stations import Station
     from simulator.traffic.tries import Try
-
-DEEPEST: Final = 64  # calls within calls beyond this are taken for a circle
 
 # One step of a way: directed link, ns to send, ns to travel, what the try meets next, name of its draws.
 Step = tuple[int, int, int, int, str]
@@ -44,9 +43,9 @@ class Site:
         "_again",
         "_late",
         "_visits",
+        "above",
         "batched",
         "choices",
-        "depth",
         "late",
         "name",
         "pick",
@@ -64,18 +63,16 @@ class Site:
         call: Call,
         late: dict[int, deque[Try]],
         *,
-        depth: int = 0,
+        above: tuple[str, ...] = (),
         tried: int = 0,
         batched: bool = True,
     ) -> None:
-        if depth > DEEPEST:
-            raise ValueError(f"calls go round in a circle: {name} is {depth} calls deep and asks for {call.target}")
         self.name = name
         self.pick = f"pick/{name}"
         self.service = call.target
         self.request_bytes, self.response_bytes = call.request_bytes, call.response_bytes
         self.timeout_ns, self.retries = call.timeout_ns, call.retries
-        self.depth, self.tried, self.batched = depth, tried, batched
+        self.above, self.tried, self.batched = above, tried, batched  # services whose calls lead here; tries before
         self.choices: dict[int, list[Choice]] = {}  # by place of the asker: the endpoints as they are now
         # Tries that may still run into their time-out, oldest first; all sites of a flow with one patience share it.
         self._late = late
@@ -97,8 +94,13 @@ class Site:
                 choice.current = False
 
     def below(self, name: str, call: Call) -> Site:
-        """A call made from here."""
-        return Site(name, call, self._late, depth=self.depth + 1, batched=self.batched)
+        """A call made from here. Raises UserError where it asks for a service that waits for it."""
+        above = (*self.above, self.service)
+        if call.target in above:
+            circle = " → ".join([*above[above.index(call.target) :], call.target])
+            hint = "a request that comes back to a service which waits for it never ends: take one of the calls out"
+            raise UserError(Problem(f"calls go round in a circle: {circle}", hint=hint))
+        return Site(name, call, self._late, above=above, batched=self.batched)
 
     def again(self) -> Site:
         """The next try at this place. Its draws are made one by one: few tries get here."""
@@ -106,7 +108,7 @@ class Site:
             call = Call(self.service, self.request_bytes, self.response_bytes, self.timeout_ns, self.retries)
             first = self.name.rpartition("~")[0] if self.tried else self.name
             tried = self.tried + 1
-            self._again = Site(f"{first}~{tried}", call, self._late, depth=self.depth, tried=tried, batched=False)
+            self._again = Site(f"{first}~{tried}", call, self._late, above=self.above, tried=tried, batched=False)
         return self._again
 
 

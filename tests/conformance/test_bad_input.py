@@ -263,7 +263,6 @@ NOT_OFFERED = {
     "scaling": ("{placement: kube-default}", "{placement: kube-default, scaling: hpa}", "policies for scaling are"),
     "formats": ("format: oci", "format: nabla", "images of format 'nabla' are not offered yet"),
     "hub": ("component: scheduler", "component: hub", "stops of a hub are not offered yet"),
-    "leader": ("component: scheduler", "component: scheduler, leader: true", "with a leader are not offered yet"),
     "files": ("    nodes:\n", "    file: net.graphml\n    nodes:\n", "topologies from a file are not offered yet"),
 }  # fmt: skip
 

@@ -21,7 +21,6 @@ from simulator.spec.mechanism import (
     Lease,
     Reconnect,
     Taints,
-    Watch,
 )
 from simulator.spec.orchestrator import load_orchestrator
 from simulator.units import MINUTE, MS, SECOND
@@ -96,7 +95,7 @@ def test_node_health_of_kubernetes(version: str, grace: int) -> None:
     assert kubernetes.version == version
     assert lease.grace == grace * SECOND
     assert (lease.renew, lease.jitter, lease.monitor) == (10 * SECOND, 0.04, 5 * SECOND)
-    assert (lease.retry_first, lease.retry_cap, lease.startup_grace) == (200 * MS, 7 * SECOND, 60 * SECOND)
+    assert (lease.retry_first, lease.retry_cap) == (200 * MS, 7 * SECOND)
     assert (lease.leader.lease, lease.leader.renew_deadline, lease.leader.retry) == (
         15 * SECOND,
         10 * SECOND,
@@ -153,19 +152,11 @@ def test_the_kubelet_of_kubernetes() -> None:
 def test_clients_and_controllers_of_kubernetes() -> None:
     kubernetes = load_orchestrator(Catalogue(), "kubernetes")
     manager, reconnect = kubernetes.get(ControllerManager), kubernetes.get(Reconnect)
-    assert (manager.qps, manager.burst, manager.most_per_sync, manager.slow_start) == (20, 30, 500, 1)
-    workers = manager.workers
-    assert (workers.deployment, workers.replicaset, workers.daemonset, workers.job, workers.endpoints) == (
-        5,
-        5,
-        2,
-        5,
-        5,
-    )
+    assert (manager.qps, manager.burst, manager.most_per_sync) == (20, 30, 500)
+    assert (manager.workers, manager.daemon_workers) == (5, 2)
     assert (manager.retry.first, manager.retry.cap) == (5 * MS, 1000 * SECOND)
     assert (reconnect.first, reconnect.factor, reconnect.cap) == (800 * MS, 2, 30 * SECOND)
     assert reconnect.ping_idle + reconnect.ping_timeout == 45 * SECOND
-    assert (kubernetes.get(Watch).client_qps, kubernetes.get(Watch).client_burst) == (50, 100)
     assert kubernetes.get(EndpointsFromApi).min_sync == SECOND
 
 

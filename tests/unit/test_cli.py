@@ -252,13 +252,13 @@ def test_explain_replays_the_first_run_that_knows_the_pod(littoral: Call, monkey
     def simulate(data: Any, **job: Any) -> Any:
         made = standin.simulate(data, **job)
         if job["replication"] == 1:
-            made.tables["decisions"] = made.tables["decisions"].clear(1).with_columns(pod=pl.lit("api-0"))
+            made.tables["decisions"] = made.tables["decisions"].clear(1).with_columns(pod=pl.lit("api-0"), time_s=1.5)
         return made
 
     asked = []
 
-    def explain(data: Any, seed: int, replication: int, base: Path, pod: str) -> list[dict[str, Any]]:
-        asked.append((seed, replication, base, pod, data["scenario"]["duration"]))
+    def explain(*asks: Any) -> list[dict[str, Any]]:
+        asked.append(asks[1:])
         nodes = [{"node": "pi-0", "verdict": "never", "score": None, "why": "wrong architecture"}]
         return [{"time_s": 1.5, "attempt": 1, "decision": "Bind", "node": "vm", "nodes": nodes}]
 
@@ -267,7 +267,7 @@ def test_explain_replays_the_first_run_that_knows_the_pod(littoral: Call, monkey
     run(littoral)
     status, out, _ = littoral("explain", "out", "api-0")
     assert status == 0
-    assert asked == [(1, 1, Path("out/inputs"), "api-0", "25min")]
+    assert asked == [(1, 1, Path("out/inputs"), "api-0", 1.5)]  # no further than that decision
     assert "1.5 s, attempt 1: Bind to vm" in out
     assert "wrong architecture" in out
 

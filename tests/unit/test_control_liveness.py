@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from controlkit import TCP, Cluster
+from controlkit import TCP, Cluster, Numbers
 from simulator.control.api.objects import Node
 from simulator.control.api.server import ApiServer
 from simulator.control.delivery.reach import DOWN, OK, REFUSED, SILENT
@@ -370,3 +370,24 @@ def test_a_node_object_that_is_deleted_is_no_longer_watched() -> None:
     cluster.run(200)
     assert cluster.events("NodeNotReady") == []
     assert [node.name for node in cluster.server.list(Node)] == ["w0", "w1", "w3"]
+
+
+def test_a_successor_finds_a_node_that_is_unknown_but_not_tainted_yet() -> None:
+    cluster = Cluster(3, Numbers(copies=2), schedule=False)
+    cluster.crash(1)
+    while not cluster.nodes[1].taints:
+        cluster.clock.step()
+    cluster.manager.set_up(False, leader=True)
+    before = cluster.clock.now / SECOND
+    cluster.run(before + 24)
+    assert [t[2] for t in cluster.nodes[1].taints] == ["NoSchedule", "NoExecute"]
+
+
+def test_a_node_more_shifts_nobody_else() -> None:
+    def detected(workers: int) -> list[tuple[float, str]]:
+        cluster = Cluster(workers, schedule=False)
+        cluster.at(100, cluster.cut, 2)
+        cluster.run(200)
+        return [(t, state) for t, state in cluster.believed("w2") if state == "Unknown"]
+
+    assert detected(5) == detected(9) != []

@@ -15,6 +15,7 @@ from simulator.errors import NotOffered, RunFailed, UserError
 from simulator.study import pool
 from simulator.study.execute import conduct
 from simulator.study.plain import to_json
+from simulator.study.plan import Point
 from simulator.study.progress import Progress
 from simulator.study.run_folder import table_bytes
 from simulator.study.store import open_run
@@ -78,10 +79,11 @@ def test_wrong_input_stops_everything() -> None:
 
 
 def test_points_are_checked_before_anything_runs(tmp_path: Path) -> None:
-    def check(data: Any, base: Path) -> list[str]:
-        if data["scenario"].get("wrong"):
-            return standin.simulate(data, replication=data["scenario"]["wrong"])
-        return [f"unused at {data['scenario']['rate']}"]
+    def check(point: Point) -> list[str]:
+        scenario = point.data["scenario"]
+        if scenario.get("wrong"):
+            return standin.simulate(point.data, replication=scenario["wrong"])
+        return [f"unused at {scenario['rate']}"]
 
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError

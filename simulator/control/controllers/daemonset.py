@@ -7,7 +7,7 @@ from typing import Final
 
 from simulator.control.api.admission import Admission
 from simulator.control.api.client import Client
-from simulator.control.api.objects import ApiObject, DaemonSet, Node, Pod
+from simulator.control.api.objects import ApiObject, DaemonSet, Node, Pod, Taint
 from simulator.control.api.queue import RetrySettings, Sync
 from simulator.control.api.server import ApiServer
 from simulator.control.controllers.base import Controller, slow_start
@@ -65,7 +65,7 @@ def eligible(template: PodTemplate, node: Node) -> tuple[bool, bool]:
 class DaemonSetController(Controller[DaemonSet]):
     """Its pods name their node in the template; the scheduler binds them to it, or leaves them pending."""
 
-    __slots__ = ("_admission", "_backoff", "_named", "_pods", "_settings", "_templates")
+    __slots__ = ("_admission", "_backoff", "_named", "_pods", "_settings", "_shapes", "_templates")
 
     def __init__(
         self,
@@ -86,6 +86,7 @@ class DaemonSetController(Controller[DaemonSet]):
         self._named: dict[tuple[str, str], int] = {}  # (set, node) -> pods named so far
         self._templates: dict[tuple[int, str], tuple[PodTemplate, PodTemplate]] = {}
         self._backoff: dict[tuple[str, str], tuple[int, int]] = {}  # (set, node) -> (last wait, since when)
+        self._shapes: dict[str, tuple[dict[str, str], tuple[Taint, ...]] | None] = {}  # node -> labels and taints
         server.watch(DaemonSet, self._changed)
         server.watch(Node, self._node_changed)
         pods.hooks.append(self._pod_changed)
@@ -167,10 +168,14 @@ class DaemonSetController(Controller[DaemonSet]):
         assert isinstance(obj, DaemonSet)
         self.enqueue(obj)
 
-    def _node_changed(self, _event: str, _obj: ApiObject) -> None:
-        for each in self.server.list(DaemonSet):
-            self.enqueue(each)
+    def _node_changed(self, _event: str, obj: ApiObject) -> None:
+        assert isinstance(obj, Node)
+        shape = None if obj.deleted else (dict(obj.labels), tuple(obj.taints))
+        if shape != self._shapes.get(obj.name):  # of a node's other changes none makes it eligible
+            self._shapes[obj.name] = shape
+            for each in self.server.list(DaemonSet):
+                self.enqueue(each)
 
-    def _pod_changed(self, _event: str, pod: Pod) -> None:
-        if isinstance(pod.owner, DaemonSet):
+    def _pod_changed(self, event: str, pod: Pod) -> None:
+        if isinstance(pod.owner, DaemonSet) and (event == "DELETED" or not pod.active):
             self.enqueue(pod.owner)

@@ -12,7 +12,7 @@ from simulator.control.api.queue import RetrySettings, Sync
 from simulator.control.api.server import ApiServer
 from simulator.control.controllers.base import Controller, slow_start
 from simulator.control.controllers.index import PodIndex
-from simulator.control.controllers.pods import delete_pod
+from simulator.control.controllers.pods import delete_pod, free_name
 from simulator.engine.clock import Clock
 
 
@@ -112,8 +112,7 @@ class JobController(Controller[Job]):
 
     def _create(self, key: Job) -> None:
         if not key.deleted:
-            self._named[key.name] += 1
-            name = f"{key.name}-{self._named[key.name]}"
+            name = free_name(self.server, key.name, self._named)
             template = self._admission.admit(key.template)
             self._pods.add(self.server.create(Pod(name=name, template=template, owner=key)))
 

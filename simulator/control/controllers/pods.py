@@ -22,6 +22,15 @@ def delete_pod(server: ApiServer, pod: Pod) -> None:
         server.remove(pod)
 
 
+def free_name(server: ApiServer, stem: str, named: dict[str, int]) -> str:
+    """`stem-1`, `stem-2`, …: the next that no pod has. `named` counts them by stem."""
+    while True:
+        named[stem] += 1
+        name = f"{stem}-{named[stem]}"
+        if server.get(Pod, name) is None:
+            return name
+
+
 def victims(pods: Sequence[Pod], count: int, related: Iterable[Pod], now: int) -> list[Pod]:
     """The `count` pods that a ReplicaSet deletes first (Kubernetes' ActivePodsWithRanks).
 

@@ -235,6 +235,10 @@ class PodWatches:
             self._paths_changed([row], [row])
         return channel
 
+    def file(self, pod: Pod) -> None:
+        """A pod that is on its node already: the server's watch cache has it, and there is nothing to tell."""
+        self._by_node[pod.node].pods[pod.uid] = pod
+
     def _pod_changed(self, event: str, obj: ApiObject) -> None:
         assert isinstance(obj, Pod)
         channel = self._by_node.get(obj.node)

@@ -7,7 +7,6 @@ the grace, and computed anew when the path, the belief or the leader changes. A 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,8 +132,8 @@ class NodeLifecycle:
         for row, node in enumerate(self._nodes):
             self._writer.no_schedule(node)
             self._plan(row)
-        if not self._ready.all():  # the first pass finds the zones' states
-            self._look_at(self._passes.at_or_after(now), np.flatnonzero(~self._ready).tolist())
+        for row in np.flatnonzero(~self._ready).tolist():  # the first pass finds the zones' states
+            self._look_at(self._passes.at_or_after(now), row)
 
     def stop(self) -> None:
         """Lead no longer: probe times, queues and writes under way are forgotten."""
@@ -155,17 +154,17 @@ class NodeLifecycle:
         soonest = passes.at_or_after(max(now, self._passed + 1))
         if self._seen[row] == "True":
             if not self._ready[row] or self._to_be_cleared(row):
-                self._look_at(soonest, (row,))
+                self._look_at(soonest, row)
                 return
             detected = max(passes.after(self._probe(row, now) + self._settings.grace_ns), soonest)
             arrival = self._beats.upcoming(row)
             noticed = None if arrival is None else passes.at_or_after(arrival + self._server.watch_ns)
             if noticed is None or noticed > detected:
-                self._look_at(detected, (row,))
+                self._look_at(detected, row)
             elif self._beats.unsteady(row):  # only here does every heartbeat cost an event
-                self._look_at(max(noticed, soonest), (row,))
+                self._look_at(max(noticed, soonest), row)
         elif not self._tainted(row) and row not in self._queues[self._zone_of[row]]:
-            self._look_at(soonest, (row,))
+            self._look_at(soonest, row)
 
     def _probe(self, row: int, by: int) -> int:
         """The pass that noticed the last renewal seen by `by`: the probe time."""
@@ -173,14 +172,12 @@ class NodeLifecycle:
         arrived = self._beats.last(row, by)
         return max(self._floor, self._passes.at_or_after(arrived + self._server.watch_ns))
 
-    def _look_at(self, time: int, rows: Iterable[int]) -> None:
-        found = self._due.get(time)
-        if found is None:
-            found = self._due[time] = (self._clock.at(time, self._pass, time), set())
-        for row in rows:
-            self._undue(row)
-            found[1].add(row)
-            self._due_at[row] = time
+    def _look_at(self, time: int, row: int) -> None:
+        self._undue(row)
+        if time not in self._due:
+            self._due[time] = (self._clock.at(time, self._pass, time), set())
+        self._due[time][1].add(row)
+        self._due_at[row] = time
 
     def _undue(self, row: int) -> None:
         time = self._due_at.pop(row, None)
@@ -255,7 +252,7 @@ class NodeLifecycle:
         if current != observed:
             assert self._passes is not None
             self._seen[row] = current
-            self._look_at(self._passes.after(time), (row,))
+            self._look_at(self._passes.after(time), row)
 
     def _disruption(self, time: int) -> None:
         """Zone states after a pass, and the rates that follow from them (handleDisruption)."""
