@@ -97,13 +97,27 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module 'simulator' has no attribute {name!r}")
     module = import_module(home)
-    if "simulator.simulation.run" in modules:
-        modules["simulator.simulation.run"].figure_hook = _figure  # type: ignore[attr-defined]  # a module's variable
+    _introduce()
     return getattr(module, name)
+
+
+def _introduce() -> None:
+    """Tell runs and studies who draws them: the rooms that they come from know no plotting."""
+    for room, hook, call in (
+        ("simulator.simulation.run", "figure_hook", _figure),
+        ("simulator.study.study", "report_hook", _report),
+    ):
+        if room in modules:
+            setattr(modules[room], hook, call)
 
 
 def _figure(run: Run, name: str) -> Any:
     return import_module("simulator.show").figure(run, name)
+
+
+def _report(study: Study) -> str:
+    text: str = import_module("simulator.show.report").report(study)
+    return text
 
 
 def __dir__() -> list[str]:

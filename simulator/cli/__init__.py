@@ -11,4 +11,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from simulator.cli.app import call  # noqa: PLC0415  # cyclopts
 
-    sys.exit(call(sys.argv[1:] if arguments is None else list(arguments)))
+    sys.exit(call(sys.argv[1:] if arguments is None else arguments))

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from simulator.cli.answer import Answer, table
+from simulator.errors import RunFailed
+
+LIMIT_S = 60.0  # wall clock of all checks: each asks a policy a few dozen times
 
 
 def check_policy(reference: str, /) -> Answer:
-    """Run the conformance suite on a policy; exit status 1 where it fails.
+    """Run the conformance suite on a policy; exit status 1 where it fails, or hangs.
 
     Parameters
     ----------
     reference
         A shipped name, ./file.py:Name, package.module:Name, or distribution/entry-point.
     """
-    from simulator.policy.checks import check_policy as run_checks  # noqa: PLC0415  # only here
+    from simulator.control.scheduling.watchdog import Overtime, limited  # noqa: PLC0415  # only here
+    from simulator.policy.checks import check_policy as run_checks  # noqa: PLC0415
 
-    results = run_checks(reference, on_fail="collect")
+    try:
+        results = limited(LIMIT_S, run_checks, reference, "collect")
+    except Overtime:
+        raise RunFailed(f"{reference} hangs: its checks took over {LIMIT_S:g} s") from None
     rows = [{"check": r.check, "passed": r.passed, "message": r.message} for r in results]
     failed = sum(not row["passed"] for row in rows)
     said = f"{reference}: {len(rows)} checks, {failed} failed"

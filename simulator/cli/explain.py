@@ -31,7 +31,9 @@ def explain(study: Path, pod: str, /, *, run: str | None = None, replication: in
     opened = open_run(study)
     record, last_s = _with_pod(opened, pod, run, replication)
     data = opened.about.data[record.name]
-    rows = backend.explain(data, record.seed, record.replication, study / "inputs", pod, last_s)
+    rows = backend.explain(
+        data, seed=record.seed, replication=record.replication, base=study / "inputs", pod=pod, until_s=last_s
+    )
     document = {"pod": pod, "run": record.name, "replication": record.replication, "decisions": list(rows)}
     return Answer(document, "\n\n".join([f"{pod}, in {record.name}/{record.replication}", *map(_decision, rows)]))
 

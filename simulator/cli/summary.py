@@ -18,7 +18,8 @@ def summary_text(study: Study) -> str:
         for run in study.records:
             counts[run.name] += 1
         least = min(counts.values())
-        parts.append(f"seed {study.about.seed}; {least} replication{'s' if least != 1 else ''}, 95 % confidence")
+        said = f"{least} replications, 95 % confidence" if least > 1 else "1 replication: nothing is said of its spread"
+        parts.append(f"seed {study.about.seed}; {said}")
     parts += [f"warning: {warning}" for warning in study.warnings]
     return "\n\n".join(parts[:2]) + "".join(f"\n{part}" for part in parts[2:])
 
@@ -42,7 +43,6 @@ def scenario(row: Mapping[str, Any]) -> str:
 
 def report_html(study: Study) -> str:
     """The report of a study: one HTML file."""
-    from simulator.show.report import render  # noqa: PLC0415  # plotly
+    from simulator.show.report import report  # noqa: PLC0415  # plotly
 
-    about = {key: value for key, value in study.about.provenance.items() if not isinstance(value, Mapping)}
-    return render(study.question, list(study), study.summary, study.metrics, {"seed": study.about.seed, **about})
+    return report(study)

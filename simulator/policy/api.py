@@ -34,9 +34,15 @@ class Filter:
         return Reason(type(self).__name__, "did not pass", node=cluster.names[node])
 
 
+FilterFunction = Callable[[PodView, ClusterView], NDArray[np.bool_]]
+
+
 class Score:
     """Adds a weighted score to the orchestrator's own: 0 to 100 per node, as in Kubernetes."""
 
     def score(self, pod: PodView, cluster: ClusterView, where: NDArray[np.bool_]) -> NDArray[np.float64]:
         """A column of scores; only the rows in `where` are read."""
         raise NotImplementedError
+
+
+ScoreFunction = Callable[[PodView, ClusterView, NDArray[np.bool_]], NDArray[np.float64]]

@@ -229,7 +229,7 @@ def _answer(policy: Any, pod: PodView, view: ClusterView) -> Any:
     place = policy.place if isinstance(policy, Placement) else policy
     try:
         return place(pod, view)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return _Raised(f"{type(error).__name__}: {error}")
 
 

@@ -95,7 +95,7 @@ REQUESTS = Table(
         Column("target", "code", "service asked for"),
         Column("outcome", "code", "completed, timeout, no-endpoint, refused, lost, died, or in-flight at the end"),
         Column("latency_s", "float", "from issue to outcome, in seconds; NaN while in flight"),
-        Column("attempts", "int", "tries made"),
+        Column("attempts", "int", "tries made; 0 while in flight"),
     ),
 )
 

@@ -76,13 +76,17 @@ class Sketch:
         """Add all that the other has seen."""
         self.add_counts(other._first, other._counts, other.total, other.largest)
 
-    def quantile(self, q: float) -> float:
-        """The value at rank ⌊q·(n - 1)⌋ (from 0), within RELATIVE_ERROR; NaN while empty."""
+    def quantiles(self, *qs: float) -> list[float]:
+        """The values at ranks ⌊q·(n - 1)⌋ (from 0), within RELATIVE_ERROR; NaN while empty."""
         if not self.number:
-            return float("nan")
-        rank = int(q * (self.number - 1))
-        bucket = int(np.searchsorted(np.cumsum(self._counts), rank, side="right"))
-        return min(middle(self._first + bucket), float(self.largest))
+            return [float("nan")] * len(qs)
+        ranks = [int(q * (self.number - 1)) for q in qs]
+        found = self._counts.cumsum().searchsorted(ranks, side="right")
+        return [min(middle(self._first + bucket), float(self.largest)) for bucket in found.tolist()]
+
+    def quantile(self, q: float) -> float:
+        """One of `quantiles`."""
+        return self.quantiles(q)[0]
 
     @property
     def mean(self) -> float:

@@ -30,7 +30,8 @@ class NodeAgent:
 
     `runtimes` maps a RuntimeClass handler to its costs; the first is the node's default. `system_bytes` is the RAM
     that the operating system and every component on this node hold. `serving_hooks` are called (pod, up, how) when a
-    pod's main container begins to answer ("started") or stops ("killed", "exited", "oom", "node-dead").
+    pod's main container runs and does not answer yet ("starting"), begins to ("started"), or stops ("killed",
+    "exited", "oom", "node-dead").
     Raises ValueError where there is no runtime.
     """
 

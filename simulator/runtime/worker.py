@@ -207,6 +207,8 @@ class PodWorker:
         self.weigh()
         if container.state == "running" and not container.init:
             if template.start_ns and not listens:
+                if container is run.main:
+                    self._serve(False, "starting")
                 container.listen = host.clock.after(round(template.start_ns / run.speed), self._listens, container)
             else:
                 self._listens(container)
@@ -218,9 +220,12 @@ class PodWorker:
         if container.health is not None:
             container.health.answers(True)
         if container is self.run.main:
-            self.run.serving = True
-            for hook in self._bench.serving_hooks:
-                hook(self.run, True, "started")
+            self._serve(True, "started")
+
+    def _serve(self, up: bool, how: str) -> None:
+        self.run.serving = up
+        for hook in self._bench.serving_hooks:
+            hook(self.run, up, how)
 
     # What happens to it.
 
@@ -282,9 +287,7 @@ class PodWorker:
         if container is run.main:
             host.record(run.name, run.template.workload, "running", "stopped")
             if run.serving:
-                run.serving = False
-                for hook in self._bench.serving_hooks:
-                    hook(run, False, how)
+                self._serve(False, how)
 
     def _settle(self, container: Container, code: int, reason: str, how: str) -> None:
         """A container has ended: for good, or to come back."""

@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from simulator.show import places, pods, timeline, traffic
 from simulator.show.style import Drawing
 from simulator.simulation.run import Run
+from simulator.study.study import Study
 
 _CSS = """
 :root { --ink: #22303c; --quiet: #6b7a86; --line: #d9e0e5; --paper: #fcfcfa; }
@@ -117,14 +118,26 @@ def _facts(runs: Sequence[Run]) -> str:
     return f"<p class='quiet'>{note}</p>" + html_table((seen[path] for path in sorted(seen)), columns)
 
 
+def report(study: Study) -> str:
+    """The report of a study: what `report.html` in its folder holds."""
+    about = {key: value for key, value in study.about.provenance.items() if not isinstance(value, Mapping)}
+    provenance = {"seed": study.about.seed, **about}
+    return render(study.question, list(study), study.summary, study.metrics, provenance, notes=study.about.notes)
+
+
 def render(
     question: str,
     runs: Sequence[Run],
     summary: Sequence[Mapping[str, Any]],
     metrics: Sequence[str] = (),
     provenance: Mapping[str, Any] | None = None,
+    *,
+    notes: Sequence[str] = (),
 ) -> str:
-    """The whole page. `summary` has the rows of `run --json`: axes, case, metric, mean, low, high, n."""
+    """The whole page. `summary` has the rows of `run --json`: axes, case, metric, mean, low, high, n.
+
+    `notes` are warnings beside those of the runs.
+    """
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(_label(run.axes, run.case), []).append(run)
@@ -134,7 +147,7 @@ def render(
         f"<p class='quiet'>{len(groups)} scenario{'s' if len(groups) != 1 else ''}, "
         f"{count} replication{'s' if count != 1 else ''} each, seed {runs[0].seed}. Brackets: 95 % confidence.</p>"
     )
-    for warning in dict.fromkeys(w for run in runs for w in run.warnings):
+    for warning in dict.fromkeys((*notes, *(w for run in runs for w in run.warnings))):
         body.append(f"<div class='warning'>{escape(warning)}</div>")
     body.append("<h2>Answer</h2>" + _summary(summary, metrics))
     body.append("<h2>The place</h2>" + _figure(places.draw(runs[-1]), "figure-places"))

@@ -280,9 +280,9 @@ def _serve(plan: Plan, cluster: Cluster, plane: RequestPlane) -> None:
     add_behaviours(plane, names, plan.workload.behaviours, plan.scenario.folder)
 
     def serving(run: Any, up: bool, how: str) -> None:
-        if up:
+        if up or how == "starting":
             plane.pod_up(run.uid, run.template.workload, run.node, run.speed)
-        else:
+        if not up:  # what does not listen yet is there, and refuses
             plane.pod_down(run.uid, how)
 
     for agent in cluster.agents.values():

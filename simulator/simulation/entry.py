@@ -154,7 +154,7 @@ def explain_pod(
 
 def _verdict(of: NodeVerdict) -> Row:
     feasible = of.verdict == "feasible"
-    why = [f"{name} {value:g}" for name, value in of.scores] or [f"{reason.who}: {reason.text}" for reason in of.reasons]
+    why = [f"{name} {value:g}" for name, value in of.scores] or [f"{r.who}: {r.text}" for r in of.reasons]
     return {
         "node": of.node,
         "verdict": of.verdict,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from simulator.errors import Problem, UserError
@@ -48,3 +49,15 @@ class Run:
         if figure_hook is None:
             raise RuntimeError("nobody draws here: reach runs through the names of `simulator`")
         return figure_hook(self, name)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the summary and the time line."""
+        where = ", ".join([*(f"{path} = {value}" for path, value in self.axes.items()), *filter(None, [self.case])])
+        title = f"{where or self.name}, replication {self.replication}, seed {self.seed}"
+        rows = "".join(f"<tr><td>{escape(k)}</td><td>{v:.5g}</td></tr>" for k, v in self.summary.items())
+        return f"<p>{escape(title)}</p><table><tr><th>metric</th><th>value</th></tr>{rows}</table>{drawn(self)}"
+
+
+def drawn(run: Run) -> str:
+    """The time line as HTML, with plotly's script in it so that it shows offline; nothing where nobody draws."""
+    return "" if figure_hook is None else str(run.figure().to_html(full_html=False))

@@ -192,7 +192,7 @@ class Simulation:
             scenario=data or {"scenario": self.scenario.dump(), "facts": dict(self.scenario.facts)},
             tables=tables,
             summary=summarise(tables, context),
-            warnings=tuple(parts.warnings()),
+            warnings=(*parts.warnings(), *_policy_errors(tables, self.scenario.placement.use)),
             facts=tuple(parts.catalogue.ledger.rows()),
             world=parts.picture(wanted, end),
             manifest={"orchestrator": f"{parts.page.name}@{parts.page.version}", "events": parts.world.clock.fired},
@@ -202,6 +202,14 @@ class Simulation:
 _POD_COLUMNS: dict[str, Any] = {
     "pod": str, "owner": str, "node": str, "believed": str, "stored": bool, "running": bool,
 }  # fmt: skip
+
+
+def _policy_errors(tables: Mapping[str, pl.DataFrame], policy: str) -> Iterator[str]:
+    """What the policy did wrong for the first time, if it did."""
+    events = tables["events"]
+    found = events.filter(events["kind"] == "PolicyError")["detail"]
+    if len(found):
+        yield f"policy {policy} {found[0]}; the default decided in its place (policy_errors counts how often)"
 
 
 def _wanted(parts: Parts) -> dict[str, int]:

@@ -73,7 +73,7 @@ def resolve(data: Mapping[str, Any], base: Path) -> Mapping[str, Sequence[Row]]:
 
 
 def explain(
-    data: Mapping[str, Any], seed: int, replication: int, base: Path, pod: str, until_s: float
+    data: Mapping[str, Any], *, seed: int, replication: int, base: Path, pod: str, until_s: float
 ) -> Sequence[Row]:
     """Replay a run up to a time, to the decisions about one pod: a row per decision, with why each node was not taken.
 

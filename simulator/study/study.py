@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, overload
 
-from simulator.simulation.run import Run
+from simulator.simulation.run import Run, drawn
 from simulator.study.run_folder import Recorded, StoredRun
 from simulator.study.statistics import t_interval
 
@@ -134,10 +134,12 @@ class Study(Sequence[Run]):
         return save(self, Path(out), overwrite=overwrite, resume=resume, report=report or report_hook)
 
     def _repr_html_(self) -> str:
+        """For notebooks: the question, the summary, and the time line of the first run."""
         rows = []
         for row in self.summary:
             where = ", ".join([*(f"{k.rpartition('.')[2]} = {v}" for k, v in row["axes"].items()), row["case"] or ""])
             cells = (where.strip(", "), row["metric"], *(f"{row[key]:.5g}" for key in ("mean", "low", "high", "n")))
             rows.append("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>")
         head = "".join(f"<th>{name}</th>" for name in ("scenario", "metric", "mean", "low", "high", "n"))
-        return f"<p>{escape(self.question)}</p><table><tr>{head}</tr>{''.join(rows)}</table>"
+        figure = drawn(self[0]) if len(self) else ""
+        return f"<p>{escape(self.question)}</p><table><tr>{head}</tr>{''.join(rows)}</table>{figure}"

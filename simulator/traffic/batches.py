@@ -25,7 +25,7 @@ class Batch:
 
     def __init__(self, rng: Rng, identities: NDArray[np.uint64], ks: NDArray[np.int64]) -> None:
         self._rng, self._identities, self._ks = rng, identities, ks
-        self.columns: dict[str, Any] = {}
+        self.columns: dict[str | Visit, Any] = {}
 
     def uniforms(self, name: str, batched: bool) -> Sequence[float]:
         """Uniforms in [0, 1), one a request; made one by one where few will be asked for."""
@@ -42,7 +42,7 @@ class Batch:
             column: Any = visit.work.sample(self._rng.draws(visit.name, self._identities, self._ks)).tolist()
         else:
             column = _Single(self._rng, visit.name, self._identities, self._ks, visit.work)
-        self.columns[visit.name] = column
+        self.columns[visit] = column
         return column  # type: ignore[no-any-return]
 
     def thinks(self, name: str, think: Distribution) -> list[int]:

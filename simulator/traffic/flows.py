@@ -95,8 +95,8 @@ class RequestFlow:
     retries: int = 0
 
     def __post_init__(self) -> None:
-        if len(self.sources) != len(self.proxies):
-            raise ValueError("one proxy for each source")
+        if not self.sources or len(self.sources) != len(self.proxies):
+            raise ValueError("a flow needs sources, and one proxy for each")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class TelemetryFlow:
     size_bytes: int
 
     def __post_init__(self) -> None:
-        if len(self.sources) != len(self.proxies):
-            raise ValueError("one proxy for each source")
+        if not self.sources or len(self.sources) != len(self.proxies):
+            raise ValueError("a flow needs sources, and one proxy for each")
         if self.every_ns < 1:
             raise ValueError("readings need a period")

@@ -45,7 +45,7 @@ class Loop(Agenda):
         ended_ids, ended_issued, ended_times, ended_codes = (
             tally.ended_ids, tally.ended_issued, tally.ended_times, tally.ended_codes,
         )  # fmt: skip
-        network, up = plane.network, plane.up
+        network, up = plane.network, ways.up
         push, pop, replace, new = heappush, heappop, heapreplace, object.__new__
         changes = network.changes
         due = self.late_ones(-1)
@@ -65,7 +65,7 @@ class Loop(Agenda):
                 kind = x.kind
             if kind == LINK:
                 step = x.steps[x.hop]
-                link, sends, travels, then, _ = step
+                link, sends, travels, then, name = step
                 apart = odd[link]
                 if apart is not None:
                     if apart.blocked:
@@ -73,7 +73,12 @@ class Loop(Agenda):
                         self.stop(x, link, t)
                         x = None
                         continue
-                    travels = self._travel(x, step)
+                    if apart.loss:
+                        travels = self._travel(x, step)
+                    else:  # what `Oddity.jittered` says
+                        request = x.request
+                        jitters = request.columns.get(name) or request.batch.uniforms(name, x.site.batched)
+                        travels += int(jitters[request.i] * apart.spread_ns + 0.5) - apart.jitter_ns
                 end = free[link]
                 end = (t if t > end else end) + sends
                 free[link] = end
@@ -97,7 +102,7 @@ class Loop(Agenda):
                     x = None
                     continue
                 request, visit = x.request, choice.visit
-                works = request.columns.get(visit.name) or request.batch.works(visit)
+                works = request.columns.get(visit) or request.batch.works(visit)
                 work = int(works[request.i] * station.pace + 0.5) or 1
                 if station.inside is not None:
                     station.inside.add(x)
@@ -237,6 +242,8 @@ class Loop(Agenda):
                 origin = request.origin
                 if not up[origin.node]:  # a machine without power asks for nothing
                     pop(heap)
+                    if request.user is not None:
+                        self.think(request.user, t)
                     x = None
                     continue
                 issued_ids.append(request.id)
@@ -252,14 +259,12 @@ class Loop(Agenda):
                     x = None
 
     def _travel(self, x: Try, step: tuple[int, int, int, int, str]) -> int:
-        """How long this try travels over a link that jitters or loses packets; -1: it is lost."""
+        """How long this try travels over a link that loses packets; -1: it is lost."""
         ways = self.plane.ways
         odd = ways.odd[step[0]]
         assert odd is not None
         request, name = x.request, step[4]
         jitters = request.columns.get(name) or request.batch.uniforms(name, x.site.batched)
-        if not odd.loss:
-            return odd.jittered(step[2], jitters[request.i])
         name = f"loss/{name}"
         losses = request.columns.get(name) or request.batch.uniforms(name, x.site.batched)
         return ways.travel(step, odd, round_trip(x.steps), jitters[request.i], losses[request.i])

@@ -23,7 +23,6 @@ from simulator.traffic.tally import Tally
 from simulator.traffic.telemetry import Telemetry
 from simulator.traffic.tries import NEVER, Origin
 from simulator.traffic.ways import Ways, identity
-from simulator.units import SECOND
 from simulator.world.message import Retransmission
 from simulator.world.network import Network
 from simulator.world.node import NodeTable
@@ -214,6 +213,11 @@ class RequestPlane:
         self._settle()
         return self.tally.sketch(flow, from_ns)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What whoever reads the results should know: where a rule of the model does not hold well."""
+        return self.telemetry.warnings
+
     def age_of_information(self, flow: str) -> float:
         """Age of a telemetry flow's newest reading at its target, averaged over time and sources, in seconds."""
         self._settle()
@@ -221,9 +225,8 @@ class RequestPlane:
 
     def latency_summary(self, flow: str | None = None, from_ns: int = 0) -> dict[str, float]:
         """Mean, p50, p95 and p99 in seconds, of one flow or all; NaN where nothing completed."""
-        sketch = self.sketch(flow, from_ns)
-        quantiles = {f"p{q}": sketch.quantile(q / 100) / SECOND for q in (50, 95, 99)}
-        return {"mean": sketch.mean / SECOND, **quantiles}
+        self._settle()
+        return self.tally.latency_summary(flow, from_ns)
 
     def evaluators(self) -> dict[str, dict[str, int]]:
         """By flow: how many requests each evaluator has issued."""
@@ -233,19 +236,35 @@ class RequestPlane:
             for flow, streamed, issued in zip(self.flows, self.streamed, self.tally.issued(), strict=True)
         }
 
+    def watch(self) -> None:
+        """Keep every visit of a link's queue or a pod from now on: what `visits` gives. It takes memory for each."""
+        self._settle()
+        self.loop.visits = []
+
+    def visits(self) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """By direction of a link, or pod: when each visitor arrived and when it left (ns; of a link: had been sent)."""
+        self._settle()
+        rows = np.array(self.loop.visits or np.zeros((0, 3)), np.int64)
+        names = [f"link {row.name} {way}" for row in self.network.links for way in ("up", "down")]
+        names += [f"pod {uid}" for uid in self.stations]
+        return {names[stage]: (of[:, 1], of[:, 2]) for stage in np.unique(rows[:, 0]).tolist()
+                for of in (rows[rows[:, 0] == stage],)}  # fmt: skip
+
     # When it is evaluated.
 
     def settle(self, now: int) -> None:
         """Let everything happen that is due by `now` (ns)."""
         span = max(1, int(_WINDOW / self._rate)) if self._rate else NEVER
+        if not self._exact:
+            self._stream.begin(self._settled, now)
         until = -1
         while until < now:
             until = min(now, self._settled + span)
-            if not self._exact:
-                self._stream.run(self._settled, until)
+            self._stream.advance(until)
             self.loop.run(until)
             self._settled = until
             self.tally.settled(until)
+        self._stream.end(now)
         self.telemetry.settle(now)
 
     def finish(self, now: int) -> None:

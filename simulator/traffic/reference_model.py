@@ -19,21 +19,10 @@ from simpy.events import Event, Process
 from simulator.engine.clock import Clock
 from simulator.record.buffer import Recorder
 from simulator.streams import Rng
+from simulator.traffic import tries
 from simulator.traffic.flows import Behaviour, Call, Closed, Every, Poisson, RequestFlow, Trace
 from simulator.traffic.tally import Tally
-from simulator.traffic.tries import (
-    AFTER_ALL,
-    ARRIVE,
-    BACK,
-    COMPLETED,
-    DIED,
-    K_BITS,
-    LOST,
-    NO_ENDPOINT,
-    REFUSED,
-    SERIAL_BITS,
-    TIMEOUT,
-)  # fmt: skip
+from simulator.traffic.tries import AFTER_ALL, K_BITS, SERIAL_BITS
 from simulator.traffic.ways import Ways, identity, round_trip
 from simulator.units import SECOND
 from simulator.world.message import Retransmission
@@ -171,7 +160,7 @@ class ReferencePlane:
         pod = self._pods.get(uid)
         if pod is not None and pod.running:
             self._settle()
-            self._stop(pod, _Lost() if how == "node-dead" else _Told(pod.node, DIED))
+            self._stop(pod, _Lost() if how == "node-dead" else _Told(pod.node, tries.DIED))
 
     def settle(self, now: int) -> None:
         self._inner.run(now)
@@ -182,9 +171,7 @@ class ReferencePlane:
         self._tally.finish(now)
 
     def latency_summary(self, flow: str | None = None, from_ns: int = 0) -> dict[str, float]:
-        sketch = self._tally.sketch(flow, from_ns)
-        quantiles = {f"p{q}": sketch.quantile(q / 100) / SECOND for q in (50, 95, 99)}
-        return {"mean": sketch.mean / SECOND, **quantiles}
+        return self._tally.latency_summary(flow, from_ns)
 
     # Changes.
 
@@ -210,7 +197,7 @@ class ReferencePlane:
 
     def _blocked(self, hop: int, asks: bool) -> Exception:
         if asks and self._ways.blocked(hop) == "refused":
-            return _Told(self._ways.ends(hop)[0], REFUSED)
+            return _Told(self._ways.ends(hop)[0], tries.REFUSED)
         return _Lost()
 
     # Processes.
@@ -266,11 +253,11 @@ class ReferencePlane:
 
     def _whole(self, request: _Request, call: Call) -> Steps:
         reason, tried = yield from self._ask(request, call, None, request.flow, request.where)
-        self._end(request, reason or COMPLETED, tried)
+        self._end(request, reason or tries.COMPLETED, tried)
 
     def _end(self, request: _Request, outcome: int, tried: int) -> None:
         self._tally.ended(request.id, request.issued, int(self._inner.now), tried, outcome)
-        if request.ended is not None and outcome != LOST:
+        if request.ended is not None and outcome != tries.LOST:
             request.ended()
 
     def _ask(self, request: _Request, call: Call, parent: _Try | None, name: str, where: tuple[int, int]) -> Steps:
@@ -281,7 +268,7 @@ class ReferencePlane:
             x.answer = self._inner.event()
             pods = [pod for uid in self._programs.get((proxy, call.target), ()) if (pod := self._pods.get(uid))]
             if not pods:
-                return NO_ENDPOINT, tried
+                return tries.NO_ENDPOINT, tried
             u = self._draw(f"pick/{x.site}", request) if len(pods) > 1 else 0.0
             self._inner.process(self._journey(x, node, pods[int(u * len(pods))]))
             if call.timeout_ns is None:
@@ -289,7 +276,7 @@ class ReferencePlane:
             else:
                 late = self._after(call.timeout_ns, AFTER_ALL + x.key)
                 yield x.answer | late
-                reason = x.answer.value if x.answer.triggered else TIMEOUT
+                reason = x.answer.value if x.answer.triggered else tries.TIMEOUT
             x.open = False
             if not reason or (parent is None and not self._nodes.up[node]):
                 break
@@ -305,11 +292,11 @@ class ReferencePlane:
                 if blocked == "silent":
                     raise _Lost
                 yield self._after(max(1, 2 * sum(self._network.links[h >> 1].latency_ns for h in there)), x.key)
-                reason = REFUSED
+                reason = tries.REFUSED
             else:
                 yield from self._cross(x, route.hops, True)
                 if not pod.running:
-                    raise _Told(pod.node, REFUSED)
+                    raise _Told(pod.node, tries.REFUSED)
                 reason = yield from self._serve(x, pod)
                 back = self._network.route(pod.node, node)
                 if back is None:
@@ -331,7 +318,7 @@ class ReferencePlane:
     def _cross(self, x: _Try, hops: tuple[int, ...], asks: bool) -> Steps:
         size = x.call.request_bytes if asks else x.call.response_bytes
         name = f"{x.site}/{'out' if asks else 'back'}"
-        steps = self._ways.steps(hops, size, ARRIVE if asks else BACK, name)
+        steps = self._ways.steps(hops, size, tries.ARRIVE if asks else tries.BACK, name)
         for step in steps:
             hop, sends, travels = step[:3]
             odd, line, me = self._ways.odd[hop], self._lines[hop], self._inner.env.active_process
@@ -400,7 +387,7 @@ class ReferencePlane:
         while x.open and x.call.timeout_ns is None:
             x.open = False
             if x.parent is None:
-                self._end(x.request, LOST, x.tried)
+                self._end(x.request, tries.LOST, x.tried)
                 return
             if not x.parent.alive:
                 return

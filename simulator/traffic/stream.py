@@ -56,9 +56,10 @@ class _Items:
         """Its columns in order."""
         return [getattr(self, name) for name in _COLUMNS]
 
-    def join(self, other: _Items) -> _Items:
-        """Both, one after the other."""
-        return self.of(*map(np.concatenate, zip(self.columns(), other.columns(), strict=True)))
+    @classmethod
+    def joined(cls, parts: Iterable[_Items]) -> _Items:
+        """All of them, one after the other."""
+        return cls.of(*map(np.concatenate, zip(*(part.columns() for part in parts), strict=True)))
 
     def keep(self, which: Flags | Ints) -> _Items:
         """Those chosen, by mask or by row."""
@@ -71,16 +72,18 @@ _COLUMNS: Final = ("ids", "issued", "time", "pointer", "deadline", "open")
 class Stream:
     """Evaluates what can be evaluated in arrays."""
 
-    __slots__ = ("_coupling", "_passages", "_plane", "_version")
+    __slots__ = ("_coupling", "_items", "_passages", "_plane", "_under_way", "_version")
 
     def __init__(self, plane: RequestPlane) -> None:
         self._plane = plane
         self._version = -1
         self._coupling: Coupling | None = None
         self._passages: Passages | None = None
+        self._items: _Items | None = None  # between `begin` and `end`, if there is something to stream
+        self._under_way: dict[int, tuple[int, Try]] = {}  # what was taken out of the heap, by request
 
-    def run(self, start: int, until: int) -> None:
-        """Let everything happen in (start, until] that belongs to flows which can be streams, if it is enough."""
+    def begin(self, start: int, until: int) -> None:
+        """Take over what happens in (start, until] to flows that can be streams, if it is enough."""
         plane = self._plane
         if self._expected(range(len(plane.flows)), until - start) < LEAST:
             return
@@ -91,16 +94,27 @@ class Stream:
             return
         if self._passages is None or self._passages.flows != flows:
             self._passages = Passages(plane, flows)
-        passages = self._passages
-        under_way = self._take(set(flows))
-        items = self._rows(passages, under_way)
-        passages.ready()
-        for flow in flows:
-            items = items.join(self._issue(passages, flow, until))
+        self._under_way = self._take(set(flows))
+        self._items = self._rows(self._passages, self._under_way)
+        for _, x in self._under_way.values():
+            x.open = False  # for the loop, until it is given back
+        self._passages.ready()
+
+    def advance(self, until: int) -> None:
+        """Let all of that happen that is due by `until`."""
+        items, passages = self._items, self._passages
+        if items is None or passages is None:
+            return
+        items = _Items.joined([items, *(self._issue(passages, flow, until) for flow in passages.flows)])
         for level in range(passages.depth):
             items = self._pass(passages, items, level, until)
-        items = self._report(passages, items, until)
-        self._give_back(passages, items, under_way, until)
+        self._items = self._report(passages, items, until)
+
+    def end(self, until: int) -> None:
+        """Give back what is under way."""
+        if self._items is not None and self._passages is not None:
+            self._give_back(self._passages, self._items, self._under_way, until)
+            self._items, self._under_way = None, {}
 
     def _expected(self, flows: Iterable[int], span: int) -> float:
         arrivals = (self._plane.arrivals[flow] for flow in flows)
@@ -151,8 +165,7 @@ class Stream:
         pointer = passages.starts[pointer]
         plane.tally.issued_all(ids, times)
         plane.streamed[flow] += len(ids)
-        patience = NEVER if root.timeout_ns is None else root.timeout_ns
-        deadline = times + patience if root.timeout_ns is not None else np.full(len(ids), NEVER)
+        deadline = np.full(len(ids), NEVER) if root.timeout_ns is None else times + root.timeout_ns
         return _Items.of(ids, times, times.copy(), pointer, deadline, np.ones(len(ids), np.bool_))
 
     def _give_back(self, passages: Passages, items: _Items, under_way: dict[int, tuple[int, Try]], until: int) -> None:
@@ -161,9 +174,7 @@ class Stream:
         rows = zip(*(column.tolist() for column in items.columns()), strict=True)
         origins = items.ids >> K_BITS
         batch = Batch(plane.rng, plane.identities[origins], items.ids & _K)
-        for _, x in under_way.values():
-            x.open = False  # unless it is found to be open still
-        new: list[Try] = []
+        waiting: dict[int, list[Try]] = {flow: [] for flow in passages.flows}
         for i, (number, issued, time, pointer, deadline, opened) in enumerate(rows):
             kind, steps, hop, choice = passages.states[pointer]
             if number in under_way:
@@ -178,17 +189,18 @@ class Stream:
                 x.request, x.site, x.parent, x.key = request, plane.roots[origin.flow], None, request.key
                 x.choice, x.error, x.call, x.deadline = choice, 0, 0, deadline
                 x.kind = WAIT
-                new.append(x)
             x.open = opened
+            waiting[x.request.origin.flow].append(x)
             if pointer != LIMBO:
                 x.kind, x.steps, x.hop = kind, steps, hop
                 loop.heap.append((time, x.key, x))
-        for x in sorted(new, key=lambda x: (x.request.issued, x.key)):
-            if x.site.late is not None and x.open:
-                x.site.late.append(x)
         heapify(loop.heap)
-        for flow in passages.flows:
-            arrivals = plane.arrivals[flow]
+        for flow, tries in waiting.items():
+            late, arrivals = plane.roots[flow].late, plane.arrivals[flow]
+            if late is not None:
+                still = {x.key: x for x in (*late, *tries) if x.open}
+                late.clear()
+                late.extend(sorted(still.values(), key=lambda x: x.deadline))
             assert arrivals is not None
             arrivals.look_ahead(until)
             loop.enter(arrivals)

@@ -240,7 +240,7 @@ class Tally:
             if not past or past[-1][0] != start:
                 past.append((start, Sketch()))
             past[-1][1].merge(sketch)
-        quantiles = (sketch.quantile(q) / SECOND for q in (0.5, 0.95, 0.99))
+        quantiles = (value / SECOND for value in sketch.quantiles(0.5, 0.95, 0.99))
         largest = sketch.largest / SECOND if sketch.number else float("nan")
         self._recorder.traffic.add(start, self._flows[flow], zone, *counts, sketch.mean / SECOND, *quantiles, largest)
 
@@ -272,6 +272,12 @@ class Tally:
         """By flow: how many requests have been issued."""
         self.flush()
         return [int(n) for n in self._issued]
+
+    def latency_summary(self, flow: str | None, from_ns: int) -> dict[str, float]:
+        """Mean, p50, p95 and p99 of `sketch`, in seconds; NaN where nothing completed."""
+        sketch = self.sketch(flow, from_ns)
+        values = (sketch.mean, *sketch.quantiles(0.5, 0.95, 0.99))
+        return {name: value / SECOND for name, value in zip(("mean", "p50", "p95", "p99"), values, strict=True)}
 
     def sketch(self, flow: str | None, from_ns: int) -> Sketch:
         """All latencies of a flow (None: of all) that completed in intervals that start at `from_ns` or later."""

@@ -38,13 +38,14 @@ NOTICEABLE: Final = 0.05  # share of a link's rate that telemetry takes before a
 class Telemetry:
     """All telemetry of a plane: `settle` before a change of state, one of the `…changed` methods after it."""
 
-    __slots__ = ("_flows", "_flying", "_load", "_plane", "_readings", "_recorder", "_sources", "warnings")
+    __slots__ = ("_asking", "_flows", "_flying", "_load", "_plane", "_readings", "_recorder", "_sources", "warnings")
 
     def __init__(self, plane: RequestPlane, recorder: Recorder, interval_ns: int) -> None:
         self._plane, self._recorder = plane, recorder
         self._readings = Readings(interval_ns)
         self._flows: list[TelemetryFlow] = []
         self._sources: list[Source] = []
+        self._asking: dict[tuple[int, str | int], list[Source]] = {}  # by proxy and target
         self._flying: list[Flying] = []
         self._load: Counter[int] = Counter()  # by directed link: share of its rate, in millionths
         self.warnings: list[str] = []
@@ -60,6 +61,7 @@ class Telemetry:
             group = self._readings.group(flow.name, nodes.zone[node])
             source = Source(number, group, (node, proxy), key, base=now + phase, every=flow.every_ns)
             self._sources.append(source)
+            self._asking.setdefault((proxy, flow.target), []).append(source)
             self._renew(source, now)
 
     # When something changes. Everything up to now has been settled.
@@ -72,9 +74,8 @@ class Telemetry:
 
     def programmed(self, proxy: int, service: str, now: int) -> None:
         """A proxy's endpoints of a service have changed."""
-        for source in self._sources:
-            if source.proxy == proxy and self._flows[source.flow].target == service:
-                self._renew(source, now)
+        for source in self._asking.get((proxy, service), ()):
+            self._renew(source, now)
 
     def pod_changed(self, uid: int, now: int) -> None:
         """A pod has come up or gone down."""

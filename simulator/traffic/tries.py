@@ -51,7 +51,7 @@ class Request:
     issued: int
     serial: int
     batch: Batch
-    columns: dict[str, Any]  # the batch's draws, by name
+    columns: dict[Any, Any]  # the batch's draws, by name; works by visit
     i: int  # its row in them
     user: User | None  # who thinks when it has ended
 

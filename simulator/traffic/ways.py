@@ -27,20 +27,21 @@ _REMEMBERED: Final = 1 << 17  # ways
 class Oddity:
     """What sets a directed link apart now: it is blocked, or it jitters, or it loses packets."""
 
-    __slots__ = ("blocked", "jitter_ns", "loss")
+    __slots__ = ("blocked", "jitter_ns", "loss", "spread_ns")
 
     def __init__(self, blocked: str, jitter_ns: int, loss: float) -> None:
         self.blocked, self.jitter_ns, self.loss = blocked, jitter_ns, loss
+        self.spread_ns = 2 * jitter_ns
 
     def jittered(self, latency_ns: int, u: float) -> int:
         """The latency of one message, uniform over latency ± jitter."""
-        return latency_ns + int(u * (2 * self.jitter_ns) + 0.5) - self.jitter_ns
+        return latency_ns + int(u * self.spread_ns + 0.5) - self.jitter_ns
 
 
 class Ways:
     """Every directed link's queue: `free[d]` is when it has sent all that it was given so far (ns)."""
 
-    __slots__ = ("_latency", "_network", "_nodes", "_retransmission", "_states", "_steps", "_up", "free", "odd")
+    __slots__ = ("_latency", "_network", "_nodes", "_retransmission", "_states", "_steps", "free", "odd", "up")
 
     def __init__(self, network: Network, nodes: NodeTable, retransmission: Retransmission | None) -> None:
         self._network, self._nodes = network, nodes
@@ -49,7 +50,7 @@ class Ways:
         self.free = [0] * (2 * len(network.links))
         self.odd: list[Oddity | None] = [None] * len(self.free)
         self._states: list[LinkState | None] = [None] * len(network.links)
-        self._up = nodes.up.tolist()
+        self.up = nodes.up.tolist()
         self._steps: dict[tuple[tuple[int, ...], int, str], Steps] = {}
         self.refresh()
 
@@ -68,7 +69,7 @@ class Ways:
         up, stopped = self._nodes.up.tolist(), list[int]()
         for i, row in enumerate(self._network.links):
             a, b, state, seen = row.a, row.b, self._network.states[i], self._states[i]
-            if state is seen and up[a] == self._up[a] and up[b] == self._up[b]:
+            if state is seen and up[a] == self.up[a] and up[b] == self.up[b]:
                 continue
             for hop in (2 * i, 2 * i + 1):
                 blocked = state.blocked[hop & 1] if up[a] and up[b] else "silent"
@@ -78,7 +79,7 @@ class Ways:
                     self.free[hop] = 0
                 plain = not (blocked or row.jitter_ns or loss)
                 self.odd[hop] = None if plain else Oddity(blocked, row.jitter_ns, loss)
-        self._up, self._states = up, list(self._network.states)
+        self.up, self._states = up, list(self._network.states)
         if len(self._steps) > _REMEMBERED:
             self._steps.clear()
         return stopped

@@ -16,14 +16,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip"]
-    have_pip = subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode == 0
-    build = (
-        [*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(out), str(_ROOT)]
-        if have_pip
-        else ["uv", "build", "--quiet", "--wheel", "--out-dir", str(out), str(_ROOT)]
-    )
-    subprocess.run(build, check=True, capture_output=True)
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(out)]
+    subprocess.run(build, check=True, capture_output=True, cwd=_ROOT)
     (found,) = out.glob("*.whl")
     return found
 

@@ -137,7 +137,8 @@ class Kubelets:
         return [(r["time_s"], r["pod"], r["state"]) for r in frame if r["truth"] == truth]
 
     def note_serving(self, pod: PodRun, up: bool, how: str) -> None:
-        self.served.append((self.clock.now, pod.uid, up, how))
+        if how != "starting":  # it has neither begun to answer nor ceased to
+            self.served.append((self.clock.now, pod.uid, up, how))
 
 
 def container(**fields: Any) -> ContainerTemplate:

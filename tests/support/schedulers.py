@@ -111,6 +111,7 @@ class Plane:
             self.clock, self.rng, self.recorder, self.server, self.client, policy=policy,
             settings=settings or kubernetes(),
         )  # fmt: skip
+        self.clock.run(0)
         self.sets: dict[int, ReplicaSet] = {}
 
     def pod(self, name: str, of: PodTemplate | None = None, *, owned: bool = False) -> Pod:

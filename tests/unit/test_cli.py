@@ -257,8 +257,8 @@ def test_explain_replays_the_first_run_that_knows_the_pod(littoral: Call, monkey
 
     asked = []
 
-    def explain(*asks: Any) -> list[dict[str, Any]]:
-        asked.append(asks[1:])
+    def explain(data: Any, **ask: Any) -> list[dict[str, Any]]:
+        asked.append(ask)
         nodes = [{"node": "pi-0", "verdict": "never", "score": None, "why": "wrong architecture"}]
         return [{"time_s": 1.5, "attempt": 1, "decision": "Bind", "node": "vm", "nodes": nodes}]
 
@@ -267,7 +267,7 @@ def test_explain_replays_the_first_run_that_knows_the_pod(littoral: Call, monkey
     run(littoral)
     status, out, _ = littoral("explain", "out", "api-0")
     assert status == 0
-    assert asked == [(1, 1, Path("out/inputs"), "api-0", 1.5)]  # no further than that decision
+    assert asked == [{"seed": 1, "replication": 1, "base": Path("out/inputs"), "pod": "api-0", "until_s": 1.5}]
     assert "1.5 s, attempt 1: Bind to vm" in out
     assert "wrong architecture" in out
 

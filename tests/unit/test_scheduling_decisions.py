@@ -127,6 +127,30 @@ def test_a_policy_that_takes_over_answers_the_pending_ask_too():
     assert plane.scheduler.pending.pod.name == "r"
 
 
+def test_what_happens_while_an_ask_is_pending_is_seen_after_the_answer():
+    """The ask shows the cluster as it was; the reservation looks at the cluster as it is."""
+    plane = Plane(3, None)
+    plane.pod("p", template(3000))
+    plane.run(0)
+    ask = plane.scheduler.pending
+    plane.server.remove(plane.server.get(Node, "n0"))
+    plane.server.create(Pod(name="thief", template=template(2000), node="n1"))
+    plane.pod("q")
+    plane.run(1)
+    assert plane.scheduler.pending is ask
+    assert ask.cluster.names == ("n0", "n1", "n2")
+    assert ask.cluster.free_cpu_m.tolist() == [4000, 4000, 4000]
+    assert ask.cluster.feasible(ask.pod).tolist() == [True, True, True]
+    plane.scheduler.answer(Bind(1))  # a row of what was shown: n1, which has no room any more
+    assert plane.scheduler.pending.pod.name == "q"
+    assert plane.scheduler.pending.cluster.names == ("n1", "n2")
+    assert plane.scheduler.pending.cluster.free_cpu_m.tolist() == [2000, 4000]
+    plane.scheduler.answer(Bind(1))
+    plane.run(3)
+    assert plane.scheduler.pending.pod.attempt == 2
+    assert plane.places() == {"p": "", "thief": "n1", "q": "n2"}
+
+
 def test_nonsense_from_outside_is_a_policy_error_like_any_other():
     plane = Plane(1, None)
     plane.pod("p")
@@ -305,6 +329,24 @@ def test_while_it_is_down_nobody_is_placed_and_it_lists_everything_when_it_retur
     plane.run(0)
     assert plane.places() == {"before": "n0", "during": "n2"}
     assert plane.scheduler.info.free_cpu_m.tolist() == [3000, 4000, 7900]
+
+
+def test_it_decides_nothing_before_it_has_listed_everything():
+    """A pod that waited longest is first in the list, before the pods that hold the room it wants."""
+    plane = Plane([node("n0")], lambda pod, cluster: Bind(0) if cluster.feasible(pod).all() else Wait())
+    plane.server.get(Node, "n0").allocatable_cpu_m = 500
+    plane.server.changed(plane.server.get(Node, "n0"))
+    plane.pod("waits", template(1000))
+    plane.run(1)
+    plane.server.get(Node, "n0").allocatable_cpu_m = 1000
+    plane.pod("has-room", template(500))
+    plane.run(1)
+    plane.server.changed(plane.server.get(Node, "n0"))
+    plane.run(10)
+    plane.scheduler.set_up(False)
+    plane.scheduler.set_up(True)
+    plane.run(10)
+    assert plane.places() == {"waits": "", "has-room": "n0"}
 
 
 def test_a_binding_of_a_dead_scheduler_is_never_written():

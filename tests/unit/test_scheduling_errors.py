@@ -33,6 +33,7 @@ class Raises(Placement):
 
 NONSENSE = {
     "raises": (Raises(), "raised KeyError: 'nothing' (place, line "),
+    "exits": (lambda pod, cluster: sys.exit(3), "raised SystemExit: 3"),
     "none": (lambda pod, cluster: None, "answered None, a NoneType: a decision is Bind, Wait or Reject"),
     "text": (lambda pod, cluster: "n0", "answered 'n0', a str"),
     "migrate": (lambda pod, cluster: Migrate("p", 0), "answered Migrate, which this orchestrator does not offer"),
@@ -136,13 +137,11 @@ def test_a_call_that_swallows_everything_once_is_ended_at_the_next_ring():
     swallowed = []
 
     def stubborn() -> None:
-        while True:
-            try:
-                sum(range(10))
-            except BaseException as error:
-                if swallowed:
-                    raise
-                swallowed.append(error)
+        try:
+            _forever()
+        except BaseException as error:
+            swallowed.append(error)
+        _forever()
 
     with pytest.raises(Overtime):
         limited(0.1, stubborn)

@@ -227,6 +227,35 @@ def test_a_users_score_composes_with_its_weight():
     assert [(v.node, v.total) for v in explain(plane.scheduler.pending)] == [("fast", 250.0), ("slow", 125.0)]
 
 
+def only_fast(pod, cluster):
+    return cluster.speed >= 2.0
+
+
+def prefer_fast(pod, cluster, where):
+    return 50 * cluster.speed
+
+
+def test_plain_functions_serve_as_well():
+    settings = kubernetes(filters=(only_fast,), scores=((prefer_fast, 2),))
+    plane = Plane([node("slow"), node("fast", speed=2.0)], None, settings)
+    plane.pod("new")
+    plane.run(0)
+    assert [str(v) for v in explain(plane.scheduler.pending)] == [
+        "fast: 200 = prefer_fast 200",
+        "slow: not now, only_fast: did not pass",
+    ]
+
+
+@pytest.mark.parametrize("score", [-1.0, 100.5, np.nan])
+def test_a_score_outside_0_to_100_is_a_policy_error(score):
+    settings = kubernetes(scores=((lambda pod, cluster, where: np.full(1, score), 1),))
+    plane = Plane(1, instantiate("kube-default", {}, Path()), settings)
+    plane.pod("new")
+    plane.run(0)
+    assert "it must be 0 to 100" in plane.events("PolicyError")[0]["detail"]
+    assert plane.places() == {"new": "n0"}
+
+
 @pytest.mark.parametrize("answer", [None, True, np.ones(3, np.bool_), np.ones(1, np.int64)])
 def test_a_filter_that_answers_no_column_is_a_policy_error_and_the_default_decides(answer):
     settings = kubernetes(filters=(*kubernetes().filters, Odd(answer)))

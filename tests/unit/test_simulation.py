@@ -37,34 +37,34 @@ def test_a_cut_divides_the_three_truths() -> None:
     assert s.now_s == 0
     s.run("2min")
     assert s.now_s == 120
-    assert node(s, "a-0") == ("Ready", "up")
-    before = pods(s, "a-0")
-    assert len(before) == 3
-    s.inject(Cut(link="wan-a", mode="silent", duration="6min"))
-    s.run(180)
-    assert link(s, "wan-a") == "silent"
-    assert link(s, "wan-b") == "up"
-    assert node(s, "a-0") == ("Unknown", "up")
     assert node(s, "b-0") == ("Ready", "up")
+    before = pods(s, "b-0")
+    assert len(before) == 2
+    s.inject(Cut(link="wan-b", mode="silent", duration="6min"))
+    s.run(180)
+    assert link(s, "wan-b") == "silent"
+    assert link(s, "wan-a") == "up"
+    assert node(s, "b-0") == ("Unknown", "up")
+    assert node(s, "core") == ("Ready", "up")
     assert node(s, "till-a") == (None, "up")  # no member: nobody believes anything of it
-    assert {truths[0] for name, truths in pods(s, "a-0").items() if "schema" not in name} == {"NotReady"}
+    assert {truths[0] for truths in pods(s, "b-0").values()} == {"NotReady"}
     s.run("479s")  # the pods' tolerations have ended, the cut has not
-    found = pods(s, "a-0")
+    found = pods(s, "b-0")
     assert found.keys() == before.keys()
     api = next(name for name in found if name.startswith("api"))
     assert found[api] == ["Terminating", True, True]
-    assert found["log-a-0"] == ["NotReady", True, True]
-    assert "Terminating" not in {truths[0] for name, truths in pods(s, "b-0").items()}
+    assert found["log-b-0"] == ["NotReady", True, True]
+    assert "Terminating" not in {truths[0] for truths in pods(s, "a-0").values()}
     s.run()
-    assert link(s, "wan-a") == "up"
-    assert node(s, "a-0") == ("Ready", "up")
-    assert api not in pods(s, "a-0")
-    assert pods(s, "a-0")["log-a-0"] == ["Ready", True, True]
+    assert link(s, "wan-b") == "up"
+    assert node(s, "b-0") == ("Ready", "up")
+    assert api not in pods(s, "b-0")
+    assert pods(s, "b-0")["log-b-0"] == ["Ready", True, True]
 
 
 def test_a_pod_that_has_completed_is_stored_and_does_not_run() -> None:
     s = simulation(SMALL)
-    s.run(10)
+    s.run(20)
     where = s.state().pods.filter(pl.col("owner") == "schema").row(0, named=True)
     assert (where["believed"], where["stored"], where["running"]) == ("Ready", True, True)
     s.run(60)

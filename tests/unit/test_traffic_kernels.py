@@ -96,15 +96,13 @@ def test_a_server_whose_speed_changes(
 
     # Nanosecond by nanosecond, `rate` units each, to whoever is first in the queue.
     left, t, due = [], 0, 0
-    for a, w in zip(arrive.tolist(), work.tolist(), strict=True):
+    for a, needs in zip(arrive.tolist(), work.tolist(), strict=True):
         t, due = (a, 0) if a > t else (t, due)  # `due`: units of this nanosecond that are spent already
-        while True:
-            can = speed(t) - due
-            if can >= w:
-                due += w
-                left.append(t + 1 if due else t)
-                break
-            w, due, t = w - can, 0, t + 1
+        rest = needs
+        while rest > speed(t) - due:
+            rest, due, t = rest - (speed(t) - due), 0, t + 1
+        due += rest
+        left.append(t + 1)
         if due == speed(t):
             t, due = t + 1, 0
     assert fifo_with_capacity(arrive, work, capacity).tolist() == left

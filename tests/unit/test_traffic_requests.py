@@ -316,6 +316,15 @@ class TestUsers:
         w.finish(SECOND)
         assert w.outcomes() == [("lost", 0, 1)]
 
+    def test_a_user_without_power_thinks_on(self) -> None:
+        w = world()
+        w.service("s", [1], 5 * MS)
+        w.flow(0, "s", Closed(1, Constant(100.0 * MS)))
+        w.clock.at(50 * MS, w.network.set_node, 0, False)
+        w.clock.at(250 * MS, w.network.set_node, 0, True)
+        w.finish(450 * MS)
+        assert w.outcomes() == [("completed", 27 * MS, 1), ("in-flight", -1, 0)]  # asked at 300 and 427 ms
+
 
 class TestReading:
     def test_in_flight_counts_those_who_wait_and_those_who_are_served(self) -> None:
@@ -405,5 +414,5 @@ def test_nonsense_is_refused() -> None:
         Behaviour(Constant(1.0), workers=0)
     with pytest.raises(ValueError, match="think"):
         Closed(1, Constant(0.0))
-    with pytest.raises(ValueError, match="proxy"):
+    with pytest.raises(ValueError, match="prox"):
         RequestFlow("f", (0, 1), (0,), "s", Every(1), 1, 1)

@@ -47,7 +47,7 @@ class Answerer:
             answer = limited(limit_s, self._place, ask.pod, ask.cluster)
         except Overtime:
             raise RunFailed(f"the policy took over {limit_s:g} s of wall clock to place {ask.pod.name}") from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return self._instead(ask, fault_in(error))
         return self.checked(ask, answer)
 

@@ -14,9 +14,9 @@ from simulator.record.buffer import Recorder
 
 
 class Bindings:
-    """The pods that one life of a scheduler has assumed; when it dies, what is not written never will be."""
+    """The pods that one life of a scheduler has decided about; when it dies, what is not written never will be."""
 
-    __slots__ = ("_assumed", "_client", "_clock", "_info", "_lives", "_queue", "_recorder", "_server")
+    __slots__ = ("_client", "_clock", "_decided", "_info", "_lives", "_queue", "_recorder", "_server")
 
     def __init__(
         self, clock: Clock, recorder: Recorder, server: ApiServer, client: Client, *, info: NodeInfo,
@@ -24,11 +24,11 @@ class Bindings:
     ) -> None:  # fmt: skip
         self._clock, self._recorder, self._server, self._client = clock, recorder, server, client
         self._info, self._queue = info, queue
-        self._assumed: set[int] = set()  # uids: reserved, and not seen bound yet
+        self._decided: set[int] = set()  # uids: reserved or rejected, and not seen bound or failed yet
         self._lives = True
 
     def __contains__(self, uid: int) -> bool:
-        return uid in self._assumed
+        return uid in self._decided
 
     def reserve(self, item: Queued, node: str) -> None:
         """Count the pod on the node and have it bound; back off, if belief has changed since the decision."""
@@ -40,19 +40,20 @@ class Bindings:
             return
         self._queue.done(item)
         self._info.place(pod.uid, profile, node)
-        self._assumed.add(pod.uid)
+        self._decided.add(pod.uid)
         self._client.call(self._bind, item, node)
 
     def reject(self, item: Queued, why: str) -> None:
         """Have the pod marked as failed."""
         self._queue.done(item)
+        self._decided.add(item.pod.uid)
         self._client.call(self._fail, item.pod, why)
 
     def confirm(self, uid: int) -> bool:
-        """The watch told of the pod: bound, or gone. Whether it had been assumed."""
-        if uid not in self._assumed:
+        """The watch told of the pod: bound, or gone. Whether this was still awaited."""
+        if uid not in self._decided:
             return False
-        self._assumed.remove(uid)
+        self._decided.remove(uid)
         return True
 
     def die(self) -> None:

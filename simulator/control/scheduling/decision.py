@@ -69,7 +69,7 @@ def _refused_by_agent(cycle: Cycle, row: int) -> list[str]:
     return [reason.text for each in refusing for reason in each.reasons(cycle, row)]
 
 
-def fault_in(error: Exception) -> str:
+def fault_in(error: BaseException) -> str:
     """An exception in a policy as one line: what it is, and in which function and line it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].name}, line {frames[-1].lineno})" if frames else ""

@@ -12,6 +12,7 @@ from simulator.control.scheduling.scores.neighbours import InterPodAffinity
 from simulator.control.scheduling.scores.spread import PodTopologySpread
 from simulator.control.scheduling.settings import SchedulerSettings
 from simulator.errors import Problem, UserError
+from simulator.policy.api import ScoreFunction
 
 
 class Framework:
@@ -36,7 +37,7 @@ class Framework:
         return own
 
 
-def _score(each: str | policy.Score, settings: SchedulerSettings) -> Score:
+def _score(each: str | policy.Score | ScoreFunction, settings: SchedulerSettings) -> Score:
     if not isinstance(each, str):
         return PluginScore(each)
     kind = SCORES[each]

@@ -18,6 +18,8 @@ from simulator.streams import key
 from simulator.world.pod import PodAffinityTerm, PodTemplate, Term
 
 Ints = NDArray[np.int64]
+# template -> what the column depends on of it, and the function of a node
+Make = Callable[[PodTemplate], tuple[Hashable, Callable[[NodeBelief], Any]]]
 HeardNs = Callable[[Node, int], int]  # (node, now) -> when it was last heard of
 # Columns that a policy sees, as read-only views of the very same memory.
 SHOWN: Final = (
@@ -184,11 +186,8 @@ class NodeInfo:
 
     # Columns for filters and scores
 
-    def row_column(
-        self, profile: Profile, user: str, make: Callable[[PodTemplate], tuple[Hashable, Callable[[NodeBelief], Any]]],
-        dtype: DTypeLike,
-    ) -> NDArray[Any]:  # fmt: skip
-        """A filter's or score's column over nodes alone. Templates with equal keys share it."""
+    def row_column(self, profile: Profile, user: str, make: Make, dtype: DTypeLike) -> NDArray[Any]:
+        """A filter's or score's column over nodes alone. Templates for which `make` gives one key share it."""
         column = profile.row_columns.get(user)
         if column is None:
             of, value_of = make(profile.template)

@@ -14,7 +14,7 @@ from simulator.control.scheduling.answering import Answerer, Policy
 from simulator.control.scheduling.binding import Bindings
 from simulator.control.scheduling.cycle import Cycle
 from simulator.control.scheduling.decision import Ask, counted, said
-from simulator.control.scheduling.events import NODE_EVENTS, Event
+from simulator.control.scheduling.events import NODE_EVENTS, NOTHING, Event
 from simulator.control.scheduling.framework import Framework
 from simulator.control.scheduling.info import HeardNs, NodeInfo
 from simulator.control.scheduling.queue import Queued, SchedulingQueue
@@ -38,6 +38,7 @@ class Scheduler:
         "_bindings",
         "_client",
         "_clock",
+        "_cycling",
         "_decided",
         "_framework",
         "_heard_ns",
@@ -47,6 +48,7 @@ class Scheduler:
         "_settings",
         "_start",
         "_unlisted",
+        "_unseen",
         "info",
         "pending",
         "queue",
@@ -75,9 +77,10 @@ class Scheduler:
         self.pending: Ask | None = None  # asked, and waiting for an answer from outside
         self.witness: Callable[[Ask], None] | None = None  # shown each ask before it is answered
         self.up = True
-        server.watch(Node, self._node_changed)
-        server.watch(Pod, self._pod_changed)
-        server.watch(Service, self._service_changed)
+        self._cycling = False  # in the loop of cycles
+        self._unseen: dict[tuple[str, int], ApiObject] = {}  # changes told while an ask was pending
+        for kind in (Node, Pod, Service):
+            server.watch(kind, self._told)
         server.up_hooks.append(self._server_changed)
         # Its ticks began when it was started, some time before this simulation.
         self._live(round(rng.draw("scheduler-phase") * settings.leftover_flush_ns))
@@ -87,17 +90,22 @@ class Scheduler:
     def set_policy(self, policy: Policy | None) -> None:
         """Let this policy answer from now on, the pending ask included; None: asks stay pending for `answer`."""
         self._answerer.set_policy(policy)
-        ask, self.pending = self.pending, None
-        if ask is not None:
-            self._put(ask)
-            self._next()
+        if self.pending is not None:
+            decision = self._answerer.answer(self.pending)
+            if decision is not None:
+                self._resume(self.pending, decision)
 
     def answer(self, decision: Decision) -> None:
         """Answer the pending ask. Raises ValueError if there is none."""
-        ask, self.pending = self.pending, None
-        if ask is None:
+        if self.pending is None:
             raise ValueError("nothing has been asked")
-        self._decide(ask, self._answerer.checked(ask, decision))
+        self._resume(self.pending, self._answerer.checked(self.pending, decision))
+
+    def _resume(self, ask: Ask, decision: Decision) -> None:
+        self.pending = None
+        self._cycling = True  # what it catches up with starts no cycle before this one is over
+        self._decide(ask, decision)
+        self._cycling = False
         self._next()
 
     # Life and death
@@ -112,6 +120,7 @@ class Scheduler:
             return
         self.queue.clear()
         self._bindings.die()
+        self._unseen.clear()
         self.pending = None
         if self._decided is not None:
             self._decided.cancel()
@@ -125,39 +134,50 @@ class Scheduler:
             self._clock, self._recorder, self._server, self._client, info=self.info, queue=self.queue
         )
         self._start = 0  # where in the order of nodes the next search begins
-        self._unlisted = True  # it has not seen what is there
-        self._list()
+        self._unlisted = True  # it has not seen yet what is there
+        self._clock.after(0, self._list)
 
     def _list(self) -> None:
-        if not self._server.up:
+        if not self.up or not self._unlisted or not self._server.up:
             return
         self._unlisted = False
-        for node in self._server.list(Node):
-            self.info.set_node(node)
-        self.info.set_services(self._server.list(Service))
-        for pod in self._server.list(Pod):
-            self._pod_changed("ADDED", pod)
+        self._cycling = True  # no cycle before all has been seen
+        for kind in (Node, Service, Pod):
+            for obj in self._server.list(kind):
+                self._see(obj)
+        self._cycling = False
+        self._next()
 
     # What the watches tell
 
-    def _server_changed(self, up: bool) -> None:
-        if up and self.up and self._unlisted:
-            self._list()
+    def _server_changed(self, _up: bool) -> None:
+        self._list()
 
-    def _node_changed(self, _event: str, node: ApiObject) -> None:
-        if not self.up or self._unlisted or not isinstance(node, Node):
+    def _told(self, _event: str, obj: ApiObject) -> None:
+        if not self.up or self._unlisted:
             return
-        name = node.name
+        if self.pending is not None:
+            self._unseen[obj.kind, obj.uid] = obj  # what was asked about stays as it was until the answer
+        else:
+            self._see(obj)
+
+    def _see(self, obj: ApiObject) -> None:
+        if isinstance(obj, Pod):
+            self._see_pod(obj)
+        elif isinstance(obj, Node):
+            self._see_node(obj)
+        else:
+            self.info.set_services(self._server.list(Service))
+
+    def _see_node(self, node: Node) -> None:
         if node.deleted:
-            self.queue.happened(self.info.drop_node(name))
+            self.queue.happened(self.info.drop_node(node.name))
             return
         change = self.info.set_node(node) & NODE_EVENTS
         if change:
-            self.queue.happened(change, lambda pod: could_take(self.info, name, pod.template))
+            self.queue.happened(change, lambda pod: could_take(self.info, node.name, pod.template))
 
-    def _pod_changed(self, _event: str, pod: ApiObject) -> None:
-        if not self.up or self._unlisted or not isinstance(pod, Pod):
-            return
+    def _see_pod(self, pod: Pod) -> None:
         uid = pod.uid
         if pod.deleted or pod.phase in ("Succeeded", "Failed"):
             self.queue.forget(uid)
@@ -165,13 +185,13 @@ class Scheduler:
             if self.info.release(uid):
                 self.queue.happened(Event.POD_REMOVED)
         elif pod.node:
-            self._seen_bound(pod)
+            self._see_bound(pod)
         elif pod.deletion_ns is not None:
             self.queue.forget(uid)
         elif uid not in self.queue and uid not in self._bindings:
             self.queue.add(pod)
 
-    def _seen_bound(self, pod: Pod) -> None:
+    def _see_bound(self, pod: Pod) -> None:
         uid, news = pod.uid, self._bindings.confirm(pod.uid)
         if uid not in self.info.placed:  # bound by somebody else, or before this life
             self.queue.forget(uid)
@@ -182,19 +202,26 @@ class Scheduler:
         if pod.deletion_ns is not None:
             self.info.leave(uid)
 
-    def _service_changed(self, _event: str, _service: ApiObject) -> None:
-        if self.up and not self._unlisted:
-            self.info.set_services(self._server.list(Service))
-
     # The cycle
 
     def _next(self) -> None:
         """Start cycles until one takes time, waits for an answer, or nothing is due."""
-        while self.up and self.pending is None and self._decided is None:
-            item = self.queue.pop()
-            if item is None:
-                return
-            self._put(self._ask(item))
+        if self._cycling:
+            return
+        self._cycling = True
+        try:
+            while self.up and self.pending is None and self._decided is None:
+                item = self.queue.pop()
+                if item is None:
+                    return
+                ask = self._ask(item)
+                decision = self._answerer.answer(ask)
+                if decision is None:
+                    self.pending = ask
+                else:
+                    self._decide(ask, decision)
+        finally:
+            self._cycling = False
 
     def _ask(self, item: Queued) -> Ask:
         self.info.refresh()
@@ -233,36 +260,39 @@ class Scheduler:
         )  # fmt: skip
         if cycle.examined:
             self._start = (cycle.start + cycle.examined) % len(ask.cluster)
+        waits_for = self._explain_wait(ask, decision.reasons) if isinstance(decision, Wait) else NOTHING
+        unseen, self._unseen = self._unseen, {}
+        for obj in unseen.values():
+            self._see(obj)
         took = settings.cycle_ns
         if settings.thinking is not None:
             u = self._rng.draw("policy-thinking", key(ask.pod.name), ask.pod.attempt)
             took += round(float(settings.thinking.sample(np.array([u]))[0]))
         if took:
-            self._decided = self._clock.after(took, self._after_thought, ask, decision, node)
+            self._decided = self._clock.after(took, self._after_thought, ask.item, decision, node, waits_for)
         else:
-            self._carry_out(ask, decision, node)
+            self._carry_out(ask.item, decision, node, waits_for)
 
-    def _after_thought(self, ask: Ask, decision: Decision, node: str) -> None:
+    def _explain_wait(self, ask: Ask, reasons: tuple[Reason, ...]) -> Event:
+        """Say why, once for as long as it stays the same; which events may change it."""
+        refused, events = ask.cycle.refusals()
+        if ask.item.why != (refused, reasons):
+            ask.item.why = (refused, reasons)
+            text = said(reasons) or counted(ask.cycle)
+            self._recorder.events.add(self._clock.now, "FailedScheduling", ask.pod.name, "", text)
+        return events
+
+    def _after_thought(self, item: Queued, decision: Decision, node: str, waits_for: Event) -> None:
         self._decided = None
-        self._carry_out(ask, decision, node)
+        self._carry_out(item, decision, node, waits_for)
         self._next()
 
-    def _carry_out(self, ask: Ask, decision: Decision, node: str) -> None:
-        item = ask.item
+    def _carry_out(self, item: Queued, decision: Decision, node: str, waits_for: Event) -> None:
         if item.pod.uid not in self.queue:
             return  # it was deleted, or bound by somebody else, meanwhile
         if isinstance(decision, Bind):
             self._bindings.reserve(item, node)
         elif isinstance(decision, Reject):
             self._bindings.reject(item, said(decision.reasons))
-        elif isinstance(decision, Wait):
-            self._wait(ask, decision.reasons)
-
-    def _wait(self, ask: Ask, reasons: tuple[Reason, ...]) -> None:
-        """Back into the queue; why is said once for as long as it stays the same."""
-        refused, events = ask.cycle.refusals()
-        if ask.item.why != (refused, reasons):
-            ask.item.why = (refused, reasons)
-            text = said(reasons) or counted(ask.cycle)
-            self._recorder.events.add(self._clock.now, "FailedScheduling", ask.pod.name, "", text)
-        self.queue.fail(ask.item, events)
+        else:
+            self.queue.fail(item, waits_for)

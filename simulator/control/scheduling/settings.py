@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.policy import Filter, Score
+from simulator.policy.api import FilterFunction, ScoreFunction
 
 
 class Draws(Protocol):
@@ -45,8 +46,8 @@ class Sampling:
 class SchedulerSettings:
     """One scheduler, as its orchestrator's page and the scenario describe it. Times in ns, sizes in bytes."""
 
-    filters: tuple[str | Filter, ...]  # Kubernetes' names in their order, or plug-ins
-    scores: tuple[tuple[str | Score, float], ...]  # Kubernetes' names, or plug-ins, with weights
+    filters: tuple[str | Filter | FilterFunction, ...]  # Kubernetes' names in their order, or plug-ins
+    scores: tuple[tuple[str | Score | ScoreFunction, float], ...]  # Kubernetes' names, or plug-ins, with weights
     sampling: Sampling
     cycle_ns: int  # one scheduling cycle, from the queue to the reservation
     backoff_first_ns: int  # after the first failed attempt; doubles with each
