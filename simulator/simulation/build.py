@@ -152,7 +152,7 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
     with _written_at("topology"):
         layout = lay_out(scenario, catalogue, Rng(seed), page.get(Kubelet).max_pods)
     problems = [
-        *check_machines(page, layout),
+        *check_machines(page, layout, scenario.world),
         *check_links(layout),
         *check_resolved(
             scenario, [n.name for n in layout.nodes], [link.name for link in layout.links], source
@@ -175,7 +175,7 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
 def _policy(scenario: Scenario) -> Policy:
     """Whoever answers the scheduler."""
     chosen = scenario.placement
-    with _written_at("policies.placement" if scenario.policy is None else "policy"):
+    with _written_at("policies.placement" if scenario.policy is None else "policy", "use"):
         policy: Policy = instantiate(chosen.use, chosen.params, scenario.folder, given=2)
         if not isinstance(policy, Placement) and not callable(policy):
             said = f"{chosen.use} is no placement policy"
@@ -184,15 +184,16 @@ def _policy(scenario: Scenario) -> Policy:
 
 
 @contextmanager
-def _written_at(place: str) -> Iterator[None]:
-    """Problems that are found inside, and have no file of their own, are problems of what the scenario says there."""
+def _written_at(place: str, key: str = "") -> Iterator[None]:
+    """Problems that are found inside, and have no file of their own, are problems of what the scenario says there:
+    below that place, or at its `key`."""
     try:
         yield
     except UserError as error:
         found = [
             p
             if p.file is not None or p.path.startswith(("facts.", "scenario."))
-            else replace(p, path=".".join(filter(None, (place, p.path))))
+            else replace(p, path=".".join(filter(None, (place, p.path or key))))
             for p in error.problems
         ]
         raise type(error)(found) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,13 @@ def generate(use: str, params: Mapping[str, Any], rng: Rng, base: Path) -> dict[
     none, for what the generator says is wrong with its parameters, for one that raises anything else, with its file
     and line, and for an answer that is no topology.
     """
-    build = resolve(use, base, "topologies", "topology")
+    try:
+        build = resolve(use, base, "topologies", "topology")
+    except UserError as error:
+        raise UserError(replace(p, path=p.path or "use") for p in error.problems) from error
     if not callable(build):
-        raise UserError(Problem(f"topology {use!r} is no function", hint="it must be build(params, rng) -> mapping"))
+        hint = "it must be build(params, rng) -> mapping"
+        raise UserError(Problem(f"topology {use!r} is no function", path="use", hint=hint))
     try:
         made = build(params, rng)
     except UserError:

@@ -73,22 +73,27 @@ def components_on(page: Orchestrator, layout: Layout, node: int) -> list[Compone
     return [c for c in page.components if not isinstance(c, Server) or node in layout.control_planes]
 
 
-def check_machines(page: Orchestrator, layout: Layout) -> list[Problem]:
-    """Every member that is too small, or of an architecture, for what the orchestrator installs on it."""
-    problems = []
+def check_machines(page: Orchestrator, layout: Layout, world: Topology) -> list[Problem]:
+    """Every kind of member that is too small, or of an architecture, for what the orchestrator installs on it."""
+    places = [f"nodes.{number}.model" for number, node in enumerate(world.nodes) for _ in node.names()]
+    found: dict[tuple[str, str, str], list[str]] = {}
     for i in layout.members:
-        node = layout.nodes[i]
+        node, place = layout.nodes[i], ".".join(["scenario.topology", *places[i : i + 1]])
         for component in components_on(page, layout, i):
-            least = component.minimum
+            least, what = component.minimum, f"{page.name}'s {component.name}"
             if node.ram_bytes < least.ram:
-                said = f"{node.name} has {node.ram_bytes / 1e6:.0f} MB; {page.name}'s {component.name} needs"
+                said = f"RAM of {node.ram_bytes / 1e6:.0f} MB; {what} needs {least.ram / 1e6:.0f} MB"
                 hint = "choose a larger model, another role, or another orchestrator"
-                problems.append(Problem(f"{said} {least.ram / 1e6:.0f} MB", path="scenario.topology", hint=hint))
+                found.setdefault((place, said, hint), []).append(node.name)
             if node.platform not in component.architectures:
-                said = f"{node.name} is {node.platform}, for which there is no {component.name} of {page.name}"
+                said = f"platform {node.platform}, for which there is no {component.name} of {page.name}"
                 hint = f"there is one for {', '.join(component.architectures)}"
-                problems.append(Problem(said, path="scenario.topology", hint=hint))
-    return problems
+                found.setdefault((place, said, hint), []).append(node.name)
+    return [Problem(f"{_some(names)}: {said}", path=place, hint=hint) for (place, said, hint), names in found.items()]
+
+
+def _some(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def check_links(layout: Layout) -> list[Problem]:

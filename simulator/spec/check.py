@@ -112,7 +112,8 @@ def check_models(look: Look) -> Iterator[Problem]:
         if (kind, name) not in look.shelf.models:
             look.shelf.models[kind, name] = tuple(_unreadable(catalogue, kind, name))
         for problem in look.shelf.models[kind, name]:
-            yield look.source.problem(place, problem.message, problem.hint)
+            # What is wrong in a model's own page stands there.
+            yield problem if problem.file else look.source.problem(place, problem.message, problem.hint)
     for problem in Catalogue(look.scenario.facts).check_overrides() if look.scenario.facts else ():
         yield look.source.problem((problem.path,), problem.message, problem.hint)
 

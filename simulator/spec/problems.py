@@ -114,6 +114,15 @@ def show(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def _called(path: Path) -> str:
+    """What stands at a path, in a sentence."""
+    if not path:
+        return "the file"
+    if isinstance(path[-1], int) and len(path) > 1:
+        return f"item {path[-1] + 1} of {path[-2]}"
+    return str(path[-1])
+
+
 class Walk:
     """One error, walked down to from the model's root beside the data: its path without the tags of unions."""
 
@@ -147,7 +156,7 @@ class Walk:
 
     def problem(self, source: Source) -> Problem:
         kind, context, path = self.details["type"], self.context, self.path
-        key = str(path[-1]) if path else "the file"
+        key = _called(path)
         if kind in ("quantity", "wrong", "not_offered"):
             at = context.get("at") or ()
             path = (*path, *((at,) if isinstance(at, str) else at))

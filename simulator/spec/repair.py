@@ -14,6 +14,9 @@ from simulator.spec.problems import Walk
 # What others refer to: without it, the checks would find fault with them.
 _NAMING = frozenset({"name", "count", "kind"})
 
+# What no file can do without, with a value that no check finds fault with: it stands where that is wrong or missing.
+_STAND_INS: dict[Path, Any] = {("question",): "?", ("scenario", "duration"): "10d"}
+
 
 def repaired(
     data: dict[str, Any], error: ValidationError, model: type[BaseModel]
@@ -38,4 +41,10 @@ def repaired(
             if meant is not None:
                 parent[meant] = value
                 moved[*walk.path[:-1], meant] = walk.path
+    for place, value in _STAND_INS.items():
+        parent = changed
+        for segment in place[:-1]:
+            parent = parent.get(segment)
+        if isinstance(parent, dict):
+            parent.setdefault(str(place[-1]), value)
     return changed, moved

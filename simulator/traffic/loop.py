@@ -220,7 +220,9 @@ class Loop(Agenda):
                 x.open = False
                 site, parent, request = x.site, x.parent, x.request
                 asks = up[request.origin.node] if parent is None else parent.kind == WAIT
-                if asks and site.tried < site.retries and reason != NO_ENDPOINT:
+                # Without an endpoint of its own there is nobody to try again; an answer that a call had none is another
+                # matter (`error`).
+                if asks and site.tried < site.retries and (reason != NO_ENDPOINT or x.error):
                     site = site.again()
                     place = request.origin.place if parent is None else parent.choice.station.place
                     kind = _ASK

@@ -157,7 +157,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 
 def fates(table: pl.DataFrame) -> pl.DataFrame:
-    """The sampled requests of the first flow's two sources, while all is well: when they were issued, how long they took."""
+    """The sampled requests of the first flow's two sources while all is well: when issued, and how long they took."""
     rows = table.filter((pl.col("flow") == "ask") & pl.col("source").is_in(["till-0", "till-1"]))
     rows = rows.filter(pl.col("issued_s").is_between(30, 290))
     return rows.select("source", "issued_s", "latency_s", "outcome").sort("source", "issued_s")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import polars as pl
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -14,7 +16,6 @@ from scenarios import SMALL, broken_rows, cluster_of, unbalanced, world_of
 from simulator.control.api.objects import ApiObject, Job, Node, Pod
 from simulator.control.controllers.pods import delete_pod
 from simulator.spec.faults import Crash, Cut, Stop
-from simulator.units import SECOND
 
 LINKS = ("wan-a", "wan-b", "wan-*", "core", "lan-a-0", "lan-a-1", "lan-b-*", "till-a")
 NODES = ("a-0", "a-1", "b-*", "core", "gw-a", "gw-b", "till-b", "cloud")
@@ -69,9 +70,10 @@ class Whole(RuleBasedStateMachine):
         self.do(Crash(node=node, reboot_after=f"{after}s"), after + 300)
 
     @precondition(lambda self: self.busy)
-    @rule(component=st.sampled_from(COMPONENTS), lasts=LASTS)
-    def stop(self, component: Any, lasts: float) -> None:
-        self.do(Stop(component=component, duration=f"{lasts}s"), lasts)
+    @rule(component=st.sampled_from(COMPONENTS), lasts=LASTS, leader=st.booleans())
+    def stop(self, component: Any, lasts: float, leader: bool) -> None:
+        leads = True if leader and component == "controller-manager" else None
+        self.do(Stop(component=component, duration=f"{lasts}s", leader=leads), lasts)
 
     @precondition(lambda self: self.busy and self.cluster.server.up)
     @rule(number=st.integers(0, 20))
@@ -119,6 +121,8 @@ class Whole(RuleBasedStateMachine):
         counts = self.world.network.messages
         assert counts.sent == counts.delivered + counts.lost + counts.refused  # nobody has anything to say
         run = self.s.finish()
+        scheduled = run.table("events").filter(pl.col("kind") == "Scheduled")["subject"]
+        assert scheduled.n_unique() == len(scheduled)
         assert broken_rows(run.tables) == []
         assert unbalanced(run.tables, 10.0) == []
         readings = run.table("messages")
@@ -126,6 +130,7 @@ class Whole(RuleBasedStateMachine):
         assert 0 <= flying <= 2
 
     def belief_is_reality(self) -> None:
+        """Nodes are Ready, pods run where they are believed to, as many as are wanted, and nothing is Terminating."""
         state = self.s.state()
         for name, believed, running in state.nodes.select("node", "believed", "running").rows():
             assert running == "up", name
@@ -146,5 +151,33 @@ class Whole(RuleBasedStateMachine):
 
 TestWhole = Whole.TestCase
 TestWhole.settings = settings(
-    max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+@pytest.mark.parametrize(("ram", "how"), [("1100MiB", "OOMKilled"), ("1300MiB", "Evicted")])
+def test_working_sets_stay_within_ram_where_pods_hold_more_than_they_asked_for(ram: str, how: str) -> None:
+    """Pods of 300 MiB that asked for 32: the kernel kills where the third does not fit, the agent evicts where it
+    leaves less than its threshold."""
+    crowded = {
+        "duration": "200s",
+        "workloads.api.replicas": 12,
+        "workloads.api.cpu": "100m",
+        "workloads.api.ram": "32Mi",
+        "workloads.api.memory.idle": "300Mi",
+        "topology.nodes.a.ram": ram,
+        "topology.nodes.b.ram": ram,
+    }
+    s = scenarios.simulation(SMALL, crowded)
+    fullest = 0.0
+    for second in range(200):
+        s.run(second)
+        for index, agent in cluster_of(s).agents.items():
+            held, capacity = sum(run.ram_bytes for run in agent.running()), int(world_of(s).nodes.ram_bytes[index])
+            assert held <= capacity
+            assert agent.available_ram_bytes >= 0
+            fullest = max(fullest, held / capacity)
+    run = s.finish()
+    assert broken_rows(run.tables) == []
+    assert fullest > 0.5
+    assert how in set(run.table("events")["kind"])

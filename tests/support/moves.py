@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from json import dumps, loads
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from scenarios import HERE, LINUX, simulation
+from scenarios import LINUX, simulation
 from simulator.simulation.run import Run
 
 Settings = Mapping[str, Any]
@@ -55,20 +56,29 @@ class Move:
     measure: Measure
     rises: bool = True
     by: float = 1.0
-    folder: Path = field(default=HERE, repr=False)
 
     def check(self) -> None:
-        before, after = (self.measure(_run(dumps(s), str(self.folder))) for s in (self.before, self.after))
+        before, after = (self.measure(_run(dumps(settings))) for settings in (self.before, self.after))
         low, high = (before, after) if self.rises else (after, before)
         assert high > low, (before, after)
         assert high >= self.by * low, (before, after)
 
 
 @cache
-def _run(settings: str, folder: str) -> Run:
+def _run(settings: str) -> Run:
+    """The base with keys (without a dot) and paths (with one) set; `manifest` is a list of Kubernetes objects that take
+    the services' place."""
     changed = loads(settings)
-    top = {key: changed.pop(key) for key in tuple(changed) if "." not in key}
-    return simulation({**BASE, **top}, changed, folder=Path(folder)).finish()
+    data = {**BASE, **{key: changed.pop(key) for key in tuple(changed) if "." not in key}}
+    objects = data.pop("manifest", None)
+    if objects is None:
+        return simulation(data, changed).finish()
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "manifest.yaml"
+        file.write_text("\n---\n".join(map(dumps, objects)))
+        asks = [item for item in data["workloads"] if item["kind"] == "requests"]
+        data["workloads"] = [{"kind": "manifest", "file": str(file)}, *asks]
+        return simulation(data, changed).finish()
 
 
 def up(name: str, before: Settings, after: Settings, measure: Measure, by: float = 1.0) -> Move:
@@ -131,6 +141,16 @@ def latency(statistic: Callable[[Any], Any] = np.mean) -> Measure:
         return float(statistic(found["latency_s"].to_numpy()))
 
     return measure
+
+
+def started(node: str) -> Measure:
+    """Pods that ran on a node."""
+
+    def count(run: Run) -> float:
+        pods = run.table("pods").filter((pl.col("state") == "started") & (pl.col("node") == node))
+        return float(pods["pod"].n_unique())
+
+    return count
 
 
 def bound(owner: str = "", node: str = "") -> Measure:

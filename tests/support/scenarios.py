@@ -75,8 +75,7 @@ SMALL: dict[str, Any] = {
 
 def scenario(data: Mapping[str, Any], settings: Mapping[str, Any] | None = None, folder: Path = HERE) -> Scenario:
     """The scenario with paths set, in the grammar of `--set` without its `scenario.`; facts by `facts.…`."""
-    settings = {path if path.startswith("facts.") else f"{path}": value for path, value in (settings or {}).items()}
-    applied = apply(Scenario, deepcopy(dict(data)), settings, UNKNOWN)
+    applied = apply(Scenario, deepcopy(dict(data)), settings or {}, UNKNOWN)
     assert not applied.problems, applied.problems
     return Scenario.parse(applied.data).placed(folder, applied.facts)
 
@@ -149,26 +148,23 @@ def _links(frame: pl.DataFrame) -> Iterator[str]:
 
 
 def _truths_of_pods(tables: Mapping[str, pl.DataFrame]) -> Iterator[str]:
-    """In one pass over pods and nodes in their order: node and owner never change, stored before running, dead nodes run
-    nothing, and what is Deleted stays so."""
-    down = tables["nodes"].filter(pl.col("truth") == "running")
-    dead: dict[str, list[tuple[float, bool]]] = {}
-    for row in down.iter_rows(named=True):
-        dead.setdefault(row["node"], []).append((row["time_s"], row["state"] == "down"))
+    """In the order of the rows: owner and node never change, what runs was stored, dead nodes run nothing, and what is
+    Deleted stays so."""
+    power = tables["nodes"].filter(pl.col("truth") == "running")
     state: dict[tuple[str, str], str] = {}
     home: dict[str, tuple[str, str]] = {}
     time = 0.0
     for row in tables["pods"].iter_rows(named=True):
-        pod, truth, now = row["pod"], row["truth"], row["state"]
+        pod, truth, now, node = row["pod"], row["truth"], row["state"], row["node"]
         said = f"{pod} {truth} {now} at {row['time_s']} s"
         if row["time_s"] < time:
             yield f"{said}: before the row before"
         time = row["time_s"]
         before = state.get((pod, truth))
-        owner, node = home.get(pod, (row["owner"], ""))
-        if owner != row["owner"] or (node and node != row["node"]):
-            yield f"{said}: of {row['owner']} on {row['node']}, it was of {owner} on {node}"
-        home[pod] = (row["owner"], row["node"])
+        owner, where = home.get(pod, (row["owner"], ""))
+        if owner != row["owner"] or (where and where != node):
+            yield f"{said}: of {row['owner']} on {node}, it was of {owner} on {where}"
+        home[pod] = (row["owner"], node)
         if truth == "believed":
             if before == "Deleted" or (before == "Terminating" and now not in ("Terminating", "Deleted")):
                 yield f"{said}: after {before}"
@@ -177,15 +173,9 @@ def _truths_of_pods(tables: Mapping[str, pl.DataFrame]) -> Iterator[str]:
         if truth == "running" and now == "started":
             if state.get((pod, "stored")) != "desired":
                 yield f"{said}: the agent has not stored it"
-            if any(
-                down for at, down in dead.get(row["node"], []) if at <= row["time_s"]
-            ) and _last_down(dead[row["node"]], row["time_s"]):
+            if power.filter((pl.col("node") == node) & (pl.col("time_s") <= time))["state"].to_list()[-1:] == ["down"]:
                 yield f"{said}: its node is dead"
         state[pod, truth] = now
-
-
-def _last_down(rows: list[tuple[float, bool]], time: float) -> bool:
-    return [down for at, down in rows if at <= time][-1]
 
 
 def unbalanced(tables: Mapping[str, pl.DataFrame], interval_s: float) -> list[str]:
@@ -208,7 +198,11 @@ def unbalanced(tables: Mapping[str, pl.DataFrame], interval_s: float) -> list[st
         for column in ("issued", "completed", *FAILED)
         if row[column]
     }
-    problems = [f"{k}: {found.get(k, 0)} counted, {rows.get(k, 0)} rows" for k in sorted({*rows, *found}) if rows.get(k) != found.get(k)]
+    problems = [
+        f"{k}: {found.get(k, 0)} counted, {rows.get(k, 0)} rows"
+        for k in sorted({*rows, *found})
+        if rows.get(k) != found.get(k)
+    ]
     flying = int((requests["outcome"] == "in-flight").sum())
     missing = int(traffic["issued"].sum()) - sum(int(traffic[c].sum()) for c in ("completed", *FAILED))
     if flying != missing:

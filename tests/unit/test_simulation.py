@@ -117,7 +117,9 @@ def test_without_a_time_a_fault_begins_now() -> None:
     s.inject(Stop(component="api-server", duration="500ms"))
     s.inject(Crash(node="gw-b"))
     rows = s.finish().table("events").filter(pl.col("time_s").is_between(33.5, 43.5))
-    seen = {(t, k, w) for t, k, w in rows.select("time_s", "kind", "subject").rows() if k[:4] in ("CutS", "CutE", "Comp")}
+    seen = {
+        (t, k, w) for t, k, w in rows.select("time_s", "kind", "subject").rows() if k[:4] in ("CutS", "CutE", "Comp")
+    }
     assert seen == {
         (33.5, "CutStarted", "core"), (43.5, "CutEnded", "core"),
         (33.5, "ComponentStopped", "api-server"), (34.0, "ComponentStarted", "api-server"),
@@ -154,7 +156,9 @@ def test_time_does_not_go_back() -> None:
 def answers(policy: str, seed: int = 1) -> tuple[Simulation, list[Ask]]:
     """A run in which the test asks the policy, in the simulation's place."""
     brain = instantiate(policy, {}, HERE, given=2)
-    s = simulation(SMALL, {"duration": "200s", "policy": "most-allocated" if policy != "most-allocated" else "random"}, seed=seed)
+    s = simulation(
+        SMALL, {"duration": "200s", "policy": "most-allocated" if policy != "most-allocated" else "random"}, seed=seed
+    )
     asks = []
     for ask in s.decisions():
         asks.append(ask)

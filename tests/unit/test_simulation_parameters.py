@@ -5,6 +5,7 @@ One small scenario, in which one setting is changed; the case names the column o
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,8 @@ from moves import (
     total,
     up,
 )
-from scenarios import SMALL, run, scenario, simulation
-from simulator.errors import RunFailed, UserError
+from scenarios import run
+from simulator.errors import RunFailed
 from simulator.simulation.run import Run
 
 CUT = {"kind": "cut", "name": "cut", "link": "w-*", "at": "60s", "duration": "60s"}
@@ -175,3 +176,30 @@ WHOLE = [
 @pytest.mark.parametrize("move", [*SERVICE, *REQUESTS, *NODES, *LINKS, *FAULTS, *WHOLE], ids=lambda move: move.name)
 def test_a_parameter_moves_what_it_is_for(move: Move) -> None:
     move.check()
+
+
+def test_a_trace_gives_each_source_its_times(tmp_path: Path) -> None:
+    (tmp_path / "trace.csv").write_text("when,what\n40.25,a\n50,b\n199.5,c\n3.125,d\n")
+    asked = [
+        {**item, "arrivals": {"trace": "trace.csv#when"}} for item in BASE["workloads"] if item["kind"] == "requests"
+    ]
+    others = [item for item in BASE["workloads"] if item["kind"] != "requests"]
+    data = {**BASE, "workloads": [*others, *asked]}
+    requests = run(data, {"workloads.ask.source": "till-*"}, folder=tmp_path).table("requests")
+    for source in ("till-0", "till-1"):
+        mine = requests.filter(pl.col("source") == source).sort("issued_s")
+        assert mine["issued_s"].to_list() == [3.125, 40.25, 50, 199.5]
+
+
+def test_a_policy_that_fails_is_replaced_or_ends_the_run(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def bad(pod, cluster):\n    raise KeyError('nothing')\n")
+    patient = run(BASE, {"policy": "./mine.py:bad"}, folder=tmp_path)
+    assert patient.summary["policy_errors"] == 2
+    assert patient.summary["pods_started"] == 2
+    with pytest.raises(RunFailed, match="KeyError"):
+        run(BASE, {"policy": "./mine.py:bad", "on_policy_error": "stop"}, folder=tmp_path)
+
+
+def test_positions_are_on_the_map() -> None:
+    nodes = run(BASE, {"topology.nodes.w.latitude": 48.5, "topology.nodes.w.longitude": 2.25}).world["nodes"]
+    assert {(n["latitude"], n["longitude"]) for n in nodes if n["name"].startswith("w-")} == {(48.5, 2.25)}

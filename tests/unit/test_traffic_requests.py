@@ -281,6 +281,13 @@ class TestCalls:
         visit = 2 * WAY + MS + 2 * 5 * MS
         assert w.outcomes() == [("timeout", 2 * visit, 2)]
 
+    def test_an_answer_that_a_call_had_no_endpoint_is_tried_again(self) -> None:
+        w = self.chain("blocking")
+        w.program("b", ())
+        w.flow(0, "a", at(0), retries=2)
+        w.finish(SECOND)
+        assert w.outcomes() == [("no-endpoint", 3 * (2 * WAY + MS), 3)]
+
     def test_a_lost_call_without_a_time_out_holds_its_worker_for_ever(self) -> None:
         w = self.chain("blocking")
         w.flow(0, "a", at(0, 400 * MS), timeout_ns=100 * MS)

@@ -215,6 +215,8 @@ class Scheduler:
                 if item is None:
                     return
                 ask = self._ask(item)
+                if self.witness is not None:
+                    self.witness(ask)
                 decision = self._answerer.answer(ask)
                 if decision is None:
                     self.pending = ask
@@ -240,15 +242,6 @@ class Scheduler:
             uniform=uniform,
         )
         return Ask(cycle, item)
-
-    def _put(self, ask: Ask) -> None:
-        if self.witness is not None:
-            self.witness(ask)
-        decision = self._answerer.answer(ask)
-        if decision is None:
-            self.pending = ask
-        else:
-            self._decide(ask, decision)
 
     def _decide(self, ask: Ask, decision: Decision) -> None:
         """Record the decision; carry it out when the cycle and the policy's thinking have taken their time."""
