@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from simulator.control.scheduling.answering import Policy
 from simulator.engine.clock import Clock
-from simulator.errors import Problem, UserError
+from simulator.errors import UserError
 from simulator.facts import Catalogue
-from simulator.policy import Placement
-from simulator.policy.reference import instantiate
 from simulator.record.buffer import Recorder
 from simulator.simulation import settings
 from simulator.simulation.cluster import Cluster, World
 from simulator.simulation.compile import CompiledWorkload, compile_manifest
+from simulator.simulation.deciders import Deciders, read_deciders, written_at
 from simulator.simulation.demand import add_behaviours, add_flows, duration
 from simulator.simulation.layout import Layout, check_links, check_machines, lay_out
 from simulator.simulation.memory import RequestMemory
@@ -49,7 +47,7 @@ class Plan:
     page: Orchestrator
     layout: Layout
     workload: CompiledWorkload
-    policy: Policy
+    deciders: Deciders
 
     def warnings(self) -> Iterator[str]:
         """What whoever reads the results should know of their foundations."""
@@ -96,7 +94,7 @@ class Parts:
 
     @property
     def policy(self) -> Policy:
-        return self.plan.policy
+        return self.plan.deciders.placement
 
     def warnings(self) -> Iterator[str]:
         """What whoever reads the results should know."""
@@ -147,9 +145,9 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
     problems = catalogue.check_overrides()
     if problems:
         raise UserError(problems)
-    with _written_at("orchestrator"):
+    with written_at("orchestrator"):
         page = load_orchestrator(catalogue, scenario.orchestrator)
-    with _written_at("topology"):
+    with written_at("topology"):
         layout = lay_out(scenario, catalogue, Rng(seed), page.get(Kubelet).max_pods)
     problems = [
         *check_machines(page, layout, scenario.world),
@@ -169,34 +167,7 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
         services=[item for _, item in look.services],
         sites=layout.sites,
     )
-    return Plan(scenario, catalogue, page, layout, workload, _policy(scenario))
-
-
-def _policy(scenario: Scenario) -> Policy:
-    """Whoever answers the scheduler."""
-    chosen = scenario.placement
-    with _written_at("policies.placement" if scenario.policy is None else "policy", "use"):
-        policy: Policy = instantiate(chosen.use, chosen.params, scenario.folder, given=2)
-        if not isinstance(policy, Placement) and not callable(policy):
-            said = f"{chosen.use} is no placement policy"
-            raise UserError(Problem(said, hint="derive it from simulator.policy.Placement, or write a function"))
-    return policy
-
-
-@contextmanager
-def _written_at(place: str, key: str = "") -> Iterator[None]:
-    """Problems that are found inside, and have no file of their own, are problems of what the scenario says there:
-    below that place, or at its `key`."""
-    try:
-        yield
-    except UserError as error:
-        found = [
-            p
-            if p.file is not None or p.path.startswith(("facts.", "scenario."))
-            else replace(p, path=".".join(filter(None, (place, p.path or key))))
-            for p in error.problems
-        ]
-        raise type(error)(found) from error
+    return Plan(scenario, catalogue, page, layout, workload, read_deciders(scenario))
 
 
 # Stands where no image takes the default, so that its facts are read only where they are used.
@@ -246,8 +217,8 @@ def build(
         page,
         RuntimeTable(catalogue),
         plane=plane,
-        policy=plan.policy,
-        scheduling=settings.scheduler(page, thinking, scenario.on_policy_error),
+        policy=plan.deciders.placement,
+        scheduling=plan.deciders.join(settings.scheduler(page, thinking, scenario.on_policy_error)),
     )
     Observer(clock, recorder, nodes, network, cluster.reach)
     _serve(plan, cluster, plane)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
-from simulator.spec.base import ModelName, Reference, Spec, Text, Use, empty, not_offered, use, wrong
+from simulator.spec.base import ModelName, Number, Reference, Spec, Text, Use, empty, not_offered, use, wrong
 from simulator.spec.behaviour import Behaviour, Wait
 from simulator.spec.distribution import RandomDuration
 from simulator.spec.faults import FaultItem
@@ -34,10 +34,18 @@ def _instant(text: str) -> str:
 Instant = Annotated[Text, AfterValidator(_instant)]
 
 
+class Weighted(Use):
+    """A score plug-in and its weight; the orchestrator's own stand on its page."""
+
+    weight: Annotated[Number, Field(gt=0)] = 1
+
+
 class Policies(Spec):
-    """Who decides, by decision point."""
+    """Who decides, by decision point; and filter and score plug-ins that join the orchestrator's own."""
 
     placement: Reference = "kube-default"
+    filters: tuple[Reference, ...] = ()
+    scores: tuple[Weighted, ...] = ()
     clusters: Reference | None = None
     scaling: Reference | None = None
     routing: Reference | None = None

@@ -77,8 +77,9 @@ def test_a_machine_is_its_model_with_what_is_written_over_it() -> None:
     plain, own = place(
         {"name": "plain", "model": "raspberry-pi-4b"},
         {"name": "own", "model": "raspberry-pi-4b", "cores": 2, "speed": 0.5, "ram": "2GiB", "disk": "1GB",
-         "boot": "3s", "disk_write": "5MB/s", "platform": "linux/amd64", "max_pods": 7, "zone": "z", "runtimes": ["containerd/runc"],
-         "labels": {"tier": "edge", "topology.kubernetes.io/zone": "mine"}, "extended": {"acme.com/gpu": 2},
+         "boot": "3s", "disk_write": "5MB/s", "platform": "linux/amd64", "max_pods": 7, "zone": "z",
+         "runtimes": ["containerd/runc"], "extended": {"acme.com/gpu": 2},
+         "labels": {"tier": "edge", "topology.kubernetes.io/zone": "mine"},
          "taints": [{"key": "k", "value": "v", "effect": "NoExecute"}]},
     ).nodes  # fmt: skip
     pi = Catalogue().model("nodes", "raspberry-pi-4b")

@@ -16,7 +16,7 @@ from simulator.spec.faults import Crash, Cut, Fault, Stop
 from simulator.spec.image import Image
 from simulator.spec.kubernetes.base import K8s
 from simulator.spec.quantity import BitRate, Cpu, Duration, Frequency, Quantity, Ratio, Size
-from simulator.spec.scenario import Policies, Record, RecordRequests
+from simulator.spec.scenario import Policies, Record, RecordRequests, Weighted
 from simulator.spec.schema import experiment_schema
 from simulator.spec.topology import LinkSpec, NodeSpec, Taint, Topology
 from simulator.spec.workload import Arrivals, Manifest, Requests, Service, Telemetry
@@ -53,6 +53,7 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
     (Crash, {"kind": "crash", "node": "edge-3-*", "at": "15min", "reboot_after": "2min"}),
     (Stop, {"kind": "stop", "component": "api-server", "at": "10min", "duration": "5min"}),
     (Policies, {"placement": {"use": "least-loaded", "params": {}}, "scaling": "none"}),
+    (Weighted, {"use": "./mine.py:Greenest", "params": {"alpha": 0.3}, "weight": 2}),
     (RecordRequests, {"sample": 0.01}),
     (Record, {"requests": {"sample": "1%"}, "interval": "10s"}),
     (Scenario, {**SCENARIO, "epoch": "2026-06-01T00:00:00Z", "start": "placed", "orchestrator": "kubernetes@1.31",

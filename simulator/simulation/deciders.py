@@ -1,0 +1,85 @@
+"""Who decides where pods go: the scenario's placement policy, and the plug-ins that join the orchestrator's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simulator.control.scheduling.answering import Policy
+from simulator.control.scheduling.settings import SchedulerSettings
+from simulator.errors import Problem, UserError
+from simulator.policy import Filter, Placement, Score
+from simulator.policy.api import FilterFunction, ScoreFunction
+from simulator.policy.reference import instantiate
+from simulator.spec.base import Use, use
+from simulator.spec.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Deciders:
+    """The placement policy; further filters; further scores with their weights."""
+
+    placement: Policy
+    filters: tuple[Filter | FilterFunction, ...] = ()
+    scores: tuple[tuple[Score | ScoreFunction, float], ...] = ()
+
+    def join(self, settings: SchedulerSettings) -> SchedulerSettings:
+        """The orchestrator's scheduler with these plug-ins after its own."""
+        return replace(
+            settings, filters=(*settings.filters, *self.filters), scores=(*settings.scores, *self.scores)
+        )  # fmt: skip
+
+
+def read_deciders(scenario: Scenario) -> Deciders:
+    """Find and make them all. Raises UserError, at the place in the scenario, for what cannot be found or made."""
+    policies = scenario.policies
+    placement = _made(
+        scenario,
+        scenario.placement,
+        "policy" if policies is None or scenario.policy is not None else "policies.placement",
+        Placement,
+        given=2,
+    )
+    if policies is None:
+        return Deciders(placement)
+    filters = [
+        _made(scenario, use(each), f"policies.filters.{i}", Filter, given=2) for i, each in enumerate(policies.filters)
+    ]
+    scores = [
+        (_made(scenario, each, f"policies.scores.{i}", Score, given=3), float(each.weight))
+        for i, each in enumerate(policies.scores)
+    ]
+    return Deciders(placement, tuple(filters), tuple(scores))
+
+
+def _made(scenario: Scenario, chosen: Use, place: str, base: type, *, given: int) -> Any:
+    """The plug-in; a plain function of `given` parameters serves as well as the class."""
+    with written_at(place, "use"):
+        made: object = instantiate(chosen.use, chosen.params, scenario.folder, given=given)
+        if not isinstance(made, base) and not _is_function(made):
+            what = base.__name__.lower()
+            hint = f"derive it from simulator.policy.{base.__name__}, or write a function"
+            raise UserError(Problem(f"{chosen.use} is no {what}", hint=hint))
+    return made
+
+
+def _is_function(made: object) -> bool:
+    return isinstance(made, Callable) and not isinstance(made, Placement | Filter | Score)  # type: ignore[arg-type]  # an ABC
+
+
+@contextmanager
+def written_at(place: str, key: str = "") -> Iterator[None]:
+    """Problems that are found inside, and have no file of their own, are problems of what the scenario says there:
+    below that place, or at its `key`."""
+    try:
+        yield
+    except UserError as error:
+        found = [
+            p
+            if p.file is not None or p.path.startswith(("facts.", "scenario."))
+            else replace(p, path=".".join(filter(None, (place, p.path or key))))
+            for p in error.problems
+        ]
+        raise type(error)(found) from error
