@@ -81,7 +81,7 @@ def _hint(unit: str, dimension: str) -> str:
     if dimension == "bitrate" and unit.endswith(("B/s", "Bps")):
         return "a link's rate is in bits: write Mbps"
     for other, units in UNITS.items():
-        if unit in units and other != dimension:
+        if unit and unit in units and other != dimension:
             return f"{unit} is a unit of {other}; write {_EXAMPLE[dimension]}"
     return f"write {_EXAMPLE[dimension]}"
 

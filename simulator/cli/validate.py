@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
-from simulator.cli.answer import Answer, say, table
+from simulator.cli.answer import Answer, number, say, table
 from simulator.cli.given import at_least
 from simulator.cli.progress import shown
 from simulator.errors import Problem, UserError
@@ -13,7 +14,9 @@ from simulator.study.execute import about_of, checker, conduct, plan_of
 from simulator.study.expect import differing, judge
 
 FOLDER = "validation/"
-_COLUMNS = ("case", "row", "metric", "predicted", "measured", "error", "tolerance", "independence", "verdict")
+_COLUMNS = (
+    "case", "row", "metric", "predicted", "95 % interval", "measured", "error", "tolerance", "independence", "verdict",
+)  # fmt: skip
 
 
 def validate(*cases: str, workers: int | None = None, executor: str | None = None) -> Answer:
@@ -66,9 +69,11 @@ def chosen(wanted: tuple[str, ...]) -> list[str]:
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:
     line = dict(row)
+    if isfinite(row["high"] - row["low"]):
+        line["95 % interval"] = f"{number(row['low'])} … {number(row['high'])}"
     if row["relative"]:
         for key in ("error", "tolerance"):
-            line[key] = f"{100 * row[key]:.1f} %" if row[key] is not None else None
+            line[key] = f"{round(100 * row[key], 1) + 0:.1f} %" if row[key] is not None else None
     if row["measured"] is None and row["verdict"] != "kept back":
         line["measured"] = (
             f"{row['min'] if row['min'] is not None else ''} … {row['max'] if row['max'] is not None else ''}"

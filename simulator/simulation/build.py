@@ -26,6 +26,7 @@ from simulator.spec.check import check_resolved
 from simulator.spec.image import Image
 from simulator.spec.look import Look
 from simulator.spec.mechanism import Kubelet
+from simulator.spec.notes import gathered
 from simulator.spec.orchestrator import Orchestrator, load_orchestrator
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
@@ -36,6 +37,8 @@ from simulator.units import SECOND
 from simulator.world.network import Network
 from simulator.world.node import NodeTable
 from simulator.world.registry import Registry
+
+_UNDESCRIBED = "described nowhere, so it took the catalogue's default-image, which is assumed"
 
 
 @dataclass(slots=True)
@@ -56,10 +59,9 @@ class Plan:
             yield f"{len(assumed)} of the facts read are assumed, not measured (the report lists them)"
         if self.page.validated != "yes":
             yield f"orchestrator {self.page.name}@{self.page.version}: no measurement has validated it as a whole yet"
-        for name in self.workload.images:
-            if name in self.default_images:
-                yield f"image {name} is described nowhere: it took the catalogue's default-image, which is assumed"
-        yield from self.workload.notes
+        default = self.default_images
+        undescribed = (f"image {name}: {_UNDESCRIBED}" for name in self.workload.images if name in default)
+        yield from gathered((*undescribed, *self.workload.notes))
         for key in self.catalogue.ledger.unread_overrides():
             yield f"{key} was set, and no run has read it"
 

@@ -19,6 +19,7 @@ from simulator.spec.check_plan import check_plan
 from simulator.spec.experiment import Experiment
 from simulator.spec.look import Look, Shelf
 from simulator.spec.near import did_you_mean
+from simulator.spec.notes import gathered
 from simulator.spec.paths import Applied, apply
 from simulator.spec.problems import Source, raise_all, show, translate
 from simulator.spec.repair import repaired
@@ -78,7 +79,7 @@ def load_experiment(
         problems += (p for p in found if not f"{p.path}.".startswith(left_out))
         if not problems:
             problems += _points(experiment, shelf)
-        experiment = experiment.noted(look.notes())
+        experiment = experiment.noted(gathered(look.notes()))
     raise_all(problems)
     assert experiment is not None  # without problems there is one
     return experiment

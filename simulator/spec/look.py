@@ -137,12 +137,9 @@ class Look:
         return [(name, a, b) for name, a, b, _ in expand_links(self.scenario.world.links, self.nodes or [])]
 
     def notes(self) -> Iterator[str]:
-        """What is not simulated, by name, and what is assumed."""
+        """What is not simulated, by name, and what looks forgotten."""
         for manifest in self.manifests.values():
             yield from manifest.notes
-        for name, described in self.images.items():
-            if described is None:
-                yield f"image {name} is not described: default-image is assumed"
         for obj in self.objects:
             if isinstance(obj, K8sService) and not self.targets.get(obj.name):
                 yield f"{obj.title} selects no workload"

@@ -147,7 +147,8 @@ def conduct(
     wanted = [(point.name, replication) for point, replication in plan.jobs()]
     store = Store(out, about, wanted, resume=resume, overwrite=overwrite) if out is not None else None
     if check is not None:
-        about = replace(about, notes=tuple(dict.fromkeys((*about.notes, *checked(plan, check)))))
+        notes = tuple(dict.fromkeys((*about.notes, *checked(plan, check))))
+        about = replace(about, notes=notes, policies=_policies(plan, base))
         if store is not None:
             store.about = about
     jobs = [
@@ -175,7 +176,7 @@ def conduct(
                 board.finished(job.index)
         todo = [replace(job, board=board.file) for job in jobs if job.index not in runs]
         name = pool.choose(executor, len(todo), sum(job.duration_ns for job in todo), workers)
-        with pool.executor(name, workers, len(todo), base) as workshop:
+        with pool.executor(name, workers, len(todo)) as workshop:
             for job, result in _results(todo, workshop, board):
                 if isinstance(result, Failure):
                     failed[f"{job.name}/{job.replication}"] = result
@@ -201,6 +202,21 @@ def checked(plan: Plan, check: Check) -> list[str]:
     if problems:
         raise UserError(dict.fromkeys(problems))
     return notes
+
+
+def _policies(plan: Plan, base: Path) -> dict[str, str]:
+    """Each policy and plug-in of the plan, with the hash of its file: a module has no copy in inputs/."""
+    from simulator.policy.reference import hash_of  # noqa: PLC0415  # numpy
+
+    found = {}
+    for point in plan.points:
+        scenario = point.data["scenario"]
+        given = scenario.get("policies") or {}
+        placement = scenario.get("policy") or given.get("placement") or "kube-default"
+        for chosen in (placement, *given.get("filters", ()), *given.get("scores", ())):
+            reference = chosen if isinstance(chosen, str) else str(chosen["use"])
+            found[reference] = hash_of(reference, base)
+    return found
 
 
 def _results(jobs: Sequence[Job], workshop: Executor, board: Board) -> Iterator[tuple[Job, Run | Failure]]:

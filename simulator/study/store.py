@@ -48,7 +48,7 @@ class Store:
 
     def content(self, point: str, replication: int) -> str:
         """The hash of everything that a run is made from: scenario, files, seed, replication, code, platform."""
-        files = _map_names(self.about.data[point], self._inputs)
+        files = _map_names(self.about.data[point], {**self._inputs, **self.about.policies})
         made_of = [self.about.data[point], files, self.about.seed, replication]
         return digest([*made_of, {key: self.about.provenance.get(key) for key in _DECIDES}])
 
@@ -112,6 +112,7 @@ class Store:
             "seed": about.seed,
             "scenarios": {name: digest(data) for name, data in about.data.items()},
             "inputs": self._inputs,
+            "policies": about.policies,
             "runs": self._wanted,
             "finished": finished,
             "failed": failed,
@@ -150,6 +151,7 @@ def open_run(folder: str | Path) -> Study:
             key: known.get(key) for key in ("version", "commit", "code", "constraints", "packages", "platform")
         },
         files={name: path / "inputs" / name for name in inputs},
+        policies=known.get("policies", {}),
         data=_Scenarios(path),
     )
     return Study(runs, about, path)

@@ -27,6 +27,7 @@ class About:
     notes: tuple[str, ...] = ()  # warnings of loading the experiment
     provenance: Mapping[str, Any] = field(default_factory=dict)  # version, commit, hashes, platform
     files: Mapping[str, Path] = field(default_factory=dict)  # name in inputs/ -> where it lies now
+    policies: Mapping[str, str] = field(default_factory=dict)  # reference -> hash of the file that defines it
     data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # point -> its scenario, files as in inputs/
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,9 @@ def test_inputs_are_copied_with_their_folders(here: Path) -> None:
     Path("corner.yaml").write_text(text, "utf-8")
     assert run("--out", "out", "--replications", "1").status == 0
     assert Path("out/inputs/mine/first.py").read_text("utf-8") == policy
-    assert list(json.loads(Path("out/study.json").read_text("utf-8"))["inputs"]) == ["mine/first.py"]
+    record, digest = json.loads(Path("out/study.json").read_text("utf-8")), sha256(policy.encode()).hexdigest()
+    assert record["inputs"] == {"mine/first.py": digest}
+    assert record["policies"] == {"./mine/first.py:first": digest}
     shutil.rmtree("mine")  # a study stands by itself
     assert littoral("replay", "out").out == "identical: 2 runs\n"
 
@@ -342,18 +345,30 @@ def test_check_policy_ends_one_that_hangs(here: Path, monkeypatch: pytest.Monkey
     assert "hangs" in said.err
 
 
-def test_bench_prints_the_promised_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = [{"name": "placement", "value": 9000.0, "unit": "placements/CPU s", "peak_rss_mb": 120.0}]
-    monkeypatch.setattr("simulator.study.bench._measured_apart", lambda name: measured)
-    said = littoral("bench", "placement", "--json")
-    assert said.status == 0
-    (row,) = said.document
+def test_bench_prints_the_promised_rows_in_the_promised_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = {
+        "stream": [row("stream-100s", 3e6), row("stream-100s-mean-latency", 30.2, "ms"), row("stream-10000s", 3e6)],
+        "loop": [row("loop", 1e6)],
+        "placement": [row("placement", 9000.0), row("placement-10000", 1.0, "CPU s")],
+        "demo": [row("demo", 1.5, "CPU s/run"), row("demo-start", 2.0, "CPU s")],
+    }
+    monkeypatch.setattr("simulator.study.bench._measured_apart", lambda name: measured[name])
+    said = littoral("bench", "--json")
+    assert [r["name"] for r in said.document[:5]] == ["stream-100s", "stream-10000s", "loop", "placement", "demo"]
     keys = ("name", "value", "unit", "goal", "met", "peer", "peer_value", "ratio", "quoted", "peak_rss_mb")
-    assert [row[key] for key in keys] == [
+    assert [said.document[3][key] for key in keys] == [
         "placement", 9000.0, "placements/CPU s", 5000.0, True, None, None, None, False, 120.0,
     ]  # fmt: skip
-    measured[0]["value"] = 10.0
-    assert littoral("bench", "placement", "--json").status == 1
+    assert said.status == 0
+    measured["placement"] = [row("placement", 10.0)]
+    said = littoral("bench", "placement", "--json")
+    assert (said.status, said.document[0]["met"]) == (1, False)
+
+
+def row(name: str, value: float, unit: str = "placements/CPU s") -> dict[str, Any]:
+    """What a benchmark's process answers."""
+    ratio = 100.0 if name.startswith("stream") else None
+    return {"name": name, "value": value, "unit": unit, "peak_rss_mb": 120.0, "ratio": ratio}
 
 
 def test_the_schema_has_every_key_of_a_valid_file(here: Path) -> None:

@@ -46,7 +46,7 @@ WRONG = {
         "policy: kube-default", "policy: {use: ./mine.py:Mine, params: {alpha: -1}}",
         "refuses its parameters: alpha is negative", "",
     ),
-    "no policy at all": ("policy: kube-default", "policy: ./mine.py:Other", "is no placement policy", "Placement"),
+    "no policy at all": ("policy: kube-default", "policy: ./mine.py:Other", "is no placement", "Placement"),
     "no such file": ("policy: kube-default", "policy: ./mime.py:Mine", "no file './mime.py'", "mean ./mine.py?"),
     "no such name": ("policy: kube-default", "policy: ./mine.py:Nine", "no 'Nine' in it", "did you mean Mine?"),
     "too small a machine": ("model: raspberry-pi-4b", "model: camera", "needs", "choose a larger model"),

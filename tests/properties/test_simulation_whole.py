@@ -76,11 +76,15 @@ class Whole(RuleBasedStateMachine):
         self.do(Stop(component=component, duration=f"{lasts}s", leader=leads), lasts)
 
     @precondition(lambda self: self.busy and self.cluster.server.up)
-    @rule(number=st.integers(0, 20))
-    def delete(self, number: int) -> None:
+    @rule(number=st.integers(0, 20), cut=st.booleans())
+    def delete(self, number: int, cut: bool) -> None:
+        """Delete a pod, and perhaps cut the ways to the sites while the agent's message is on them."""
         pods = list(self.cluster.server.list(Pod))
         if pods:
             delete_pod(self.cluster.server, pods[number % len(pods)])
+            if cut:
+                self.s.run(self.s.now_s + 0.015)
+                self.do(Cut(link="wan-*", duration="20s"), 20)
 
     @invariant()
     def nothing_is_exceeded(self) -> None:

@@ -1,6 +1,7 @@
 """Cuts, crashes and stops: when each begins and ends, in what order it tells whom, and how they overlap."""
 
 import pytest
+
 from networks import World, link
 from simulator.faults import Component, apply_crash, apply_cut, apply_stop
 from simulator.units import SECOND

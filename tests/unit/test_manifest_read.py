@@ -56,14 +56,14 @@ def test_a_problem_within_a_list_has_its_own_line() -> None:
     ("text", "note"),
     [
         ("{apiVersion: superedge.io/v1, kind: DeploymentGrid, metadata: {name: g}}",
-         "DeploymentGrid g (superedge.io/v1) is not simulated: another API group"),
+         "DeploymentGrid g (superedge.io/v1): not simulated, another API group"),
         ("{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: g}, spec: {template: {}}}",
-         "Service g (serving.knative.dev/v1) is not simulated: another API group"),
-        ("{apiVersion: v1, kind: ServiceAccount, metadata: {name: g}}", "ServiceAccount g is not simulated"),
+         "Service g (serving.knative.dev/v1): not simulated, another API group"),
+        ("{apiVersion: v1, kind: ServiceAccount, metadata: {name: g}}", "ServiceAccount g: not simulated"),
         ("{apiVersion: v1, kind: Node, metadata: {name: n}}", "Node n is not placed: nodes come from the topology"),
         ("{apiVersion: autoscaling/v1, kind: HorizontalPodAutoscaler, metadata: {name: h},"
          " spec: {maxReplicas: 3, scaleTargetRef: {kind: Deployment, name: api}}}",
-         "HorizontalPodAutoscaler h is not simulated yet"),
+         "HorizontalPodAutoscaler h: not simulated yet"),
         ("{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: h, namespace: shop},"
          " spec: {maxReplicas: 3, scaleTargetRef: {kind: Deployment, name: api}}}",
          "HorizontalPodAutoscaler shop/h: its target Deployment api is not in the file"),

@@ -102,7 +102,6 @@ def test_what_is_not_simulated_or_assumed_is_noted_by_name(copy: Path) -> None:
     assert load_experiment(copy / "corner.yaml").notes == (
         "Deployment api: securityContext is not simulated",
         "Deployment api: PriorityClass high is not in the file",
-        "image tools is not described: default-image is assumed",
         "Service far selects no workload",
     )
 

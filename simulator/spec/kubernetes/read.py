@@ -92,14 +92,14 @@ def _read(data: Mapping[str, Any], source: Source, found: Manifest) -> None:
                 source.problem(("apiVersion",), f"no API group {group!r}", did_you_mean(group, GROUPS))
             )
         else:
-            found.notes.append(f"{kind} {_name(data)} ({version}) is not simulated: another API group")
+            found.notes.append(f"{kind} {_name(data)} ({version}): not simulated, another API group")
     elif kind in KINDS:
         try:
             found.objects.append(KINDS[kind].parse(data, source).read_at(source))
         except UserError as error:
             found.problems += error.problems
     elif kind in OTHERS:
-        found.notes.append(f"{kind} {_name(data)} is not simulated")
+        found.notes.append(f"{kind} {_name(data)}: not simulated")
     else:
         found.problems.append(source.problem(("kind",), f"no kind {kind!r} in {version}", did_you_mean(kind, KINDS)))
 
@@ -133,7 +133,7 @@ def _notes(obj: K8sObject) -> Iterator[str]:
     if isinstance(obj, Node):
         yield f"{obj.title} is not placed: nodes come from the topology"
     elif not obj.simulated:
-        yield f"{obj.title} is not simulated yet"
+        yield f"{obj.title}: not simulated yet"
     elif names := list(dict.fromkeys([*obj.not_simulated(), *_values(obj)])):
         yield f"{obj.title}: {', '.join(names)} {'is' if len(names) == 1 else 'are'} not simulated"
 

@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 
 
 def processor_sharing(arrive: NDArray[np.int64], work: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Departures, shape (n,), ns, rounded up. `arrive` must not decrease; `work` is time on the unshared server."""
+    """Departures, shape (n,), ns. `arrive` must not decrease; `work` is time on the unshared server.
+
+    Virtual time is a float, so a departure is rounded up from within that precision: one that falls on a whole
+    nanosecond may come out as the next.
+    """
     left = np.zeros(len(arrive), np.int64)
     inside: list[tuple[float, int]] = []  # (virtual departure, request)
     now, virtual = 0.0, 0.0

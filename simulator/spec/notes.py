@@ -1,0 +1,16 @@
+"""Warnings that say the same of many things, said once, every thing by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+def gathered(notes: Iterable[str]) -> Iterator[str]:
+    """Notes of the form `kind name: what`; those of one kind with one `what` become one, in the order of the first."""
+    about: dict[tuple[str, str], list[str]] = {}
+    for note in notes:
+        who, _, what = note.partition(": ")
+        kind, _, name = who.partition(" ")
+        about.setdefault((kind, what) if what and name else (note, ""), []).append(name)
+    for (kind, what), names in about.items():
+        yield f"{kind} {', '.join(names)}: {what}" if what else kind

@@ -1,0 +1,15 @@
+"""One warning for what is true of many."""
+
+from __future__ import annotations
+
+from simulator.spec.notes import gathered
+
+
+def test_the_same_is_said_once_of_every_name() -> None:
+    notes = [f"Deployment {name}: no memory" for name in "abcde"]
+    assert list(gathered(notes)) == ["Deployment a, b, c, d, e: no memory"]
+
+
+def test_what_differs_stays_apart_and_in_order() -> None:
+    notes = ["Pod x: one", "Pod y: two", "alone", "Job z: one", "too: short", "Pod w: one", "alone"]
+    assert list(gathered(notes)) == ["Pod x, w: one", "Pod y: two", "alone", "Job z: one", "too: short"]
