@@ -100,7 +100,8 @@ class Parts:
 
     def warnings(self) -> Iterator[str]:
         """What whoever reads the results should know."""
-        return self.plan.warnings()
+        yield from self.plan.warnings()
+        yield from self.plane.warnings
 
     def picture(self, wanted: Mapping[str, int], end: int) -> dict[str, Any]:
         """The static picture that figures need, as plain data."""

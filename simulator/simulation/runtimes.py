@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from simulator.facts import Catalogue, Model
 from simulator.physics.distributions import Constant, Distribution, from_spec
 from simulator.runtime.settings import RuntimeCosts
-
-# What a node has that names none: what Kubernetes' installers put there.
-DEFAULT = "containerd/runc"
+from simulator.spec.topology import DEFAULT_RUNTIME as DEFAULT
 
 
 def _time(model: Model, path: str) -> Distribution:

@@ -23,7 +23,7 @@ from simulator.spec.look import MOST_LINKS, MOST_NODES, Look
 from simulator.spec.near import did_you_mean
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
-from simulator.spec.topology import is_glob, matching
+from simulator.spec.topology import DEFAULT_RUNTIME, is_glob, matching
 from simulator.spec.workload import Requests, Telemetry, labels
 
 _MOST_INTERVALS = 1_000_000
@@ -158,6 +158,19 @@ def check_platforms(look: Look) -> Iterator[Problem]:
             yield look.source.problem(("images", min(keys), "platforms"), said)
 
 
+def check_runtimes(look: Look) -> Iterator[Problem]:
+    """Some node that is written out has the runtime that a service asks for, by its whole name or its last part."""
+    if look.nodes is None:
+        return
+    workers = [node for node in look.scenario.world.nodes if node.role in ("worker", "control-plane")]
+    written = {name for node in workers for name in node.runtimes or (DEFAULT_RUNTIME,)}
+    known = written | {name.rpartition("/")[2] for name in written}
+    for number, service in look.services:
+        if service.runtime is not None and service.runtime not in known:
+            said = f"no node has the runtime {service.runtime}"
+            yield look.source.problem(("workloads", number, "runtime"), said, did_you_mean(service.runtime, known))
+
+
 def check_behaviour(look: Look) -> Iterator[Problem]:
     """Every behaviour belongs to a workload of a manifest; a service has its own."""
     if not look.complete:
@@ -250,6 +263,7 @@ CHECKS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
     check_images,
     check_pods,
     check_platforms,
+    check_runtimes,
     check_behaviour,
     check_targets,
     check_circles,

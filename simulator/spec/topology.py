@@ -14,6 +14,7 @@ from simulator.spec.image import Platform
 from simulator.spec.quantity import BitRate, ByteRate, Duration, Length, Ratio, Size
 
 Rate = Annotated[BitRate, Field(gt=0)]
+DEFAULT_RUNTIME = "containerd/runc"  # of a node that names none: what Kubernetes' installers put there
 Role = Literal["worker", "control-plane", "router", "device", "registry"]
 
 
