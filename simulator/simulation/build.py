@@ -161,8 +161,14 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
     ]  # fmt: skip
     if problems:
         raise UserError(problems)
+    workload = compiled(scenario, catalogue, layout, source)
+    return Plan(scenario, catalogue, page, layout, workload, read_deciders(scenario))
+
+
+def compiled(scenario: Scenario, catalogue: Catalogue, layout: Layout, source: Source = UNKNOWN) -> CompiledWorkload:
+    """What the scenario's manifests and services are to the API server, and what its pods need."""
     look = Look(scenario, source)
-    workload = compile_manifest(
+    return compile_manifest(
         look.objects,
         scenario.images,
         scenario.behaviour,
@@ -170,7 +176,6 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
         services=[item for _, item in look.services],
         sites=layout.sites,
     )
-    return Plan(scenario, catalogue, page, layout, workload, read_deciders(scenario))
 
 
 # Stands where no image takes the default, so that its facts are read only where they are used.

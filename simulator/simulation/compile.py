@@ -37,6 +37,16 @@ class CompiledWorkload:
     config_bytes: Mapping[str, int]
     notes: tuple[str, ...]
 
+    def joined(self, more: CompiledWorkload) -> CompiledWorkload:
+        """Both together."""
+        return CompiledWorkload(
+            (*self.objects, *more.objects),
+            {**self.behaviours, **more.behaviours},
+            {**self.images, **more.images},
+            {**self.config_bytes, **more.config_bytes},
+            (*self.notes, *more.notes),
+        )
+
     @property
     def wanted(self) -> dict[str, int | None]:
         """How many pods each workload wants at once; None where the number of nodes decides."""

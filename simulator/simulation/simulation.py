@@ -13,9 +13,11 @@ from simulator.control.scheduling.decision import Ask
 from simulator.policy import Decision
 from simulator.record.glossary import MetricContext, summarise
 from simulator.simulation.build import Parts, build
+from simulator.simulation.join import join
 from simulator.simulation.run import Run
 from simulator.spec.faults import Crash, Cut, Stop
 from simulator.spec.scenario import Scenario
+from simulator.spec.workload import Manifest, Requests, Service, Telemetry
 from simulator.units import SECOND, duration
 
 if TYPE_CHECKING:
@@ -57,9 +59,15 @@ class Simulation:
         """
         self._parts.world.clock.run(self._end(until))
 
-    def inject(self, fault: Cut | Crash | Stop) -> None:
-        """Let a fault happen: at its own time, or now. Raises UserError for a glob that matches nothing."""
-        self._parts.mischief.add(fault)
+    def inject(self, item: Cut | Crash | Stop | Manifest | Service | Requests | Telemetry) -> None:
+        """Let a fault happen, at its own time or now; or let a workload begin now.
+
+        Raises UserError for a glob that matches nothing, and for what the scenario would get wrong with that workload.
+        """
+        if isinstance(item, Cut | Crash | Stop):
+            self._parts.mischief.add(item)
+        else:
+            join(self._parts, item)
 
     # The one decision point.
 

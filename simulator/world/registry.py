@@ -16,6 +16,10 @@ class Registry:
         self.node = node
         self.images = {image.name: image for image in images}
 
+    def add(self, images: Iterable[Image]) -> None:
+        """Have these too."""
+        self.images |= {image.name: image for image in images}
+
     def find(self, name: str) -> Image | None:
         """The image of that name; None: no such manifest, which a node reports as ErrImagePull."""
         return self.images.get(name)

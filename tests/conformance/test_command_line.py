@@ -117,7 +117,9 @@ FACTORY = "from concurrent.futures import ThreadPoolExecutor\n\n\ndef two():\n  
 
 
 def test_every_executor_gives_the_same_bytes(here: Path) -> None:
-    (here / "pools.py").write_text(FACTORY, "utf-8")
+    (here / "pools.py").write_text(FACTORY, "utf-8")  # a file of the command line is in the current folder
+    (here / "sub").mkdir()
+    shutil.move("corner.yaml", "sub")
     more = ("--no-report", "--replications", "1")
     hows = {
         "serial": ("--executor", "serial"),
@@ -126,7 +128,7 @@ def test_every_executor_gives_the_same_bytes(here: Path) -> None:
         "module": ("--executor", "study_standin:two_threads"),
     }
     for name, how in hows.items():
-        assert littoral("run", "corner.yaml", *more, "--out", name, *how).status == 0
+        assert littoral("run", "sub/corner.yaml", *more, "--out", name, *how).status == 0
     written = {name: files(here / name / "runs") for name in hows}
     assert all(found == written["serial"] for found in written.values())
 

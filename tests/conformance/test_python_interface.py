@@ -156,6 +156,31 @@ def test_a_simulation_is_stepped_disturbed_and_asked() -> None:
     assert s.now_s == 60.0
 
 
+def test_workloads_join_a_running_simulation() -> None:
+    s = sim.Simulation(sim.Scenario.load(CORNER, case="silent", set={"scenario.faults.line.at": "59999ms"}))
+    s.run(until="10s")
+    s.inject(sim.Service(name="shelf", image="shop/api", replicas=2, work="1ms", cpu="100m", ram="64Mi"))
+    s.run(until="20s")
+    mine = s.state().pods.filter(pl.col("owner") == "shelf")
+    assert mine["running"].to_list() == [True, True]
+    s.inject(sim.Requests(source="till", target="shelf", arrivals={"every": "1s"}, request="1kB", response="1kB"))
+    s.inject(sim.Telemetry(name="temperature", source="till", target="shelf", every="2s", size="100B"))
+    for wrong, message in (
+        (sim.Service(name="db", image="shop/db"), "two workload items are named db"),
+        (sim.Telemetry(source="till", target="shelv", every="1s", size="1B"), "no service is named shelv .*mean shelf"),
+        (sim.Telemetry(source="tll", target="shelf", every="1s", size="1B"), "no node is named tll .*mean till"),
+    ):
+        with pytest.raises(sim.UserError, match=message):
+            s.inject(wrong)
+    run = s.finish()
+    asked = run.table("traffic").filter(pl.col("flow") == "requests")
+    assert asked["issued"].sum() == asked["completed"].sum() == 40  # one a second for forty seconds
+    assert asked["start_s"].min() == 20.0
+    read = run.table("messages").filter(pl.col("flow") == "temperature")
+    assert read["delivered"].sum() == 20
+    assert run.summary["double_pod_seconds"] == 0.0
+
+
 def test_a_simulation_of_the_same_seed_is_the_run_of_a_study() -> None:
     study = sim.run(CORNER, replications=1, executor="serial")
     s = sim.Simulation(sim.Scenario.load(CORNER, case="silent"), seed=1)

@@ -58,13 +58,3 @@ def test_its_policy_passes_the_conformance_suite(walked: Path, monkeypatch: pyte
 def test_its_two_commands_are_targets_of_the_makefile() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (_ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert {line.split()[-1] for line in _blocks("console")[0].splitlines()} <= targets
-
-
-def test_the_demos_answer_is_what_the_readme_says() -> None:
-    """Nothing for two minutes; evictions, doubles and slower prices for ten."""
-    said = littoral("run", "quickstart", "--replications", "1", "--executor", "serial", "--json")
-    values = {(r["case"], r["metric"]): r["mean"] for r in said.document["summary"]}
-    assert values["two minutes", "evicted_pods"] == values["two minutes", "double_pod_seconds"] == 0
-    assert values["ten minutes", "evicted_pods"] > 0
-    assert values["ten minutes", "double_pod_seconds"] > 0
-    assert values["ten minutes", "p50_latency_s"] > values["two minutes", "p50_latency_s"]

@@ -58,6 +58,12 @@ def test_a_run_is_the_same_again() -> None:
     assert digest(run(SMALL, RICH)) == bytes_of_rich()
 
 
+def test_a_placed_start_is_the_same_again_and_with_exact_events() -> None:
+    placed = {**RICH, "start": "placed"}
+    once = digest(run(SMALL, placed))
+    assert digest(run(SMALL, placed)) == digest(run(SMALL, placed, exact_events=True)) == once != bytes_of_rich()
+
+
 def test_exact_events_change_no_byte() -> None:
     exact = run(SMALL, RICH, exact_events=True)
     assert digest(exact) == bytes_of_rich()

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import scenarios
 from scenarios import SMALL, broken_rows, cluster_of, unbalanced, world_of
@@ -30,15 +30,14 @@ LASTS = st.floats(0.1, 60) | st.floats(60, 600)
 class Whole(RuleBasedStateMachine):
     """Cuts, crashes, stops and deletions in any order; every fault ends."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.s = scenarios.simulation(SMALL, {"duration": f"{BUSY_S + 600 + QUIET_S}s"})
+    @initialize(start=st.sampled_from(["empty", "placed"]))
+    def begin(self, start: str) -> None:
+        self.s = scenarios.simulation(SMALL, {"duration": f"{BUSY_S + 600 + QUIET_S}s", "start": start})
         self.cluster, self.world = cluster_of(self.s), world_of(self.s)
         self.homes: dict[int, str] = {}  # pod uid -> the node that it was first seen on
         self.moved: list[str] = []
         self.over_s = 0.0  # when the last fault ends
         self.cluster.server.watch(Pod, self.note)
-        self.s.run(30)
 
     def note(self, _event: str, pod: ApiObject) -> None:
         assert isinstance(pod, Pod)
