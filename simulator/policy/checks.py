@@ -148,6 +148,8 @@ def check_valid_decisions(policy: Any) -> None:
         if kind in ("empty", "full"):
             continue
         answer = _answer(policy, pod, view)
+        if isinstance(answer, _Raised):
+            raise CheckFailed(f"{pod.name} in the {kind} cluster: {answer}")
         if not isinstance(answer, Bind | Wait | Reject):
             raise CheckFailed(f"{pod.name} in the {kind} cluster: {answer} is no decision (Bind, Wait or Reject)")
         if isinstance(answer, Bind):

@@ -26,11 +26,12 @@ h3 { font-size: 1.02rem; margin: 1.4rem 0 .2rem; font-weight: normal; font-style
 figure { margin: .6rem 0 1.6rem; }
 table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; }
 th { text-align: left; font-weight: normal; color: var(--quiet); border-bottom: 1px solid var(--ink); }
-th, td { padding: .22rem .9rem .22rem 0; vertical-align: top; }
+th, td { padding: .22rem .9rem .22rem 0; vertical-align: top; max-width: 24rem; overflow-wrap: break-word; }
 td { border-bottom: 1px solid var(--line); }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 details > summary { cursor: pointer; color: var(--quiet); font-size: .88rem; }
 details .scroll { max-height: 22rem; overflow: auto; }
+details { overflow-x: auto; }
 .warning { background: #fbf0e2; padding: .4rem .8rem; margin: .3rem 0; border-left: 3px solid #e08a3c; }
 code { font-size: .86rem; }
 """

@@ -18,6 +18,7 @@ from commands import CORNER, Said, files, here, leaves, littoral
 from simulator.cli import list as listing
 from simulator.record.glossary import GLOSSARY
 from simulator.record.schema import TABLES
+from simulator.spec import experiment_names
 
 __all__ = ["here"]  # a fixture
 
@@ -182,6 +183,12 @@ def test_check_says_what_would_run_and_runs_nothing(here: Path) -> None:
     assert any("assumed" in warning for warning in document["warnings"])
     assert "no problems; 2 scenarios, 2 replications, seed 1" in littoral("check", "corner.yaml").out
     assert list(here.iterdir()) == [here / "corner.yaml"]
+
+
+@pytest.mark.parametrize("name", experiment_names())
+def test_every_shipped_experiment_has_no_problems(name: str, here: Path) -> None:
+    said = littoral("check", name)
+    assert (said.status, said.err) == (0, "")
 
 
 def test_show_a_model_has_every_fact_with_its_source(here: Path) -> None:
