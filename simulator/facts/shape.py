@@ -69,9 +69,10 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "format": Field("text"),
     },
     "protocols": {
-        "retransmit.least": Field("duration"),
-        "retransmit.most": Field("duration"),
-        "retransmit.tries": Field("count"),
+        "retransmit.least": Field("duration", required=False),
+        "retransmit.most": Field("duration", required=False),
+        "retransmit.tries": Field("count", required=False),
+        "overhead": Field("size", required=False),
     },
     "orchestrators": {},
 }

@@ -237,7 +237,7 @@ def build(
             cluster.server.create(obj)
     cluster.manager.start()
     RequestMemory(clock, cluster.agents.values(), plane, page.get(Kubelet).eviction_check)
-    add_flows(plane, scenario, layout, network, rng)
+    add_flows(plane, scenario, layout, network, rng, catalogue=catalogue)
     mischief = Mischief(world, cluster, layout)
     for fault in scenario.faults:
         mischief.add(fault)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import Problem, UserError
+from simulator.facts import Catalogue
 from simulator.facts.dist import parse_dist
 from simulator.physics.distributions import Distribution, from_spec
 from simulator.simulation.layout import Layout
@@ -45,7 +46,9 @@ def duration(given: object, folder: Path) -> Distribution:
     return from_spec(parse_dist(given, "duration"), "duration", folder)
 
 
-def add_flows(plane: RequestPlane, scenario: Scenario, layout: Layout, network: Network, rng: Rng) -> None:
+def add_flows(
+    plane: RequestPlane, scenario: Scenario, layout: Layout, network: Network, rng: Rng, *, catalogue: Catalogue
+) -> None:
     """Every flow begins now. A source that no node runs beside uses the proxy of the nearest member of the cluster."""
     names = [node.name for node in layout.nodes]
     doors: dict[int, int] = {}
@@ -74,10 +77,9 @@ def add_flows(plane: RequestPlane, scenario: Scenario, layout: Layout, network: 
                 )
             )
         else:
-            # A reading carries its properties: `size` is what one of them takes.
-            plane.add_telemetry(
-                flows.TelemetryFlow(label, sources, proxies, item.target, int(item.every), int(item.size))
-            )
+            overhead = int(catalogue.model("protocols", item.protocol).quantity("overhead"))
+            size = int(item.size) * item.properties + overhead
+            plane.add_telemetry(flows.TelemetryFlow(label, sources, proxies, item.target, int(item.every), size))
 
 
 def _door(source: int, layout: Layout, network: Network, rng: Rng) -> int:

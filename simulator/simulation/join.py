@@ -24,7 +24,7 @@ def join(parts: Parts, item: Manifest | Service | Requests | Telemetry) -> None:
     alone = _with(known, (item,))
     plan.scenario = whole
     if isinstance(item, Requests | Telemetry):
-        add_flows(parts.plane, alone, plan.layout, world.network, world.rng)
+        add_flows(parts.plane, alone, plan.layout, world.network, world.rng, catalogue=plan.catalogue)
         return
     more = compiled(alone, plan.catalogue, plan.layout)
     plan.workload = plan.workload.joined(more)

@@ -21,7 +21,7 @@ from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
 from simulator.spec.topology import expand_links, expand_nodes, matching
 from simulator.spec.workload import Manifest as ManifestItem
-from simulator.spec.workload import Service
+from simulator.spec.workload import Service, Telemetry, labels
 
 MOST_NODES = 1_000_000
 MOST_LINKS = 1_000_000
@@ -140,6 +140,9 @@ class Look:
         """What is not simulated, by name, and what looks forgotten."""
         for manifest in self.manifests.values():
             yield from manifest.notes
+        for item, label in zip(self.scenario.workloads, labels(self.scenario.workloads), strict=True):
+            if isinstance(item, Telemetry) and item.qos:
+                yield f"telemetry {label}: qos {item.qos} is not simulated yet, what is cut off is lost as with qos 0"
         for obj in self.objects:
             if isinstance(obj, K8sService) and not self.targets.get(obj.name):
                 yield f"{obj.title} selects no workload"

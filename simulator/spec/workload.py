@@ -92,7 +92,11 @@ class Requests(Item):
 
 
 class Telemetry(Item):
-    """Readings that each node that `source` matches sends, `every` so often, to a service."""
+    """Messages that each node that `source` matches sends, `every` so often, to a service.
+
+    A message carries `properties` values of `size` each, and what its `protocol` adds. What a cut link or a dead node
+    swallows is lost whatever the `qos`: sending it again needs a buffer, which this version does not have.
+    """
 
     kind: Literal["telemetry"] = "telemetry"
     name: Name | None = None

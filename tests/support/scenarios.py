@@ -173,7 +173,7 @@ def _truths_of_pods(tables: Mapping[str, pl.DataFrame]) -> Iterator[str]:
         if truth == "running" and now == "started":
             if state.get((pod, "stored")) != "desired":
                 yield f"{said}: the agent has not stored it"
-            if power.filter((pl.col("node") == node) & (pl.col("time_s") <= time))["state"].to_list()[-1:] == ["down"]:
+            if power.filter((pl.col("node") == node) & (pl.col("time_s") < time))["state"].to_list()[-1:] == ["down"]:
                 yield f"{said}: its node is dead"
         state[pod, truth] = now
 

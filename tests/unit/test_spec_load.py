@@ -102,6 +102,7 @@ def test_what_is_not_simulated_or_assumed_is_noted_by_name(copy: Path) -> None:
     assert load_experiment(copy / "corner.yaml").notes == (
         "Deployment api: securityContext is not simulated",
         "Deployment api: PriorityClass high is not in the file",
+        "telemetry stock: qos 1 is not simulated yet, what is cut off is lost as with qos 0",
         "Service far selects no workload",
     )
 

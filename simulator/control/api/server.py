@@ -21,7 +21,18 @@ class ApiServer:
     told over the network by `control.delivery`, which subscribes here too.
     """
 
-    __slots__ = ("_clock", "_next_uid", "_objects", "_recorder", "_watchers", "up", "up_hooks", "watch_ns", "writes")
+    __slots__ = (
+        "_clock",
+        "_named",
+        "_next_uid",
+        "_objects",
+        "_recorder",
+        "_watchers",
+        "up",
+        "up_hooks",
+        "watch_ns",
+        "writes",
+    )
 
     def __init__(self, clock: Clock, recorder: Recorder, watch_ns: int) -> None:
         self._clock = clock
@@ -29,6 +40,7 @@ class ApiServer:
         self.watch_ns = watch_ns
         self._objects: dict[str, dict[str, ApiObject]] = defaultdict(dict)
         self._watchers: dict[str, list[Watcher]] = defaultdict(list)
+        self._named: dict[str, set[str]] = defaultdict(set)
         self._next_uid = 0
         self.up = True
         self.up_hooks: list[Callable[[bool], None]] = []  # called after `up` has changed
@@ -38,6 +50,10 @@ class ApiServer:
     def get(self, kind: type[T], name: str) -> T | None:
         """The object of that name, if the store has it."""
         return self._objects[kind.__name__].get(name)  # type: ignore[return-value]  # the key is the class's name
+
+    def named(self, kind: type[ApiObject], name: str) -> bool:
+        """Whether an object of this kind has that name, or had it."""
+        return name in self._named[kind.__name__]
 
     def list(self, kind: type[T]) -> Iterator[T]:
         """All objects of a kind, in the order of their creation."""
@@ -56,6 +72,7 @@ class ApiServer:
         self._next_uid += 1
         obj.uid, obj.created_ns = self._next_uid, self._clock.now
         store[obj.name] = obj
+        self._named[obj.kind].add(obj.name)
         self._changed("ADDED", obj)
         return obj
 

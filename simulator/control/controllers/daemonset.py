@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,7 +13,7 @@ from simulator.control.api.queue import RetrySettings, Sync
 from simulator.control.api.server import ApiServer
 from simulator.control.controllers.base import Controller, slow_start
 from simulator.control.controllers.index import PodIndex
-from simulator.control.controllers.pods import delete_pod
+from simulator.control.controllers.pods import delete_pod, free_name
 from simulator.control.liveness.taints import (
     DISK_PRESSURE,
     MEMORY_PRESSURE,
@@ -83,7 +84,7 @@ class DaemonSetController(Controller[DaemonSet]):
         self._pods = pods
         self._admission = admission
         self._settings = settings
-        self._named: dict[tuple[str, str], int] = {}  # (set, node) -> pods named so far
+        self._named: dict[str, int] = defaultdict(lambda: 1)  # set and node -> pods named so far
         self._templates: dict[tuple[int, str], tuple[PodTemplate, PodTemplate]] = {}
         self._backoff: dict[tuple[str, str], tuple[int, int]] = {}  # (set, node) -> (last wait, since when)
         self._shapes: dict[str, tuple[dict[str, str], tuple[Taint, ...]] | None] = {}  # node -> labels and taints
@@ -159,8 +160,9 @@ class DaemonSetController(Controller[DaemonSet]):
     def _create(self, key: DaemonSet, node: Node) -> None:
         if key.deleted or node.deleted:
             return
-        number = self._named[key.name, node.name] = self._named.get((key.name, node.name), 0) + 1
-        name = f"{key.name}-{node.name}" if number == 1 else f"{key.name}-{node.name}-{number}"
+        name = f"{key.name}-{node.name}"
+        if self.server.named(Pod, name):
+            name = free_name(self.server, name, self._named)
         template = self._cached(key, node.name, self._with_tolerations(key))
         self._pods.add(self.server.create(Pod(name=name, template=template, owner=key)))
 

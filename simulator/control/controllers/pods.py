@@ -23,11 +23,11 @@ def delete_pod(server: ApiServer, pod: Pod) -> None:
 
 
 def free_name(server: ApiServer, stem: str, named: dict[str, int]) -> str:
-    """`stem-1`, `stem-2`, …: the next that no pod has. `named` counts them by stem."""
+    """`stem-1`, `stem-2`, …: the next that no pod ever had. `named` counts them by stem."""
     while True:
         named[stem] += 1
         name = f"{stem}-{named[stem]}"
-        if server.get(Pod, name) is None:
+        if not server.named(Pod, name):
             return name
 
 
