@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import scenarios
-from scenarios import SMALL, broken_rows, cluster_of, unbalanced, world_of
+from scenarios import SMALL, broken_rows, cluster_of, unbalanced, unlike, world_of
 from simulator.control.api.objects import ApiObject, Job, Node, Pod
 from simulator.control.controllers.pods import delete_pod
 from simulator.spec.faults import Crash, Cut, Stop
@@ -127,6 +127,7 @@ class Whole(RuleBasedStateMachine):
         scheduled = run.table("events").filter(pl.col("kind") == "Scheduled")["subject"]
         assert scheduled.n_unique() == len(scheduled)
         assert broken_rows(run.tables) == []
+        assert unlike(self.s.state(), run.tables) == []
         assert unbalanced(run.tables, 10.0) == []
         readings = run.table("messages")
         flying = int((readings["created"] - readings["delivered"] - readings["lost"]).sum())

@@ -13,7 +13,7 @@ import polars as pl
 
 from simulator.simulation.cluster import Cluster, World
 from simulator.simulation.run import Run
-from simulator.simulation.simulation import Simulation
+from simulator.simulation.simulation import Simulation, State
 from simulator.spec.paths import apply
 from simulator.spec.problems import UNKNOWN
 from simulator.spec.scenario import Scenario
@@ -176,6 +176,31 @@ def _truths_of_pods(tables: Mapping[str, pl.DataFrame]) -> Iterator[str]:
             if power.filter((pl.col("node") == node) & (pl.col("time_s") < time))["state"].to_list()[-1:] == ["down"]:
                 yield f"{said}: its node is dead"
         state[pod, truth] = now
+
+
+def unlike(state: State, tables: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Where the last row of each truth says something else than what is seen from outside at that moment."""
+
+    def last(frame: pl.DataFrame, thing: str, truth: str | None, column: str = "state") -> dict[str, str]:
+        rows = frame if truth is None else frame.filter(pl.col("truth") == truth)
+        return dict(rows.select(thing, column).rows())
+
+    pods, nodes = tables["pods"], tables["nodes"]
+    believed, stored, running = (last(pods, "pod", truth) for truth in ("believed", "stored", "running"))
+    found = []
+    for pod, *seen in state.pods.select("pod", "believed", "stored", "running").rows():
+        said = [believed.get(pod), stored.get(pod) == "desired", running.get(pod) == "started"]
+        if [None if said[0] == "Deleted" else said[0], *said[1:]] != seen:
+            found.append(f"{pod} is {seen}, its rows end with {said}")
+    gone = {pod: word for pod, word in believed.items() if word != "Deleted"}.keys() - set(state.pods["pod"])
+    found += [f"{pod} is nowhere, and {believed[pod]}" for pod in gone]
+    for truth in ("believed", "running"):
+        ends = last(nodes, "node", truth)
+        rows = state.nodes.select("node", truth).rows()
+        found += [f"{node} is {seen}, not {ends[node]}" for node, seen in rows if node in ends and ends[node] != seen]
+    modes = last(tables["links"], "link", None, "mode")
+    rows = state.links.select("link", "running").rows()
+    return found + [f"{link} is {seen}" for link, seen in rows if (modes.get(link) or "up") != seen]
 
 
 def unbalanced(tables: Mapping[str, pl.DataFrame], interval_s: float) -> list[str]:

@@ -284,6 +284,36 @@ LIFE = [
     move("parallelism", job(completions=3, parallelism=3), job(completions=3), last_success, 1.5, **ENDS),
 ]
 
+
+def stopping_s(run: Run) -> float:
+    """From the signal to the end of the first pod that an agent ended."""
+    killing = run.table("events").filter(pl.col("kind") == "Killing").row(0, named=True)
+    ended = run.table("pods").filter((pl.col("pod") == killing["subject"]) & (pl.col("state") == "stopped"))
+    return float(ended["time_s"].to_list()[0] - killing["time_s"])
+
+
+# Evicted behind a cut, and told so when it has healed; processes take their time to heed a signal.
+ENDED = {
+    "duration": "400s",
+    "faults": [{"kind": "cut", "link": "w-*", "at": "60s", "duration": "200s"}],
+    "facts.orchestrators.kubernetes.eviction.toleration": "10s",
+    "facts.runtimes.containerd.stop": "25s",
+}
+LIFE += [
+    move(
+        "terminationGracePeriodSeconds",
+        *(four(pod={"terminationGracePeriodSeconds": seconds}) for seconds in (1, 30)),
+        stopping_s,
+        20,
+        **ENDED,
+    ),
+    Move(
+        "exit_code",
+        *({"manifest": [job(), service()], "behaviour": {"api": {"run": "5s", "exit_code": n}}} for n in (0, 1)),
+        metric("pods_started"),
+    ),
+]
+
 # A worker far from the tills, besides the two that are near.
 FAR = {
     "topology": {

@@ -104,6 +104,8 @@ REQUESTS = [
     rises("workloads.read.source", None, "till-*", total("created", "messages"), 1.9),
     falls("workloads.read.every", None, "4s", total("created", "messages"), 3.5),
     rises("workloads.read.size", None, "100kB", metric("mean_message_age_s"), 1.5),
+    rises("workloads.read.properties", None, 500, metric("mean_message_age_s"), 1.5),
+    rises("workloads.read.protocol", "mqtt", "http", metric("mean_message_age_s")),
     rises("workloads.read.target", "db", "api", metric("lost_messages"), **{"workloads.api.start": "60s"}),
 ]
 
