@@ -95,6 +95,13 @@ class Backoff(Part):
     reset: Period | None = None
 
 
+class Doubling(Part):
+    """A wait that doubles from `first` to `cap`."""
+
+    first: Period
+    cap: Period
+
+
 class Replicas(Part):
     """The system places the copies that a workload wants wherever they fit."""
 
@@ -257,7 +264,6 @@ class Kubelet(Part):
     """Pulls, restarts, evicts and reports on its node."""
 
     kind: Literal["kubelet"]
-    admit: Ns
     memory_eviction: Bytes | None  # none: the kernel kills by OOM score
     eviction_check: Period
     eviction_cleanup: Ns
@@ -290,11 +296,11 @@ class ControllerManager(Part):
     most_per_sync: Some
     daemons_per_sync: Some
     history: Count  # old ReplicaSets that a Deployment keeps
-    retry: Backoff
+    retry: Doubling
     retry_qps: Rate
     retry_burst: Some
-    daemon_backoff: Backoff
-    job_backoff: Backoff
+    daemon_backoff: Doubling
+    job_backoff: Doubling
 
 
 class Minimum(Part):
