@@ -133,12 +133,16 @@ class Ways:
             chances *= chance
         return travels
 
-    def find(self, choice: Choice) -> None:
-        """The way to an endpoint as the network is now, and back."""
+    def find(self, choice: Choice, proxy: int) -> None:
+        """The way to an endpoint as the network is now, and back.
+
+        Who uses another node's proxy gets no further than to that node while it is out of reach.
+        """
         network, site = self._network, choice.site
-        route = network.route(choice.asker, choice.station.node)
+        to = choice.station.node if network.route(choice.asker, proxy) is not None else proxy
+        route = network.route(choice.asker, to)
         if route is None:
-            choice.blocked, there = network.obstacle(choice.asker, choice.station.node)
+            choice.blocked, there = network.obstacle(choice.asker, to)
             choice.notice_ns = max(1, 2 * sum(self._latency[hop >> 1] for hop in there))
         else:
             choice.out = self.steps(route.hops, site.request_bytes, ARRIVE, f"{site.name}/{OUT}")
