@@ -13,8 +13,7 @@ one after the other, and answers. `blocking` threads keep their worker until the
 work. A call that fails ends the visit: the answer, as long as any other, carries the failure.
 
 **Tries.** The endpoint is drawn uniformly by (flow, source, k, try) from what the asker's proxy has programmed when
-the try is issued; a call uses the proxy of its pod's node. Who uses another node's proxy meets what lies on the way to
-that node while it is out of reach: a dead one is silent. Without an endpoint the request fails at once. A try ends
+the try is issued; a call uses the proxy of its pod's node. Without an endpoint the request fails at once. A try ends
 with its answer, its time-out (an answer at that very instant is in time), or a notice; then the next one is issued
 until none is left, and the outcome of the last is that of the request. Nobody cancels a try: after its time-out it
 still takes its place on links and in pods, and what it brings back is ignored.

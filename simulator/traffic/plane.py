@@ -190,7 +190,7 @@ class RequestPlane:
             station = self.station(uid)
             if station.node >= 0:  # a pod that never ran is nowhere
                 choice = Choice(site, asker, station, site.visit(station.workload, self._behaviours[station.workload]))
-                self.ways.find(choice, proxy)
+                self.ways.find(choice)
                 choices.append(choice)
         self._sites[site] = None
         site.choices[place] = choices

@@ -270,7 +270,7 @@ class ReferencePlane:
             if not pods:
                 return tries.NO_ENDPOINT, tried
             u = self._draw(f"pick/{x.site}", request) if len(pods) > 1 else 0.0
-            self._inner.process(self._journey(x, where, pods[int(u * len(pods))]))
+            self._inner.process(self._journey(x, node, pods[int(u * len(pods))]))
             if call.timeout_ns is None:
                 reason = yield x.answer
             else:
@@ -282,15 +282,13 @@ class ReferencePlane:
                 break
         return reason, tried
 
-    def _journey(self, x: _Try, where: tuple[int, int], pod: _Pod) -> Steps:
+    def _journey(self, x: _Try, node: int, pod: _Pod) -> Steps:
         """There, through the pod, and back; the issuer may have given up meanwhile."""
         reason = 0
-        node, proxy = where
         try:
-            to = pod.node if self._network.route(node, proxy) is not None else proxy
-            route = self._network.route(node, to)
+            route = self._network.route(node, pod.node)
             if route is None:
-                blocked, there = self._network.obstacle(node, to)
+                blocked, there = self._network.obstacle(node, pod.node)
                 if blocked == "silent":
                     raise _Lost
                 yield self._after(max(1, 2 * sum(self._network.links[h >> 1].latency_ns for h in there)), x.key)

@@ -134,8 +134,6 @@ class Telemetry:
             if station is None or station.node < 0:
                 return Session(uid=uid)
             node, listens = station.node, station.running
-            if plane.network.route(source.node, source.proxy) is None:
-                return Session(uid=uid)  # the node whose proxy it uses is out of reach
         route = plane.network.route(source.node, node)
         if route is None:
             return Session(uid=uid)

@@ -133,16 +133,12 @@ class Ways:
             chances *= chance
         return travels
 
-    def find(self, choice: Choice, proxy: int) -> None:
-        """The way to an endpoint as the network is now, and back.
-
-        Who uses another node's proxy gets no further than to that node while it is out of reach.
-        """
+    def find(self, choice: Choice) -> None:
+        """The way to an endpoint as the network is now, and back."""
         network, site = self._network, choice.site
-        to = choice.station.node if network.route(choice.asker, proxy) is not None else proxy
-        route = network.route(choice.asker, to)
+        route = network.route(choice.asker, choice.station.node)
         if route is None:
-            choice.blocked, there = network.obstacle(choice.asker, to)
+            choice.blocked, there = network.obstacle(choice.asker, choice.station.node)
             choice.notice_ns = max(1, 2 * sum(self._latency[hop >> 1] for hop in there))
         else:
             choice.out = self.steps(route.hops, site.request_bytes, ARRIVE, f"{site.name}/{OUT}")

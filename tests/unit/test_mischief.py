@@ -61,38 +61,6 @@ def test_the_control_planes_machine_takes_it_down_with_it() -> None:
     assert set(running["node"]) <= {"edge-0"}  # what runs elsewhere ran on
 
 
-def test_a_dead_entry_node_is_silent_not_without_endpoints() -> None:
-    till = {"name": "till", "model": "till", "zone": "shop", "role": "device"}
-    run = Simulation(
-        Scenario.parse(
-            {
-                "duration": "5min",
-                "start": "placed",
-                "topology": {
-                    "nodes": [
-                        {"name": "cloud", "model": "cloud-vm", "role": "control-plane"},
-                        {"name": "edge", "model": "x86-edge", "zone": "shop"},
-                        {"name": "core", "model": "x86-edge", "zone": "back"},
-                        till,
-                    ],
-                    "links": [
-                        {"name": "lan", "between": ["*", "cloud"], "model": "ethernet"},
-                    ],
-                },
-                "workloads": [
-                    {"kind": "service", "name": "api", "image": "a", "per": "node", "cpu": "1", "ram": "64Mi"},
-                    {"kind": "requests", "source": "till", "target": "api", "arrivals": {"every": "1s"},
-                     "request": "1kB", "response": "1kB", "timeout": "500ms"},
-                ],
-                "faults": [{"kind": "crash", "node": "edge", "at": "2min"}],
-            }
-        )
-    ).finish()  # fmt: skip
-    after = run.table("traffic").filter(pl.col("start_s") >= 120)
-    assert after["timeout"].sum() >= 178
-    assert after["no_endpoint"].sum() == 0
-
-
 def test_each_fault_stands_in_the_report_with_its_end() -> None:
     run = _run([{"kind": "cut", "name": "line", "link": "lan-0", "at": "1min", "duration": "90s"}])
     assert run.world["faults"] == [{"name": "line", "kind": "cut", "start_s": 60.0, "end_s": 150.0}]

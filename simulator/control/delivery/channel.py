@@ -105,9 +105,6 @@ class Channel:
         """At the node: power is gone, and all that was in memory."""
         raise NotImplementedError
 
-    def begins(self) -> None:
-        """At the node: it is up, and its client starts with nothing."""
-
     # Messages.
     def push(self, key: Hashable, size_bytes: int, call: Callable[..., object], *args: Any) -> None:
         """Make `call(*args)` at the node, as soon as this gets there. Without a connection the next list says it."""
@@ -220,8 +217,6 @@ class Channel:
         self._dialer.fresh(self.clock.now)
         if self._path == DOWN:
             self.forgotten()
-        else:
-            self.begins()
 
     def _connect(self) -> None:
         self.phase = LISTING

@@ -87,9 +87,6 @@ class ProxyChannel(Channel):
             self._sync.cancel()
             self._sync = None
         self._pending.clear()
-
-    def begins(self) -> None:
-        """The kernel has no rules. Until now nobody could tell: a dead node does not answer at all."""
         for service in tuple(self._programmed):
             self._write(service, ())
 
