@@ -71,7 +71,8 @@ def test_studies_that_share_nothing_are_refused() -> None:
         compare(study(run(0, m=1.0)), study(run(0, seed=2, m=1.0)))
 
 
-def test_the_summary_gives_t_intervals_over_replications() -> None:
+def test_the_summary_gives_t_intervals_over_replications(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.simulation.run.figure_hook", None)  # these runs have nothing to draw
     made = study(*(run(k, case="a", m=float(k), n=nan) for k in range(5)), run(0, case="b", m=7.0), metrics=("m", "n"))
     rows = made.summary
     assert [(r["case"], r["metric"], r["n"]) for r in rows] == [
