@@ -1,6 +1,8 @@
 """The generators: zones as counted, delays from lengths and facts, real networks, and parameters that are wrong."""
 
+import json
 from collections import Counter
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +195,10 @@ def test_link_lengths_are_those_of_the_topology_zoo_s_own_coordinates(shared_dat
             {"network": "topozoo/Abilene", "sites": 2, "cloud": "Denvr"},
             ["no city 'Denvr'", "did you mean Denver?"],
         ),
-        ("wan", {"network": "sndlib/norway"}, ["on a plane"]),
+        ("wan", {"network": "sndlib/norway"}, ["on a plane", "unit: 1km"]),
+        ("wan", {"network": "sndlib/norway", "unit": "3"}, ["unit:"]),
+        ("wan", {"network": "sndlib/norway", "unit": "500km"}, ["larger than the Earth"]),
+        ("wan", {"network": "topozoo/Abilene", "sites": 2, "unit": "1km"}, ["on the Earth, so it has no unit"]),
         ("wan", {"netwrk": "topozoo/Abilene"}, ["no parameter netwrk", "did you mean network?"]),
         ("city-edge", {"site": 3, "pis": -1, "x86": 1.5}, ["no parameter site", "pis takes", "x86 takes"]),
         ("city-edge", {"sites": 0}, ["sites takes a whole number from 1"]),
@@ -206,6 +211,19 @@ def test_link_lengths_are_those_of_the_topology_zoo_s_own_coordinates(shared_dat
 def test_what_is_wrong_with_parameters_is_said_all_at_once(use: str, params: dict[str, Any], says: list[str]) -> None:
     said = problems(use, params)
     assert [part for part in says if part not in said] == []
+
+
+def test_a_network_on_a_plane_has_the_lengths_of_its_unit() -> None:
+    raw = json.loads((files("topohub") / "data" / "gabriel" / "25" / "0.json").read_text("utf-8"))
+    built = build("wan", {"network": "gabriel/25/0", "unit": "2km", "sites": 3})
+    fibres = [link for link in built.links if link.name.startswith("backbone-")]
+    assert len(fibres) == len(raw["edges"])
+    for fibre, edge in zip(fibres, raw["edges"], strict=True):
+        assert float(fibre.length or 0) == pytest.approx(2000 * edge["dist"], rel=1e-3)
+    place = {node.name: (node.latitude, node.longitude) for node in built.nodes}
+    first = fibres[0]
+    (a, b), km = first.between, float(first.length or 0) / 1000
+    assert great_circle_km(*place[a], *place[b]) == pytest.approx(km, rel=0.03)  # type: ignore[arg-type]  # all placed
 
 
 def test_without_topohub_the_line_that_installs_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
