@@ -11,13 +11,14 @@ from simulator.engine.clock import Clock, Timer
 from simulator.record.buffer import Recorder
 from simulator.runtime.admission import refusal
 from simulator.runtime.backoff import Backoff
+from simulator.runtime.bench import Bench, ServingHook
 from simulator.runtime.host import Host
 from simulator.runtime.memory import Memory
 from simulator.runtime.pod_run import Container, PodRun
 from simulator.runtime.puller import Puller
 from simulator.runtime.settings import AgentSettings, RuntimeCosts
 from simulator.runtime.status import DesiredPod, Nobody, Upstream
-from simulator.runtime.worker import Bench, PodWorker, ServingHook
+from simulator.runtime.worker import PodWorker
 from simulator.streams import Rng
 from simulator.world.image import Image, ImageStore
 from simulator.world.network import Network

@@ -7,36 +7,17 @@ What happens to a container by itself reaches the agent, and is reported and act
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from simulator.engine.clock import Timer
-from simulator.runtime.backoff import Backoff
-from simulator.runtime.host import Host
-from simulator.runtime.memory import Memory
+from simulator.runtime.bench import Bench
 from simulator.runtime.pod_run import Container, PodRun
 from simulator.runtime.probes import Health
-from simulator.runtime.puller import Puller
 from simulator.runtime.settings import RuntimeCosts
 from simulator.runtime.status import PodStatus
 from simulator.world.pod import Probe
 
-ServingHook = Callable[[PodRun, bool, str], None]
 SIGKILL, SIGTERM = 128 + 9, 128 + 15  # exit codes of a process that these signals ended
-
-
-@dataclass(slots=True)
-class Bench:
-    """What the workers of one node share."""
-
-    host: Host
-    puller: Puller
-    memory: Memory
-    crashes: Backoff  # by pod uid and container
-    pull_failures: Backoff  # by pod uid and image
-    serving_hooks: list[ServingHook]
-    ended: Callable[[PodWorker], None]  # nothing of the pod runs any more, and nothing will
 
 
 class PodWorker:
