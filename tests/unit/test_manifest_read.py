@@ -70,6 +70,8 @@ def test_a_problem_within_a_list_has_its_own_line() -> None:
         (POD % ("p", ", priorityClassName: high"), "Pod p: PriorityClass high is not in the file"),
         (POD % ("p", ", runtimeClassName: kata"), "Pod p: RuntimeClass kata is not in the file"),
         (POD % ("p", ", hostname: x, volumes: []"), "Pod p: hostname, volumes are not simulated"),
+        (POD % ("p", ", hostNetwork: true, preemptionPolicy: Never"),
+         "Pod p: preemptionPolicy, hostNetwork are not simulated"),
         ("{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {trafficDistribution: PreferSameNode}}",
          "Service s: trafficDistribution PreferSameNode is not simulated"),
     ],
@@ -245,7 +247,8 @@ def test_every_real_object_dumps_to_its_yaml(shared_data: Path) -> None:
 
 def test_what_a_real_dump_leaves_out_is_listed_by_object(shared_data: Path) -> None:
     found = read_manifest(shared_data / "manifests" / "k8s" / "microservices-demo.yaml")
-    assert "Deployment frontend: annotations, env, securityContext, serviceAccountName are not simulated" in found.notes
+    left_out = "annotations, env, securityContext, serviceAccountName, throttling by limits.cpu"
+    assert f"Deployment frontend: {left_out} are not simulated" in found.notes
     assert sum(note.startswith("ServiceAccount ") for note in found.notes) == 11
     deployments = [obj for obj in found.objects if obj.kind == "Deployment"]
     assert len(deployments) == 12

@@ -142,6 +142,20 @@ def _values(obj: K8sObject) -> Iterator[str]:
     """The values that are not simulated, of fields that are."""
     if isinstance(obj, Service) and obj.spec.traffic_distribution == "PreferSameNode":
         yield "trafficDistribution PreferSameNode"
+    if isinstance(obj, PriorityClass) and "preemption_policy" in obj.model_fields_set:
+        yield "preemptionPolicy"
+    template = template_of(obj)
+    if template is None:
+        return
+    if template.spec.preemption_policy is not None:
+        yield "preemptionPolicy"
+    if template.spec.host_network and not any(c.ports for c in template.spec.containers):
+        yield "hostNetwork"
+    for container in (*template.spec.init_containers, *template.spec.containers):
+        requests, limits = container.resources.requests, container.resources.limits
+        if "cpu" in limits and "cpu" in requests:  # alone it stands for the request
+            yield "throttling by limits.cpu"
+        yield from (name for name in {**requests, **limits} if name == "ephemeral-storage" or name.startswith("huge"))
 
 
 def _dangling(objects: list[K8sObject]) -> Iterator[str]:
