@@ -82,6 +82,8 @@ class Recorder:
         requests: Buffer
         traffic: Buffer
         messages: Buffer
+        deliveries: Buffer
+        clusters: Buffer
         decisions: Buffer
 
     def frames(self) -> dict[str, pl.DataFrame]:

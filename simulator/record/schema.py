@@ -150,4 +150,35 @@ DECISIONS = Table(
     ),
 )
 
-TABLES = {t.name: t for t in (EVENTS, PODS, NODES, LINKS, REQUESTS, TRAFFIC, MESSAGES, DECISIONS)}
+DELIVERIES = Table(
+    "deliveries",
+    "one event in the life of one control message between a control plane and a node; renewals of leases, polls and "
+    "keep-alives are not among them",
+    (
+        Column("time_s", "time", "when"),
+        Column("node", "code", "the node at the other end"),
+        Column("direction", "code", "down (to the node) or up (from it)"),
+        Column("kind", "code", "what it carries: pod, status, list, endpoints, proposal, reply, object, …"),
+        Column("about", "code", "the object that it is about: a pod's name, a service's, or empty"),
+        Column("event", "code", "sent, resent, delivered, lost, superseded (by a newer one of the same object), "
+               "duplicate (arrived again), dropped (nobody waited for it)"),
+        Column("cause", "code", "change (something happened), resync (a connection came back), or retry"),
+        Column("size_bytes", "int", "its size"),
+    ),
+)  # fmt: skip
+
+CLUSTERS = Table(
+    "clusters",
+    "a change of one truth about one member cluster of a multi-cluster control plane",
+    (
+        Column("time_s", "time", "when that truth changed"),
+        Column("cluster", "code", "the member's name"),
+        Column("truth", "code", "believed (its Ready condition at the hub) or path (the network between both)"),
+        Column("state", "code", "believed: Ready NotReady Unknown; path: open cut"),
+    ),
+)
+
+TABLES = {
+    t.name: t
+    for t in (EVENTS, PODS, NODES, LINKS, REQUESTS, TRAFFIC, MESSAGES, DELIVERIES, CLUSTERS, DECISIONS)
+}  # fmt: skip

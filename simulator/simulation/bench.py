@@ -20,8 +20,8 @@ from simulator.facts import Catalogue
 from simulator.physics.distributions import Exponential
 from simulator.policy.reference import instantiate
 from simulator.record.buffer import Recorder
-from simulator.simulation import settings
 from simulator.simulation.entry import simulate
+from simulator.simulation.settings import kubernetes as settings
 from simulator.spec import load_experiment
 from simulator.spec.mechanism import Framework, Watch
 from simulator.spec.orchestrator import load_orchestrator

@@ -11,8 +11,8 @@ from simulator.engine.clock import Clock
 from simulator.errors import UserError
 from simulator.facts import Catalogue
 from simulator.record.buffer import Recorder
-from simulator.simulation import settings
-from simulator.simulation.cluster import Cluster, World
+from simulator.simulation.clusters.kubernetes import Cluster
+from simulator.simulation.clusters.world import World
 from simulator.simulation.compile import CompiledWorkload, compile_manifest
 from simulator.simulation.deciders import Deciders, read_deciders, written_at
 from simulator.simulation.demand import add_behaviours, add_flows, duration
@@ -22,6 +22,7 @@ from simulator.simulation.mischief import Mischief
 from simulator.simulation.observer import Observer
 from simulator.simulation.placed import settle, transplant
 from simulator.simulation.runtimes import RuntimeTable
+from simulator.simulation.settings import kubernetes as settings
 from simulator.spec.check import check_resolved
 from simulator.spec.image import Image
 from simulator.spec.look import Look

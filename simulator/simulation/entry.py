@@ -14,7 +14,7 @@ from simulator.errors import Problem, UserError
 from simulator.record.buffer import Recorder
 from simulator.simulation.build import Plan, build, read
 from simulator.simulation.run import Run
-from simulator.simulation.settings import retransmission
+from simulator.simulation.settings.kubernetes import retransmission
 from simulator.simulation.simulation import Simulation
 from simulator.spec.scenario import Scenario
 from simulator.streams import Rng

@@ -8,7 +8,8 @@ from math import inf
 from simulator.control.controllers.manager import ControllerManager
 from simulator.errors import Problem, UserError
 from simulator.faults import Component, PowerCycled, apply_crash, apply_cut, apply_stop
-from simulator.simulation.cluster import Cluster, World
+from simulator.simulation.clusters.kubernetes import Cluster
+from simulator.simulation.clusters.world import World
 from simulator.simulation.layout import Layout
 from simulator.spec.faults import Crash, Cut, Stop
 from simulator.spec.topology import matching

@@ -21,7 +21,7 @@ from simulator.control.api.objects import (
 )
 from simulator.engine.clock import Clock
 from simulator.runtime.status import DesiredPod
-from simulator.simulation.cluster import Cluster
+from simulator.simulation.clusters.kubernetes import Cluster
 from simulator.units import HOUR, SECOND
 from simulator.world.registry import Registry
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from commands import CORNER, here, littoral
-from simulator.simulation import settings
+from simulator.simulation.settings import kubernetes as settings
 
 __all__ = ["here"]  # a fixture
 TEXT = CORNER.read_text("utf-8")

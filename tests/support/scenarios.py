@@ -11,7 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from simulator.simulation.cluster import Cluster, World
+from simulator.simulation.clusters.kubernetes import Cluster
+from simulator.simulation.clusters.world import World
 from simulator.simulation.run import Run
 from simulator.simulation.simulation import Simulation, State
 from simulator.spec.paths import apply

@@ -13,6 +13,7 @@ import pytest
 
 import study_standin as standin
 from simulator.errors import RunFailed, UserError
+from simulator.record.schema import TABLES
 from simulator.study.execute import conduct
 from simulator.study.inputs import localise
 from simulator.study.plain import to_json
@@ -37,7 +38,7 @@ def test_the_folder_is_as_the_interface_says(tmp_path: Path) -> None:
     names = set(files(tmp_path / "out"))
     run = {"scenario.yaml", "manifest.json", "summary.json"} | {
         f"tables/{name}.parquet"
-        for name in ("events", "pods", "nodes", "links", "requests", "traffic", "messages", "decisions")
+        for name in TABLES
     }
     points = ("rate=100", "rate=200")
     assert names == {"study.json", "summary.json", "report.html"} | {f"runs/{p}/0/{n}" for p in points for n in run}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import TypeVar
 
 from simulator.control.api.objects import ApiObject, Node, Pod
@@ -18,15 +19,15 @@ class ApiServer:
     """The store and its watches. Writers come through a `Client`, which limits their rate and adds latency.
 
     Watchers in the control plane are told `watch_ns` after the write, in order of subscription. Node agents are
-    told over the network by `control.delivery`, which subscribes here too.
+    told over the network by `control.delivery`, which subscribes here too. `uids` are those of all servers of a world.
     """
 
     __slots__ = (
         "_clock",
         "_named",
-        "_next_uid",
         "_objects",
         "_recorder",
+        "_uids",
         "_watchers",
         "up",
         "up_hooks",
@@ -34,14 +35,14 @@ class ApiServer:
         "writes",
     )
 
-    def __init__(self, clock: Clock, recorder: Recorder, watch_ns: int) -> None:
+    def __init__(self, clock: Clock, recorder: Recorder, watch_ns: int, uids: Iterator[int] | None = None) -> None:
         self._clock = clock
         self._recorder = recorder
         self.watch_ns = watch_ns
         self._objects: dict[str, dict[str, ApiObject]] = defaultdict(dict)
         self._watchers: dict[str, list[Watcher]] = defaultdict(list)
         self._named: dict[str, set[str]] = defaultdict(set)
-        self._next_uid = 0
+        self._uids = uids if uids is not None else count(1)
         self.up = True
         self.up_hooks: list[Callable[[bool], None]] = []  # called after `up` has changed
         self.writes = 0
@@ -69,8 +70,7 @@ class ApiServer:
         store = self._objects[obj.kind]
         if obj.name in store:
             raise ValueError(f"{obj.kind} {obj.name} exists")
-        self._next_uid += 1
-        obj.uid, obj.created_ns = self._next_uid, self._clock.now
+        obj.uid, obj.created_ns = next(self._uids), self._clock.now
         store[obj.name] = obj
         self._named[obj.kind].add(obj.name)
         self._changed("ADDED", obj)

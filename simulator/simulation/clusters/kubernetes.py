@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from simulator.control.api.admission import Admission
 from simulator.control.api.client import Client
@@ -16,33 +16,15 @@ from simulator.control.liveness.heartbeat import Heartbeats
 from simulator.control.scheduling.answering import Policy
 from simulator.control.scheduling.scheduler import Scheduler
 from simulator.control.scheduling.settings import SchedulerSettings
-from simulator.engine.clock import Clock
-from simulator.record.buffer import Recorder
 from simulator.runtime.agent import NodeAgent
-from simulator.simulation import settings
+from simulator.simulation.clusters.world import World
 from simulator.simulation.layout import Layout, components_on
 from simulator.simulation.runtimes import RuntimeTable
+from simulator.simulation.settings import kubernetes as settings
 from simulator.spec.mechanism import Framework, Lease, Server, Taints, Watch
 from simulator.spec.orchestrator import Orchestrator
-from simulator.streams import Rng
 from simulator.world.image import ImageStore
-from simulator.world.message import Retransmission
-from simulator.world.network import Network
-from simulator.world.node import NodeRow, NodeTable
-from simulator.world.registry import Registry
-
-
-@dataclass(slots=True)
-class World:
-    """What physically is, and the means to record and draw: all that a cluster stands on."""
-
-    clock: Clock
-    rng: Rng
-    recorder: Recorder
-    nodes: NodeTable
-    network: Network
-    registry: Registry
-    tcp: Retransmission
+from simulator.world.node import NodeRow
 
 
 class Cluster:
@@ -64,7 +46,7 @@ class Cluster:
         clock, rng, recorder, network = world.clock, world.rng, world.recorder, world.network
         self.page = page
         watch, frame, beat = page.get(Watch), page.get(Framework), page.get(Lease)
-        self.server = server = ApiServer(clock, recorder, watch.watch_latency)
+        self.server = server = ApiServer(clock, recorder, watch.watch_latency, world.uids)
         self.reach = reach = Reach(network, server, layout.api, layout.members, beat.bytes)
         agent_settings = settings.agent(page)
         self.watches = PodWatches(

@@ -1,0 +1,32 @@
+"""What the agent on a node does to its pods."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from simulator.spec.mechanism.part import Backoff, Bytes, Millicores, Ns, Part, Period, Rate, Ratio, Some
+
+
+class Kubelet(Part):
+    """Pulls, restarts, evicts and reports on its node."""
+
+    kind: Literal["kubelet"]
+    memory_eviction: Bytes | None  # none: the kernel kills by OOM score
+    eviction_check: Period
+    eviction_cleanup: Ns
+    pressure_transition: Ns
+    reserved_cpu: Millicores
+    reserved_ram: Bytes
+    max_pods: Some
+    image_pulls: Literal["serial", "parallel"]
+    layers_at_once: Some
+    pull_stall: Period
+    pull_dial: Period
+    registry_qps: Rate
+    registry_burst: Some
+    pull_backoff: Backoff
+    crash_backoff: Backoff
+    relist: Period
+    sync_retry: Period
+    sync_jitter: Ratio
+    status_update: Period
