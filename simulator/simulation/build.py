@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.control.scheduling.answering import Policy
+from simulator.control.scheduling.scheduler import Scheduler
 from simulator.engine.clock import Clock
-from simulator.errors import UserError
+from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
 from simulator.record.buffer import Recorder
-from simulator.simulation.clusters.kubernetes import Cluster
+from simulator.simulation.clusters.assemble import assemble, eviction_check, most_pods
+from simulator.simulation.clusters.cluster import Cluster
+from simulator.simulation.clusters.kubernetes import Cluster as KubernetesCluster
 from simulator.simulation.clusters.world import World
 from simulator.simulation.compile import CompiledWorkload, compile_manifest
 from simulator.simulation.deciders import Deciders, read_deciders, written_at
-from simulator.simulation.demand import add_behaviours, add_flows, duration
+from simulator.simulation.demand import add_behaviours, add_flows
 from simulator.simulation.layout import Layout, check_links, check_machines, lay_out
 from simulator.simulation.memory import RequestMemory
 from simulator.simulation.mischief import Mischief
@@ -24,9 +26,9 @@ from simulator.simulation.placed import settle, transplant
 from simulator.simulation.runtimes import RuntimeTable
 from simulator.simulation.settings import kubernetes as settings
 from simulator.spec.check import check_resolved
+from simulator.spec.clusters import top
 from simulator.spec.image import Image
 from simulator.spec.look import Look
-from simulator.spec.mechanism import Kubelet
 from simulator.spec.notes import gathered
 from simulator.spec.orchestrator import Orchestrator, load_orchestrator
 from simulator.spec.problems import UNKNOWN, Source
@@ -48,7 +50,7 @@ class Plan:
 
     scenario: Scenario
     catalogue: Catalogue
-    page: Orchestrator
+    pages: Mapping[str, Orchestrator]  # by cluster
     layout: Layout
     workload: CompiledWorkload
     deciders: Deciders
@@ -58,13 +60,18 @@ class Plan:
         assumed = self.catalogue.ledger.assumed()
         if assumed:
             yield f"{len(assumed)} of the facts read are assumed, not measured (the report lists them)"
-        if self.page.validated != "yes":
-            yield f"orchestrator {self.page.name}@{self.page.version}: no measurement has validated it as a whole yet"
+        for page in dict.fromkeys(f"{p.name}@{p.version}" for p in self.pages.values() if p.validated != "yes"):
+            yield f"orchestrator {page}: no measurement has validated it as a whole yet"
         default = self.default_images
         undescribed = (f"image {name}: {_UNDESCRIBED}" for name in self.workload.images if name in default)
         yield from gathered((*undescribed, *self.workload.notes))
         for key in self.catalogue.ledger.unread_overrides():
             yield f"{key} was set, and no run has read it"
+
+    @property
+    def page(self) -> Orchestrator:
+        """The orchestrator that the workloads are given to."""
+        return self.pages[top(self.scenario.family)]
 
     @property
     def default_images(self) -> set[str]:
@@ -79,9 +86,19 @@ class Parts:
 
     plan: Plan
     world: World
-    cluster: Cluster
+    clusters: Mapping[str, Cluster]  # members before their hub
     plane: RequestPlane
     mischief: Mischief
+
+    @property
+    def cluster(self) -> Cluster:
+        """The one that the workloads are given to."""
+        return self.clusters[top(self.plan.scenario.family)]
+
+    @property
+    def schedulers(self) -> list[Scheduler]:
+        """All that ask a placement policy."""
+        return [cluster.scheduler for cluster in self.clusters.values() if cluster.scheduler is not None]
 
     @property
     def catalogue(self) -> Catalogue:
@@ -94,10 +111,6 @@ class Parts:
     @property
     def workload(self) -> CompiledWorkload:
         return self.plan.workload
-
-    @property
-    def policy(self) -> Policy:
-        return self.plan.deciders.placement
 
     def warnings(self) -> Iterator[str]:
         """What whoever reads the results should know."""
@@ -149,13 +162,15 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
     problems = catalogue.check_overrides()
     if problems:
         raise UserError(problems)
-    with written_at("orchestrator"):
-        page = load_orchestrator(catalogue, scenario.orchestrator)
+    pages = {}
+    for name, cluster in scenario.family.items():
+        with written_at(f"clusters.{name}.orchestrator" if name else "orchestrator"):
+            pages[name] = load_orchestrator(catalogue, cluster.orchestrator)
     with written_at("topology"):
-        layout = lay_out(scenario, catalogue, Rng(seed), page.get(Kubelet).max_pods)
+        layout = lay_out(scenario, catalogue, Rng(seed), {name: most_pods(page) for name, page in pages.items()})
     problems = [
-        *check_machines(page, layout, scenario.world),
-        *check_links(layout),
+        *(p for name, page in pages.items() for p in check_machines(page, layout.clusters[name], scenario.world)),
+        *(p for share in layout.clusters.values() for p in check_links(share)),
         *check_resolved(
             scenario, [n.name for n in layout.nodes], [link.name for link in layout.links], source
         ),
@@ -163,7 +178,7 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
     if problems:
         raise UserError(problems)
     workload = compiled(scenario, catalogue, layout, source)
-    return Plan(scenario, catalogue, page, layout, workload, read_deciders(scenario))
+    return Plan(scenario, catalogue, pages, layout, workload, read_deciders(scenario))
 
 
 def compiled(scenario: Scenario, catalogue: Catalogue, layout: Layout, source: Source = UNKNOWN) -> CompiledWorkload:
@@ -201,7 +216,7 @@ def build(
 ) -> Parts:
     """Everything of a run, at t = 0, with the workloads applied. Raises UserError as `read` does."""
     plan = read(scenario, seed, source)
-    layout, catalogue, page = plan.layout, plan.catalogue, plan.page
+    layout, catalogue = plan.layout, plan.catalogue
     clock, rng, recorder = Clock(), Rng(seed, replication), Recorder()
     nodes = NodeTable(layout.nodes)
     tcp = settings.retransmission(catalogue)
@@ -219,43 +234,44 @@ def build(
         exact_events=exact_events,
         retransmission=tcp,
     )
-    thinking = None if scenario.policy_time is None else duration(scenario.policy_time, scenario.folder)
-    cluster = Cluster(
-        world,
-        layout,
-        page,
-        RuntimeTable(catalogue),
-        plane=plane,
-        policy=plan.deciders.placement,
-        scheduling=plan.deciders.join(settings.scheduler(page, thinking, scenario.on_policy_error)),
-    )
-    Observer(clock, recorder, nodes, network, cluster.reach)
-    _serve(plan, cluster, plane)
+    clusters = assemble(world, layout, plan.pages, RuntimeTable(catalogue), scenario, plane=plane)
+    parts = Parts(plan, world, clusters, plane, Mischief(world, clusters, top(scenario.family)))
+    for cluster in clusters.values():
+        Observer(clock, recorder, nodes, network, cluster.reach)
+        RequestMemory(clock, cluster.agents.values(), plane, eviction_check(cluster.page))
+    _serve(plan, clusters.values(), plane)
     if scenario.start == "placed":
-        transplant(_settled(scenario, seed, replication, source), cluster, registry)
+        _lay_out_pods(parts, _settled(scenario, seed, replication, source))
     else:
-        for obj in plan.workload.objects:
-            cluster.server.create(obj)
-    cluster.manager.start()
-    RequestMemory(clock, cluster.agents.values(), plane, page.get(Kubelet).eviction_check)
+        parts.cluster.apply(plan.workload.objects)
+    for cluster in clusters.values():
+        cluster.start()
     add_flows(plane, scenario, layout, network, rng, catalogue=catalogue)
-    mischief = Mischief(world, cluster, layout)
-    for fault in scenario.faults:
-        mischief.add(fault)
-    return Parts(plan, world, cluster, plane, mischief)
+    for number, fault in enumerate(scenario.faults):
+        with written_at(f"faults.{number}"):
+            parts.mischief.add(fault)
+    return parts
 
 
-def _settled(scenario: Scenario, seed: int, replication: int, source: Source) -> Cluster:
-    """The same cluster some time after its workloads were applied to empty nodes: what `start: placed` begins with."""
+def _settled(scenario: Scenario, seed: int, replication: int, source: Source) -> Parts:
+    """The same world some time after its workloads were applied to empty nodes: what `start: placed` begins with."""
     quiet = [item for item in scenario.workloads if not isinstance(item, Requests | Telemetry)]
     changes = {"start": "empty", "workloads": tuple(quiet), "faults": ()}
     empty = scenario.model_copy(update=changes).placed(scenario.folder, scenario.facts)
     parts = build(empty, seed, replication, source=source)
-    settle(parts.world.clock, parts.cluster)
-    return parts.cluster
+    settle(parts.world.clock, parts.cluster.server)
+    return parts
 
 
-def _serve(plan: Plan, cluster: Cluster, plane: RequestPlane) -> None:
+def _lay_out_pods(parts: Parts, settled: Parts) -> None:
+    cluster, twin = parts.cluster, settled.cluster
+    if not isinstance(cluster, KubernetesCluster) or not isinstance(twin, KubernetesCluster):
+        said = f"start: placed is not offered for {cluster.page.name} yet"
+        raise UserError(Problem(said, path="start", hint="start: empty, with a warm_up that is long enough"))
+    transplant(twin, cluster, parts.world.registry)
+
+
+def _serve(plan: Plan, clusters: Iterable[Cluster], plane: RequestPlane) -> None:
     """Containers that begin and cease to answer do so in the request plane too."""
     names: Sequence[str] = list(plan.workload.wanted)
     add_behaviours(plane, names, plan.workload.behaviours, plan.scenario.folder)
@@ -266,5 +282,6 @@ def _serve(plan: Plan, cluster: Cluster, plane: RequestPlane) -> None:
         if not up:  # what does not listen yet is there, and refuses
             plane.pod_down(run.uid, how)
 
-    for agent in cluster.agents.values():
-        agent.serving_hooks.append(serving)
+    for cluster in clusters:
+        for agent in cluster.agents.values():
+            agent.serving_hooks.append(serving)

@@ -103,13 +103,14 @@ def _paths(plan: Plan) -> Sequence[Row]:
     tcp = retransmission(plan.catalogue)
     network = Network(clock, table, layout.links, Recorder(), Rng(1), retransmission=tcp)
     rows = []
-    for member in layout.members:
-        route = network.route(member, layout.api)
+    ways = [(member, share.api) for share in layout.clusters.values() for member in share.members]
+    for member, api in ways:
+        route = network.route(member, api)
         if route is not None:
             via = [layout.links[hop // 2].name for hop in route.hops]
             rows.append(
                 {
-                    "from": layout.nodes[member].name, "to": layout.nodes[layout.api].name,
+                    "from": layout.nodes[member].name, "to": layout.nodes[api].name,
                     "latency_s": route.latency_ns / SECOND, "links": ", ".join(via),
                 }
             )  # fmt: skip

@@ -30,8 +30,7 @@ def join(parts: Parts, item: Manifest | Service | Requests | Telemetry) -> None:
     plan.workload = plan.workload.joined(more)
     world.registry.add(more.images.values())
     add_behaviours(parts.plane, list(more.wanted), more.behaviours, known.folder)
-    for obj in more.objects:
-        parts.cluster.server.create(obj)
+    parts.cluster.apply(more.objects)
 
 
 def _with(scenario: Scenario, workloads: tuple[Manifest | Service | Requests | Telemetry, ...]) -> Scenario:

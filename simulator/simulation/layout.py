@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
 from simulator.simulation.generate import generate
 from simulator.simulation.links import link_row
 from simulator.simulation.nodes import node_rows
+from simulator.spec.clusters import ClusterSpec, top
 from simulator.spec.mechanism import Component, Server
 from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Scenario
-from simulator.spec.topology import Topology, expand_links
+from simulator.spec.topology import Topology, expand_links, expand_nodes, matching
 from simulator.streams import Rng
 from simulator.world.link import LinkRow
 from simulator.world.node import NodeRow
@@ -21,13 +22,18 @@ from simulator.world.node import NodeRow
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Rows of machines and links, and who plays which part, as indices of machines."""
+    """Rows of machines and links, and who plays which part, as indices of machines.
+
+    `clusters` are the shares of several clusters by name: the same place, with their own members. The whole then has
+    all members, and the control plane of the cluster that workloads are given to.
+    """
 
     nodes: tuple[NodeRow, ...]
     links: tuple[LinkRow, ...]
     members: tuple[int, ...]  # of the cluster: workers and control planes
     control_planes: tuple[int, ...]
     registry: int
+    clusters: Mapping[str, Layout] = field(default_factory=dict)
 
     @property
     def api(self) -> int:
@@ -41,8 +47,10 @@ class Layout:
         return list(dict.fromkeys(n.zone for n in self.nodes if n.role == "worker" and n.zone not in central))
 
 
-def lay_out(scenario: Scenario, catalogue: Catalogue, rng: Rng, max_pods: int) -> Layout:
+def lay_out(scenario: Scenario, catalogue: Catalogue, rng: Rng, max_pods: Mapping[str, int]) -> Layout:
     """Read the topology. Raises UserError where a generator, a model or a link is wrong, or nothing can be a member.
+
+    `max_pods` is what the orchestrator of each cluster allows on a machine, by the cluster's name.
 
     The control plane runs where the role says so, without one on the first possible member; images come from the
     first machine of role registry, without one from the control plane's.
@@ -56,16 +64,46 @@ def lay_out(scenario: Scenario, catalogue: Catalogue, rng: Rng, max_pods: int) -
         except UserError as error:
             said = f"topology {topology.use!r} made nonsense"
             raise UserError(replace(p, message=f"{said}: {p.message}") for p in error.problems) from error
-    nodes = node_rows(topology.nodes, catalogue, max_pods)
-    names = [node.name for node in nodes]
+    names = [name for name, _ in expand_nodes(topology.nodes)]
+    family = scenario.family
+    cluster_of = {names[i]: key for key, each in family.items() for glob in each.nodes for i in matching(glob, names)}
+    nodes = node_rows(topology.nodes, catalogue, lambda name: max_pods[cluster_of.get(name, next(iter(family)))])
     links = [link_row(name, a, b, spec, catalogue) for name, a, b, spec in expand_links(topology.links, names)]
     members = [i for i, node in enumerate(nodes) if node.role in ("worker", "control-plane")]
     if not members:
         hint = "give one of them the role worker or control-plane"
         raise UserError(Problem("no machine of the topology can be a member of a cluster", hint=hint))
-    planes = [i for i in members if nodes[i].role == "control-plane"] or members[:1]
-    registry = next((i for i, node in enumerate(nodes) if node.role == "registry"), planes[0])
-    return Layout(tuple(nodes), tuple(links), tuple(members), tuple(planes), registry)
+    if scenario.clusters:
+        _check_shares(family, [nodes[i].name for i in members])
+    shares = {key: [i for i in members if cluster_of[nodes[i].name] == key] for key in family}
+    planes = {key: [i for i in own if nodes[i].role == "control-plane"] or own[:1] for key, own in shares.items()}
+    heads = planes[top(family)]
+    registry = next((i for i, node in enumerate(nodes) if node.role == "registry"), heads[0])
+    whole = Layout(tuple(nodes), tuple(links), tuple(members), tuple(heads), registry)
+    parts = {
+        key: replace(whole, members=tuple(own), control_planes=tuple(planes[key])) for key, own in shares.items()
+    }  # fmt: skip
+    return replace(whole, clusters=parts)
+
+
+def _check_shares(family: Mapping[str, ClusterSpec], members: Sequence[str]) -> None:
+    """Every possible member belongs to one cluster, and every cluster has one."""
+    problems, owner = [], dict[str, str]()
+    for key, cluster in family.items():
+        path = f"clusters.{key}.nodes"
+        mine = dict.fromkeys(members[i] for glob in cluster.nodes for i in matching(glob, members))
+        if not mine:
+            problems.append(Problem(f"cluster {key} has no worker and no control plane", path=path))
+        for name in mine:
+            if name in owner:
+                problems.append(Problem(f"{name} is in cluster {owner[name]} already", path=path, hint="one for each"))
+            owner.setdefault(name, key)
+    left = [name for name in members if name not in owner]
+    if left:
+        hint = "name it in one of them; a machine of none has the role device, router or registry"
+        problems.append(Problem(f"{_some(left)}: in no cluster", path="clusters", hint=hint))
+    if problems:
+        raise UserError(problems)
 
 
 def components_on(page: Orchestrator, layout: Layout, node: int) -> list[Component]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 
-from simulator.control.controllers.manager import ControllerManager
 from simulator.errors import Problem, UserError
 from simulator.faults import Component, PowerCycled, apply_crash, apply_cut, apply_stop
-from simulator.simulation.clusters.kubernetes import Cluster
+from simulator.simulation.clusters.cluster import LEADER, Cluster
 from simulator.simulation.clusters.world import World
-from simulator.simulation.layout import Layout
 from simulator.spec.faults import Crash, Cut, Stop
+from simulator.spec.near import did_you_mean
 from simulator.spec.topology import matching
 from simulator.units import SECOND
 
@@ -29,19 +29,17 @@ class Scheduled:
 class Mischief:
     """Puts faults on the clock of one simulation."""
 
-    __slots__ = ("_api", "_cluster", "_components", "_links", "_world", "scheduled")
+    __slots__ = ("_clusters", "_components", "_links", "_top", "_world", "scheduled")
 
-    def __init__(self, world: World, cluster: Cluster, layout: Layout) -> None:
-        self._world, self._cluster = world, cluster
+    def __init__(self, world: World, clusters: Mapping[str, Cluster], top: str) -> None:
+        """`top` names the cluster that a stop means which names none."""
+        self._world, self._clusters, self._top = world, clusters, top
         self._links = [link.name for link in world.network.links]
         # One component each for the whole run, so that stops nest.
         self._components = {
-            "api-server": Component("api-server", cluster.server),
-            "scheduler": Component("scheduler", cluster.scheduler),
-            "controller-manager": Component("controller-manager", _Manager(cluster.manager)),
-            "leader": Component("controller-manager", _Manager(cluster.manager, leader=True)),
+            key: {name: Component(_full(key, name), switch) for name, switch in cluster.switches.items()}
+            for key, cluster in clusters.items()
         }
-        self._api = layout.api
         self.scheduled: list[Scheduled] = []
 
     def add(self, fault: Cut | Crash | Stop) -> None:
@@ -60,7 +58,7 @@ class Mischief:
                 last = self._crash(fault, at)
             case Stop():
                 lasts = None if fault.duration is None else int(fault.duration)
-                component = self._components["leader" if fault.leader else fault.component]
+                component = self._component(fault)
                 apply_stop(clock, self._world.recorder, component, at=at, duration=lasts)
                 last = _end(at, lasts)
         name = fault.name or f"{fault.kind}-{len(self.scheduled)}"
@@ -99,39 +97,52 @@ class Mischief:
             )
         return _end(at, None if wait is None else wait + boots)
 
+    def _component(self, fault: Stop) -> Component:
+        if fault.cluster is not None and fault.cluster not in self._components:
+            hint = did_you_mean(fault.cluster, list(self._components), "clusters are")
+            raise UserError(Problem(f"no cluster is named {fault.cluster}", path="cluster", hint=hint))
+        key = self._top if fault.cluster is None else fault.cluster
+        known = self._components[key]
+        if fault.component not in known:
+            said = f"{self._clusters[key].page.name} has no component {fault.component}"
+            hint = did_you_mean(fault.component, [name for name in known if name != LEADER], "it has")
+            raise UserError(Problem(said, path="component", hint=hint))
+        return known[LEADER if fault.leader else fault.component]
+
     def _powered(self, node: int) -> PowerCycled | None:
-        """What lives on a machine: its agent, and on that of the API server the control plane too."""
-        agent = self._cluster.agents.get(node)
-        if agent is None or node != self._api:
-            return agent
-        return _ControlPlane(agent, [c for name, c in self._components.items() if name != "leader"])
+        """What lives on a machine: its agent, and on that of an API server the control plane too."""
+        for key, cluster in self._clusters.items():
+            agent = cluster.agents.get(node)
+            plane = [c for name, c in self._components[key].items() if name != LEADER]
+            if node == cluster.reach.api_node and plane:
+                return _ControlPlane(agent, plane)
+            if agent is not None:
+                return agent
+        return None
 
 
-class _Manager:
-    """The controller manager as a switch: a stop stops every copy of it, or only the one that leads."""
-
-    def __init__(self, manager: ControllerManager, leader: bool = False) -> None:
-        self._manager, self._leader = manager, leader
-
-    def set_up(self, up: bool) -> None:
-        self._manager.set_up(up, leader=self._leader)
+def _full(cluster: str, component: str) -> str:
+    name = "controller-manager" if component == LEADER else component
+    return f"{cluster}/{name}" if cluster else name
 
 
 class _ControlPlane:
     """The machine of the API server: its power is the control plane's."""
 
-    def __init__(self, agent: PowerCycled, components: list[Component]) -> None:
+    def __init__(self, agent: PowerCycled | None, components: list[Component]) -> None:
         self._agent, self._components = agent, components
 
     def crash(self) -> None:
         for component in self._components:
             component.stop()
-        self._agent.crash()
+        if self._agent is not None:
+            self._agent.crash()
 
     def boot(self) -> None:
         for component in self._components:
             component.start()
-        self._agent.boot()
+        if self._agent is not None:
+            self._agent.boot()
 
 
 def _end(at: int, lasts: int | None) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from simulator.facts import Catalogue, Model
 from simulator.spec.topology import NodeSpec, expand_nodes
@@ -14,8 +14,9 @@ _ZONE, _TYPE = "topology.kubernetes.io/zone", "node.kubernetes.io/instance-type"
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 
-def node_rows(specs: Sequence[NodeSpec], catalogue: Catalogue, max_pods: int) -> list[NodeRow]:
-    """One row per machine, in the order of the file. Only facts that nothing was written over are read.
+def node_rows(specs: Sequence[NodeSpec], catalogue: Catalogue, max_pods: Callable[[str], int]) -> list[NodeRow]:
+    """One row per machine, in the order of the file. Only facts that nothing was written over are read; `max_pods` says
+    how many pods the orchestrator allows on a machine, by its name.
 
     Raises UserError for models that the catalogue does not have, with near names.
     """
@@ -38,7 +39,7 @@ def node_rows(specs: Sequence[NodeSpec], catalogue: Catalogue, max_pods: int) ->
                 disk_bytes=int(spec.disk or model.quantity("disk")),
                 disk_write_bytes_per_s=float(spec.disk_write or model.quantity("disk_write")),
                 boot_ns=int(model.quantity("boot") if spec.boot is None else spec.boot),
-                max_pods=spec.max_pods or max_pods,
+                max_pods=spec.max_pods or max_pods(name),
                 runtimes=spec.runtimes,
                 extended=dict(spec.extended),
                 labels=_labels(name, zone, platform, spec),

@@ -19,6 +19,7 @@ from simulator.control.api.objects import (
     ReplicaSet,
     Service,
 )
+from simulator.control.api.server import ApiServer
 from simulator.engine.clock import Clock
 from simulator.runtime.status import DesiredPod
 from simulator.simulation.clusters.kubernetes import Cluster
@@ -30,12 +31,12 @@ _LOOK_NS: Final = 10 * SECOND
 _PATIENCE_NS: Final = HOUR  # what is not up by then begins as it is: a pod that fits nowhere stays Pending
 
 
-def settle(clock: Clock, cluster: Cluster) -> None:
+def settle(clock: Clock, server: ApiServer) -> None:
     """Run until every pod is ready or finished, and every workload has all of its pods."""
     before = None
     while clock.now < _PATIENCE_NS:
         clock.run(clock.now + _LOOK_NS)
-        pods = [(p.name, p.ready, p.phase) for p in cluster.server.list(Pod)]
+        pods = [(p.name, p.ready, p.phase) for p in server.list(Pod)]
         up = all(ready or phase in ("Succeeded", "Failed") for _, ready, phase in pods)
         if pods and up and pods == before:
             return

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from simulator.control.api.objects import DaemonSet, Node, Pod
+from simulator.control.api.objects import Node, Pod
+from simulator.control.api.objects import Service as ServiceObject
 from simulator.control.api.server import believed_state
-from simulator.control.controllers.daemonset import eligible
 from simulator.control.scheduling.decision import Ask
+from simulator.control.scheduling.scheduler import Scheduler
 from simulator.policy import Decision
 from simulator.record.glossary import MetricContext, summarise
 from simulator.simulation.build import Parts, build
@@ -77,34 +78,43 @@ class Simulation:
         From the first call on, the scenario's policy is asked no more, until `release` gives it back. Raises ValueError
         for a time that has passed, and where an ask was not answered.
         """
-        clock, scheduler, to = self._parts.world.clock, self._parts.cluster.scheduler, self._end(until)
-        scheduler.set_policy(None)
+        clock, schedulers, to = self._parts.world.clock, self._parts.schedulers, self._end(until)
+        for scheduler in schedulers:
+            scheduler.set_policy(None)
         while True:
             due = clock.next_time()
-            while scheduler.pending is None and due is not None and due <= to:
+            asking = self._asking()
+            while asking is None and due is not None and due <= to:
                 clock.step()
-                due = clock.next_time()
-            ask = scheduler.pending
-            if ask is None:
+                due, asking = clock.next_time(), self._asking()
+            if asking is None or asking.pending is None:
                 break
+            ask = asking.pending
             yield ask
-            if scheduler.pending is ask:
+            if asking.pending is ask:
                 raise ValueError(f"{ask.pod.name} was not answered")
         clock.run(to)
 
+    def _asking(self) -> Scheduler | None:
+        """The scheduler that waits for an answer, if one does."""
+        return next((each for each in self._parts.schedulers if each.pending is not None), None)
+
     def answer(self, ask: Ask, decision: Decision) -> None:
         """Answer an ask. Raises ValueError if it is not the pending one."""
-        if self._parts.cluster.scheduler.pending is not ask:
+        asking = self._asking()
+        if asking is None or asking.pending is not ask:
             raise ValueError("this is not what is being asked")
-        self._parts.cluster.scheduler.answer(decision)
+        asking.answer(decision)
 
     def release(self) -> None:
         """Let the scenario's own policy answer again."""
-        self._parts.cluster.scheduler.set_policy(self._parts.policy)
+        for scheduler in self._parts.schedulers:
+            scheduler.release()
 
     def witness(self, look: Callable[[Ask], None]) -> None:
         """Call `look(ask)` at every ask, before it is answered. It must change nothing."""
-        self._parts.cluster.scheduler.witness = look
+        for scheduler in self._parts.schedulers:
+            scheduler.witness = look
 
     def decided(self) -> pl.DataFrame:
         """The decisions so far, as the table `decisions`."""
@@ -129,9 +139,9 @@ class Simulation:
         import polars as pl  # noqa: PLC0415  # heavy
 
         parts = self._parts
-        agents, world = parts.cluster.agents, parts.world
+        world, clusters = parts.world, parts.clusters.values()
         names = world.nodes.names
-        believed = {node.name: node.ready for node in parts.cluster.server.list(Node)}
+        believed = {node.name: node.ready for cluster in clusters for node in cluster.server.list(Node)}
         nodes = [
             {
                 "node": name,
@@ -149,9 +159,9 @@ class Simulation:
             empty = {"believed": None, "stored": False, "running": False}
             return pods.setdefault(name, {"pod": name, "owner": owner, "node": node, **empty})
 
-        for pod in parts.cluster.server.list(Pod):
+        for pod in (pod for cluster in clusters for pod in cluster.server.list(Pod)):
             row(pod.name, pod.template.workload, pod.node)["believed"] = believed_state(pod)
-        for index, agent in agents.items():
+        for index, agent in ((index, agent) for cluster in clusters for index, agent in cluster.agents.items()):
             for kept in agent.stored_pods():
                 row(kept.name, kept.template.workload, names[index])["stored"] = True
             for run in agent.running():
@@ -203,7 +213,7 @@ class Simulation:
             warnings=(*parts.warnings(), *_policy_errors(tables, self.scenario.placement.use)),
             facts=tuple(parts.catalogue.ledger.rows()),
             world=parts.picture(wanted, end),
-            manifest={"orchestrator": f"{parts.page.name}@{parts.page.version}", "events": parts.world.clock.fired},
+            manifest={**_orchestrators(parts), "events": parts.world.clock.fired},
         )
 
 
@@ -220,14 +230,13 @@ def _policy_errors(tables: Mapping[str, pl.DataFrame], policy: str) -> Iterator[
         yield f"policy {policy} {found[0]}; the default decided in its place (policy_errors counts how often)"
 
 
+def _orchestrators(parts: Parts) -> dict[str, Any]:
+    """Name and version of every orchestrator that ran; a single one's, or by cluster."""
+    named = {name: f"{page.name}@{page.version}" for name, page in parts.plan.pages.items()}
+    return {"orchestrator": named[""]} if "" in named else {"clusters": named}
+
+
 def _wanted(parts: Parts) -> dict[str, int]:
-    """How many pods each workload wants; a DaemonSet one for each node that it is eligible for at the end."""
-    found = {}
-    daemons = {obj.name: obj for obj in parts.workload.objects if isinstance(obj, DaemonSet)}
-    for owner, count in parts.workload.wanted.items():
-        if count is not None:
-            found[owner] = count
-        else:
-            template = daemons[owner].template
-            found[owner] = sum(eligible(template, node)[1] for node in parts.cluster.server.list(Node))
-    return found
+    """How many pods each workload wants; of one per node, as many as there are nodes for it at the end."""
+    workloads = [obj for obj in parts.workload.objects if not isinstance(obj, ServiceObject)]
+    return {obj.name: parts.cluster.wanted(obj) for obj in workloads}

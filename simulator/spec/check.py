@@ -98,7 +98,10 @@ def check_links(look: Look) -> Iterator[Problem]:
 
 def check_models(look: Look) -> Iterator[Problem]:
     """Every model that is named is in the catalogue, and so is every fact that is set."""
-    named: list[tuple[Place, str, str]] = [(("orchestrator",), "orchestrators", look.scenario.orchestrator)]
+    named: list[tuple[Place, str, str]] = []
+    for name, cluster in look.scenario.family.items():
+        where: Place = ("clusters", name, "orchestrator") if name else ("orchestrator",)
+        named.append((where, "orchestrators", cluster.orchestrator))
     for number, node in enumerate(look.scenario.world.nodes):
         named.append((("topology", "nodes", number, "model"), "nodes", node.model))
         for index, runtime in enumerate(node.runtimes):
@@ -287,6 +290,9 @@ def check_resolved(
 
     `source` is where the scenario was written: `experiment.source.under("scenario")`.
     """
+    for name, cluster in scenario.family.items() if scenario.clusters else ():
+        for glob in cluster.nodes:
+            yield from _matches(source, ("clusters", name, "nodes"), glob, nodes, "node")
     for number, item in enumerate(scenario.workloads):
         if isinstance(item, Requests | Telemetry):
             yield from _matches(source, ("workloads", number, "source"), item.source, nodes, "node")

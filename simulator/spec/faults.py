@@ -52,13 +52,8 @@ class Crash(Fault):
     reboot_after: Duration | None = None
 
 
-def _component(given: Any) -> Any:
-    if given == "hub":
-        raise not_offered("stops of a hub are")
-    return given
-
-
-Component = Annotated[Literal["api-server", "scheduler", "controller-manager"], BeforeValidator(_component)]
+# Of all orchestrators together; whether the cluster's own has it is checked when it is known.
+Component = Literal["api-server", "scheduler", "controller-manager", "hub", "cloudcore", "exchange", "agbot"]
 
 
 class Stop(Fault):
@@ -72,8 +67,6 @@ class Stop(Fault):
 
     @model_validator(mode="after")
     def _one_cluster(self) -> Self:
-        if self.cluster is not None:
-            raise not_offered("several clusters are", "cluster")
         if self.leader and self.component != "controller-manager":
             raise wrong(
                 f"the {self.component} has no leader here",

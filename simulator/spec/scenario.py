@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
-from simulator.spec.base import ModelName, Number, Reference, Spec, Text, Use, empty, not_offered, use, wrong
+from simulator.spec.base import ModelName, Name, Number, Reference, Spec, Text, Use, empty, not_offered, use, wrong
 from simulator.spec.behaviour import Behaviour, Wait
+from simulator.spec.clusters import ClusterSpec, check_family
 from simulator.spec.distribution import RandomDuration
 from simulator.spec.faults import FaultItem
 from simulator.spec.image import Image
@@ -52,7 +53,7 @@ class Policies(Spec):
 
     @model_validator(mode="after")
     def _points(self) -> Self:
-        for point in ("clusters", "scaling", "routing"):
+        for point in ("scaling", "routing"):
             if getattr(self, point) not in (None, "none"):
                 raise not_offered(f"policies for {point} are", point)
         return self
@@ -71,6 +72,9 @@ class Record(Spec):
     interval: Wait = Duration("10s")
 
 
+DEFAULT: Final = "kubernetes"  # the orchestrator of a scenario that names none
+
+
 class Scenario(Spec):
     """One resolved scenario. `folder` is where its relative files are found, `facts` the facts set over the models'."""
 
@@ -79,8 +83,8 @@ class Scenario(Spec):
     epoch: Instant = "2026-01-01T00:00:00Z"
     start: Literal["empty", "placed"] = "empty"
     topology: TopologyField
-    orchestrator: ModelName = "kubernetes"
-    clusters: dict[str, Any] | None = None
+    orchestrator: ModelName | None = None
+    clusters: dict[Name, ClusterSpec] | None = None
     policy: Reference | None = None
     policies: Policies | None = None
     policy_time: RandomDuration | None = None
@@ -95,8 +99,10 @@ class Scenario(Spec):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
+        if self.clusters is not None and self.orchestrator is not None:
+            raise wrong("orchestrator is short for one cluster over all nodes", "give one of the two", "orchestrator")
         if self.clusters is not None:
-            raise not_offered("several clusters are", "clusters")
+            check_family(self.clusters)
         if self.policy is not None and self.policies is not None:
             raise wrong("policy is short for policies: {placement: …}", "give one of the two", "policy")
         return self
@@ -131,6 +137,11 @@ class Scenario(Spec):
     def world(self) -> Topology:
         """The topology in its long form."""
         return Topology(use=self.topology) if isinstance(self.topology, str) else self.topology
+
+    @property
+    def family(self) -> Mapping[str, ClusterSpec]:
+        """The clusters by name; a single one has none, and is all members of the world."""
+        return self.clusters or {"": ClusterSpec(orchestrator=self.orchestrator or DEFAULT, nodes=("*",))}
 
     @property
     def placement(self) -> Use:

@@ -257,12 +257,10 @@ def test_a_file_that_is_no_experiment(name: str, write: Callable[..., Path]) -> 
 NOT_OFFERED = {
     "functions": ("kind: telemetry", "kind: function", "workloads of kind function are not offered yet"),
     "outages": ("kind: crash", "kind: outages", "faults of kind outages are not offered yet"),
-    "clusters": ("policies: {placement: kube-default}", "clusters: {hub: {}}", "several clusters are not offered yet"),
     "designs": ("design: cross", "design: {kind: morris, trajectories: 20}", "designs other than cross"),
     "profiles": ("{poisson: 10/s}", "{poisson: {rate: 10/s, profile: day.csv}}", "arrival profiles are not offered"),
     "scaling": ("{placement: kube-default}", "{placement: kube-default, scaling: hpa}", "policies for scaling are"),
     "formats": ("format: oci", "format: nabla", "images of format 'nabla' are not offered yet"),
-    "hub": ("component: scheduler", "component: hub", "stops of a hub are not offered yet"),
     "files": ("    nodes:\n", "    file: net.graphml\n    nodes:\n", "topologies from a file are not offered yet"),
 }  # fmt: skip
 

@@ -394,11 +394,9 @@ NOT_YET = {
     "dask:": ("run", "corner.yaml", "--executor", "dask:tcp://host:1"),
     "--uncertain-facts": ("run", "corner.yaml", "--uncertain-facts"),
     "function": ("check", "corner.yaml", "--set", "scenario.workloads=[{kind: function, name: f}]"),
-    "clusters": ("check", "corner.yaml", "--set", "scenario.clusters={a: {orchestrator: kubernetes, nodes: core}}"),
     "outages": ("check", "corner.yaml", "--set", "scenario.faults=[{kind: outages, link: wan-0, up: 6h, down: 9s}]"),
     "design": ("check", "corner.yaml", "--set", "design={kind: morris, trajectories: 20}"),
     "scaling": ("check", "corner.yaml", "--set", "scenario.policies={scaling: hpa}"),
-    "hub": ("check", "corner.yaml", "--set", "scenario.faults.line={kind: stop, component: hub, at: 1s, name: line}"),
 }
 
 

@@ -98,9 +98,12 @@ def test_another_process_with_another_hash_seed_gives_the_same_bytes(hash_seed: 
     assert json.loads(done.stdout) == bytes_of_rich()
 
 
+QUIET = {"links", "clusters", "deliveries"}  # no lot decides what is in them
+
+
 @pytest.mark.parametrize("how", [{"replication": 1}, {"seed": 2}])
 def test_another_replication_or_seed_draws_anew(how: dict[str, int]) -> None:
-    assert {k for k, v in digest(run(SMALL, RICH, **how)).items() if v == bytes_of_rich()[k]} <= {"links"}
+    assert {k for k, v in digest(run(SMALL, RICH, **how)).items() if v == bytes_of_rich()[k]} <= QUIET
 
 
 # Common random numbers. A star: whichever worker answers, the way there and back is the same, and nobody queues; so a

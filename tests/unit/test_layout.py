@@ -31,7 +31,7 @@ def place(*nodes: dict[str, Any], links: tuple[dict[str, Any], ...] = ()) -> Lay
 
 
 def layout(of: Scenario, seed: int = 1, replication: int = 0) -> Layout:
-    return lay_out(of, Catalogue(of.facts), Rng(seed, replication), 110)
+    return lay_out(of, Catalogue(of.facts), Rng(seed, replication), {"": 110})
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +109,10 @@ def test_only_facts_that_nothing_was_written_over_are_read() -> None:
     given = {"name": "n", "model": "cloud-vm", "cores": 1, "speed": 1, "ram": "2GiB", "disk": "1GB", "boot": "1s",
              "disk_write": "1MB/s", "platform": "linux/amd64"}  # fmt: skip
     catalogue = Catalogue()
-    lay_out(scenario({"duration": "1s", "topology": {"nodes": [given]}}), catalogue, Rng(1), 110)
+    lay_out(scenario({"duration": "1s", "topology": {"nodes": [given]}}), catalogue, Rng(1), {"": 110})
     assert [row["path"] for row in catalogue.ledger.rows()] == []
     del given["boot"]
-    lay_out(scenario({"duration": "1s", "topology": {"nodes": [given]}}), catalogue, Rng(1), 110)
+    lay_out(scenario({"duration": "1s", "topology": {"nodes": [given]}}), catalogue, Rng(1), {"": 110})
     assert [row["path"] for row in catalogue.ledger.rows()] == ["facts.nodes.cloud-vm.boot"]
 
 

@@ -12,6 +12,7 @@ from simulator.errors import UserError
 from simulator.spec import Case, Expectation, Experiment, Scenario
 from simulator.spec.base import Item, Spec, Use
 from simulator.spec.behaviour import Behaviour, Call, Memory
+from simulator.spec.clusters import ClusterSpec
 from simulator.spec.faults import Crash, Cut, Fault, Stop
 from simulator.spec.image import Image
 from simulator.spec.kubernetes.base import K8s
@@ -60,6 +61,7 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
                 "policy": "kube-default", "policy_time": {"exponential": "5ms"}, "on_policy_error": "stop",
                 "faults": [{"kind": "crash", "node": "a", "at": "1s"}], "workloads": [], "images": {}}),
     (Scenario, {**SCENARIO, "topology": "city-edge"}),
+    (ClusterSpec, {"orchestrator": "karmada", "nodes": ["cloud-*"], "members": ["a", "b"]}),
     (Case, {"name": "two words", "set": {"scenario.duration": "5min"}}),
     (Expectation, {"metric": "availability", "where": {"case": "two words"}, "value": 1, "tolerance": "10%",
                    "source": "E-P7", "independence": "semantic", "verdict": "refuted"}),

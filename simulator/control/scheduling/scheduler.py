@@ -42,6 +42,7 @@ class Scheduler:
         "_decided",
         "_framework",
         "_heard_ns",
+        "_own",
         "_recorder",
         "_rng",
         "_server",
@@ -72,6 +73,7 @@ class Scheduler:
         self._server, self._client, self._settings = server, client, settings
         self._heard_ns = heard_ns
         self._framework = Framework(settings)
+        self._own = policy
         self._answerer = Answerer(clock, recorder, policy, settings)
         self._decided: Timer | None = None  # a decision that is still taking its time
         self.pending: Ask | None = None  # asked, and waiting for an answer from outside
@@ -86,6 +88,10 @@ class Scheduler:
         self._live(round(rng.draw("scheduler-phase") * settings.leftover_flush_ns))
 
     # Who answers
+
+    def release(self) -> None:
+        """Let the policy that it began with answer again."""
+        self.set_policy(self._own)
 
     def set_policy(self, policy: Policy | None) -> None:
         """Let this policy answer from now on, the pending ask included; None: asks stay pending for `answer`."""

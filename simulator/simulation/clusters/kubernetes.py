@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from simulator.control.api.admission import Admission
 from simulator.control.api.client import Client
-from simulator.control.api.objects import Node
+from simulator.control.api.objects import ApiObject, DaemonSet, Deployment, Job, Node, ReplicaSet
 from simulator.control.api.server import ApiServer
+from simulator.control.controllers.daemonset import eligible
 from simulator.control.controllers.manager import ControllerManager
 from simulator.control.delivery.proxy import Plane, Proxies
 from simulator.control.delivery.reach import Reach
@@ -16,6 +18,7 @@ from simulator.control.liveness.heartbeat import Heartbeats
 from simulator.control.scheduling.answering import Policy
 from simulator.control.scheduling.scheduler import Scheduler
 from simulator.control.scheduling.settings import SchedulerSettings
+from simulator.faults import Switch
 from simulator.runtime.agent import NodeAgent
 from simulator.simulation.clusters.world import World
 from simulator.simulation.layout import Layout, components_on
@@ -101,6 +104,46 @@ class Cluster:
             settings=scheduling,
             heard_ns=heartbeats.heard_ns,
         )
+
+    @property
+    def switches(self) -> Mapping[str, Switch]:
+        """What a fault of kind stop can stop."""
+        return {
+            "api-server": self.server,
+            "scheduler": self.scheduler,
+            "controller-manager": _Manager(self.manager),
+            "leader": _Manager(self.manager, leader=True),
+        }
+
+    def apply(self, objects: Iterable[ApiObject]) -> None:
+        """Somebody applies these objects now."""
+        for obj in objects:
+            self.server.create(obj)
+
+    def start(self) -> None:
+        """Time begins."""
+        self.manager.start()
+
+    def wanted(self, workload: ApiObject) -> int:
+        """How many pods this workload wants; a DaemonSet one for each node that it is eligible for."""
+        match workload:
+            case DaemonSet():
+                return sum(eligible(workload.template, node)[1] for node in self.server.list(Node))
+            case Job():
+                return min(workload.parallelism, workload.completions)
+            case Deployment() | ReplicaSet():
+                return workload.replicas
+        return 1
+
+
+class _Manager:
+    """The controller manager as a switch: a stop stops every copy of it, or only the one that leads."""
+
+    def __init__(self, manager: ControllerManager, leader: bool = False) -> None:
+        self._manager, self._leader = manager, leader
+
+    def set_up(self, up: bool) -> None:
+        self._manager.set_up(up, leader=self._leader)
 
 
 def _node_object(
