@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from simulator.cli.answer import Answer, number, say, table
-from simulator.cli.summary import scenario
+from simulator.cli.summary import difference_table, scenario
 from simulator.study import compare as comparison
 from simulator.study.store import open_run
 
 
-def compare(first: Path, second: Path, /) -> Answer:
+def compare(first: Path, second: Path | None = None, /) -> Answer:
     """Paired differences, second minus first, with 95 % confidence intervals on common random numbers.
 
     Parameters
@@ -18,8 +18,12 @@ def compare(first: Path, second: Path, /) -> Answer:
     first
         A study folder.
     second
-        Another, with the same seed and scenarios of the same names.
+        Another, with the same seed and scenarios of the same names; without one, the scenarios of the first with
+        each other.
     """
+    if second is None:
+        rows = open_run(first).differences
+        return Answer(rows, difference_table(rows) if rows else "the study has one scenario")
     ours, theirs = open_run(first), open_run(second)
     _, lonely = comparison.partners(ours, theirs)
     if lonely:

@@ -20,6 +20,8 @@ def summary_text(study: Study) -> str:
         least = min(counts.values())
         said = f"{least} replications, 95 % confidence" if least > 1 else "1 replication: nothing is said of its spread"
         parts.append(f"seed {study.about.seed}; {said}")
+        if least > 1 and (rows := study.differences):
+            parts.append("\n" + difference_table([row for row in rows if row["significant"]]))
     parts += [f"warning: {warning}" for warning in study.warnings]
     return "\n\n".join(parts[:2]) + "".join(f"\n{part}" for part in parts[2:])
 
@@ -33,6 +35,23 @@ def metric_table(rows: Sequence[Mapping[str, Any]]) -> str:
         text = number(row["mean"]) + (f" ± {half:.2g}" if half > 0 else "")
         lines.setdefault(row["metric"], {"": row["metric"]})[scenario(row)] = text
     return table(list(lines.values()), ["", *columns])
+
+
+def difference_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One line per pair of scenarios and metric: second minus first, with its interval."""
+    lines = [
+        {
+            "paired differences": f"{cell(row['second'])} − {cell(row['first'])}",
+            "at": "" if (where := scenario(row)) == "result" else where,
+            "metric": row["metric"],
+            "difference": number(row["difference"]),
+            "95 % interval": f"{number(row['low'])} … {number(row['high'])}" if row["n"] > 1 else "",
+            "n": row["n"],
+        }
+        for row in rows
+    ]
+    columns = ["paired differences", *(["at"] if any(line["at"] for line in lines) else [])]
+    return table(lines, [*columns, "metric", "difference", "95 % interval", "n"])
 
 
 def scenario(row: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from simulator.simulation.run import Run, drawn
+from simulator.study.differences import differences
 from simulator.study.run_folder import Recorded, StoredRun
 from simulator.study.statistics import t_interval
 
@@ -103,8 +104,14 @@ class Study(Sequence[Run]):
                 rows.append({"axes": dict(runs[0].axes), "case": runs[0].case, "metric": metric, **interval._asdict()})
         return rows
 
+    @property
+    def differences(self) -> list[dict[str, Any]]:
+        """What two values of an axis, or two cases, differ by on the same random numbers: rows of
+        `simulator.study.differences`, for the metrics of the summary."""
+        return differences(self._runs, self.metrics)
+
     def document(self) -> dict[str, Any]:
-        """What `run --json` prints and `summary.json` holds: the runs and the summary."""
+        """What `run --json` prints and `summary.json` holds: the runs, the summary, the paired differences."""
         runs = [
             {
                 "axes": dict(run.axes),
@@ -116,7 +123,7 @@ class Study(Sequence[Run]):
             }
             for run in self._runs
         ]
-        return {"runs": runs, "summary": self.summary}
+        return {"runs": runs, "summary": self.summary, "differences": self.differences}
 
     def save(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isnan, nan
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,34 @@ def test_the_order_of_runs_does_not_pair_them() -> None:
     theirs = study(*(run(k, m=k + 0.25) for k in reversed(range(6))))
     (row,) = compare(ours, theirs)
     assert (row["difference"], row["low"], row["high"], row["significant"]) == (0.25, 0.25, 0.25, True)
+
+
+def test_the_scenarios_of_one_study_are_compared_along_each_axis() -> None:
+    def point(system: str, cut: int, by: float) -> list[Run]:
+        axes = {"scenario.orchestrator": system, "cut": cut}
+        runs = [run(k, axes=axes, m=10.0 * k + by) for k in range(3)]
+        return [replace(each, name=f"{system}-{cut}") for each in runs]
+
+    runs = [*point("a", 1, 0.0), *point("b", 1, 2.0), *point("a", 2, 1.0), *point("b", 2, 5.0)]
+    rows = study(*runs).differences
+    found = {(r["axis"], r["first"], r["second"], *r["axes"].values()): r["difference"] for r in rows}
+    assert found == {
+        ("scenario.orchestrator", "a", "b", 1): 2.0,
+        ("scenario.orchestrator", "a", "b", 2): 4.0,
+        ("cut", 1, 2, "a"): 1.0,
+        ("cut", 1, 2, "b"): 3.0,
+    }
+    assert all(row["significant"] and row["n"] == 3 and row["case"] is None for row in rows)
+
+
+def test_few_cases_are_compared_each_with_each_many_with_the_first() -> None:
+    few = study(*(run(k, case=case, m=float(k)) for case in "abc" for k in range(2))).differences
+    assert [(r["axis"], r["first"], r["second"]) for r in few] == [
+        ("case", "a", "b"), ("case", "a", "c"), ("case", "b", "c"),
+    ]  # fmt: skip
+    many = study(*(run(k, case=case, m=float(k)) for case in "abcde" for k in range(2))).differences
+    assert [(r["first"], r["second"]) for r in many] == [("a", "b"), ("a", "c"), ("a", "d"), ("a", "e")]
+    assert study(run(0, m=1.0), run(1, m=2.0)).differences == []
 
 
 def test_points_are_compared_apart_and_undefined_pairs_left_out() -> None:
