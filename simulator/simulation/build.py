@@ -16,7 +16,7 @@ from simulator.simulation.clusters.cluster import Cluster
 from simulator.simulation.clusters.kubernetes import Cluster as KubernetesCluster
 from simulator.simulation.clusters.world import World
 from simulator.simulation.compile import CompiledWorkload, compile_manifest
-from simulator.simulation.deciders import Deciders, read_deciders, written_at
+from simulator.simulation.deciders import Deciders, check_points, read_deciders, written_at
 from simulator.simulation.demand import add_behaviours, add_flows
 from simulator.simulation.layout import Layout, check_links, check_machines, lay_out
 from simulator.simulation.memory import RequestMemory
@@ -169,6 +169,7 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
     with written_at("topology"):
         layout = lay_out(scenario, catalogue, Rng(seed), {name: most_pods(page) for name, page in pages.items()})
     problems = [
+        *check_points(scenario, pages.values()),
         *(p for name, page in pages.items() for p in check_machines(page, layout.clusters[name], scenario.world)),
         *(p for share in layout.clusters.values() for p in check_links(share)),
         *check_resolved(

@@ -169,7 +169,7 @@ def _service_template(item: ServiceItem) -> PodTemplateSpec:
         image=item.image,
         resources=ResourceRequirements(requests=requests, limits=limits),
     )
-    spec = PodSpec(containers=(container,), runtime_class_name=item.runtime)
+    spec = PodSpec(containers=(container,), runtime_class_name=item.runtime, node_selector=item.node_selector)
     return PodTemplateSpec(metadata=TemplateMeta(labels={"app": item.name}), spec=spec)
 
 
@@ -183,7 +183,7 @@ def _service_workloads(
         for site in sites:
             name = f"{item.name}-{site}"
             there = template.model_copy(
-                update={"spec": template.spec.model_copy(update={"node_selector": {ZONE: site}})}
+                update={"spec": template.spec.model_copy(update={"node_selector": {**item.node_selector, ZONE: site}})}
             )
             yield api.Deployment(name, template=pod_template(name, there, item, cluster), replicas=1)
     else:

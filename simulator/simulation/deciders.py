@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +14,8 @@ from simulator.policy import Filter, Placement, Score
 from simulator.policy.api import FilterFunction, ScoreFunction
 from simulator.policy.reference import instantiate
 from simulator.spec.base import Use, use
+from simulator.spec.mechanism import Framework
+from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Scenario
 
 
@@ -52,6 +54,20 @@ def read_deciders(scenario: Scenario) -> Deciders:
         for i, each in enumerate(policies.scores)
     ]
     return Deciders(placement, tuple(filters), tuple(scores))
+
+
+def check_points(scenario: Scenario, pages: Iterable[Orchestrator]) -> Iterator[Problem]:
+    """Every decision point that the scenario gives a policy for, and that none of its orchestrators calls."""
+    known = list(pages)
+    who = ", ".join(dict.fromkeys(page.name for page in known))
+    if any(page.find(Framework) for page in known):
+        return
+    given, hint = scenario.policies, "leave it out: these orchestrators decide in their own way"
+    if scenario.policy is not None:
+        yield Problem(f"{who} asks no placement policy", path="scenario.policy", hint=hint)
+    for point in ("placement", "filters", "scores"):
+        if given is not None and point in given.model_fields_set:
+            yield Problem(f"{who} has no scheduler that asks for {point}", path=f"scenario.policies.{point}", hint=hint)
 
 
 def _made(scenario: Scenario, chosen: Use, place: str, base: type, *, given: int) -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from simulator.spec.base import Count, Glob, Item, Name, Positive, Spec, Text, not_offered, wrong
+from simulator.spec.base import Count, Glob, Item, Name, Positive, Spec, Text, empty, not_offered, wrong
 from simulator.spec.behaviour import Behaviour, Wait
 from simulator.spec.distribution import RandomDuration
 from simulator.spec.quantity import Cpu, Frequency, Size
@@ -25,7 +25,7 @@ class Manifest(Item):
 class Service(Item, Behaviour):
     """A service of one image, without a manifest: `replicas` of it anywhere, or one `per` site or node.
 
-    A site is a zone with workers but without a control plane.
+    A site is a zone with workers but without a control plane. `node_selector` are labels that a node must have.
     """
 
     kind: Literal["service"] = "service"
@@ -37,6 +37,7 @@ class Service(Item, Behaviour):
     ram: Size = Size("0")
     ram_limit: Size | None = None
     runtime: Text | None = None
+    node_selector: dict[str, str] = empty()
 
     @model_validator(mode="after")
     def _one_count(self) -> Self:

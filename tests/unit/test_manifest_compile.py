@@ -317,6 +317,10 @@ def test_one_per_site_or_node() -> None:
     assert there.wanted == {"cam-shop-a": 1, "cam-shop-b": 1}
     (each, _) = compile_manifest([], images, {}, default, services=[node]).objects
     assert isinstance(each, api.DaemonSet)
+    chosen = [s.model_copy(update={"node_selector": {"tier": "edge"}}) for s in (site, node)]
+    objects = compile_manifest([], images, {}, default, services=chosen, sites=["shop-a"]).objects
+    selectors = [o.template.node_selector for o in objects if isinstance(o, api.Deployment | api.DaemonSet)]
+    assert selectors == [{"tier": "edge", "topology.kubernetes.io/zone": "shop-a"}, {"tier": "edge"}]
 
 
 def test_a_service_limit_below_its_request_is_refused() -> None:

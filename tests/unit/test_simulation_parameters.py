@@ -81,6 +81,7 @@ SERVICE = [
     rises("workloads.api.run", None, "20s", events("Started"), 2),
     rises("workloads.api.runtime", "runc", "wasmtime", latency()),
     rises("workloads.api.image", None, "shop/db", events("Pulling", "shop/db"), images={}),
+    rises("workloads.api.node_selector", None, {"nobody": "has"}, metric("unschedulable_pods")),
     up("calls", {}, calling(), latency(), 2),
     up("calls.request", calling(), calling(request="1MB"), latency(), 1.2),
     up("calls.response", calling(), calling(response="1MB"), latency(), 1.2),

@@ -42,7 +42,7 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
     (Topology, {"nodes": [NODE], "links": [LINK]}),
     (Manifest, {"kind": "manifest", "file": "./shop.yaml"}),
     (Service, {"kind": "service", "name": "cam", "image": "shop/cam", "per": "site", "cpu": "500m", "ram": "128Mi",
-               "work": {"exponential": "5ms"}, "runtime": "wasmtime"}),
+               "work": {"exponential": "5ms"}, "runtime": "wasmtime", "node_selector": {"tier": "edge"}}),
     (Arrivals, {"users": 10, "think": {"exponential": "1s"}}),
     (Requests, {"kind": "requests", "source": "till-*", "target": "api", "arrivals": {"poisson": "10/s"},
                 "request": "1kB", "response": "4kB", "timeout": "1s", "retries": 2}),
