@@ -39,6 +39,7 @@ _HOME = {
     "Service": "simulator.spec.workload",
     "Simulation": "simulator.simulation.simulation",
     "Stop": "simulator.spec.faults",
+    "Update": "simulator.spec.faults",
     "Study": "simulator.study.study",
     "Telemetry": "simulator.spec.workload",
     "UserError": "simulator.errors",
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from simulator.simulation.run import Run
     from simulator.simulation.simulation import Simulation
     from simulator.spec import Experiment, Scenario
-    from simulator.spec.faults import Crash, Cut, Stop
+    from simulator.spec.faults import Crash, Cut, Stop, Update
     from simulator.spec.workload import Manifest, Requests, Service, Telemetry
     from simulator.streams import Rng
     from simulator.study.compare import compare
@@ -91,6 +92,7 @@ __all__ = [
     "Stop",
     "Study",
     "Telemetry",
+    "Update",
     "UserError",
     "Wait",
     "__version__",
@@ -120,8 +122,8 @@ def _introduce() -> None:
             setattr(modules[room], hook, call)
 
 
-def _figure(run: Run, name: str) -> Any:
-    return import_module("simulator.show").figure(run, name)
+def _figure(run: Run, name: str, node: str | None) -> Any:
+    return import_module("simulator.show").figure(run, name, node)
 
 
 def _report(study: Study) -> str:

@@ -27,6 +27,8 @@ def list_(kind: Kind, /) -> Answer:
     found = rows(kind)
     if kind == "metrics":
         return Answer(found, "\n".join(f"{row['name']} ({row['unit']})\n{_indented(row['title'])}" for row in found))
+    if found and kind in ("runtimes", "systems"):
+        return Answer(found, _models(kind, found))
     named = ("name", "title", "status", "facts", "sources", "validated")
     modelled = any(row["facts"] for row in found)
     columns = [c for c in named if any(row.get(c) not in (None, "") for row in found)]
@@ -49,10 +51,24 @@ def rows(kind: Kind) -> list[dict[str, Any]]:
         return [_row(name, kind, _first_line(name, "policies")) for name in shipped_names("policies")]
     if kind == "topologies":
         return [_row(name, kind, _first_line(name, "topologies")) for name in shipped_names("topologies")]
+    from simulator.cli.columns import with_columns  # noqa: PLC0415  # numpy
     from simulator.facts import Catalogue  # noqa: PLC0415  # only for models
 
     catalogue = Catalogue()
-    return catalogue.rows(kind) if kind in catalogue.kinds() else []
+    known = catalogue.rows(kind) if kind in catalogue.kinds() else []
+    return [with_columns(catalogue, kind, row) for row in known]
+
+
+def _models(kind: str, found: list[dict[str, Any]]) -> str:
+    """The table of these models, runtimes from the top of a stack down; then the review's table 2, as its pages are."""
+    from simulator.cli.columns import COLUMNS, REVIEW, print_row  # noqa: PLC0415  # numpy
+    from simulator.facts.stack import ROLES  # noqa: PLC0415
+
+    ordered = sorted(found, key=lambda row: (*ROLES, None).index(row["role"])) if kind == "runtimes" else found
+    parts = [table([print_row(row) for row in ordered], COLUMNS[kind])]
+    if reviewed := [print_row(row, whole=True) for row in found if row.get("language") and not row["extends"]]:
+        parts.append("WebAssembly runtimes, by the columns of the review's table 2\n" + table(reviewed, REVIEW))
+    return "\n\n".join(parts)
 
 
 def _indented(text: str) -> str:

@@ -104,12 +104,15 @@ def _diff(catalogue: Catalogue, kind: str, name: str, other: str) -> Answer:
 
 
 def _flat(catalogue: Catalogue, kind: str, name: str) -> dict[str, str]:
-    facts = {row["path"]: f"{row['value']} {row['unit'] or ''}".strip() for row in catalogue.describe(kind, name)}
+    rows = catalogue.describe(kind, name)
+    facts = {row["path"]: f"{_words(row['value'])} {row['unit'] or ''}".strip() for row in rows}
     return {**facts, **{path: _words(value) for path, value in catalogue.structure(kind, name).items()}}
 
 
 def _words(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return {"None": "none", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
 def _experiment(name: str, case: str | None, over: dict[str, Any]) -> Answer:

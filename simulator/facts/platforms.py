@@ -7,15 +7,19 @@ from typing import Final
 
 from simulator.units import UnitError
 
-# os/architecture[/variant] of the OCI image specification, which takes Go's GOOS and GOARCH; and WebAssembly as
-# containerd's wasm shims write it.
+# os/architecture[/variant] of the OCI image specification, which takes Go's GOOS and GOARCH; WebAssembly as
+# containerd's wasm shims write it; and, in the same form, microcontrollers, for which no image is built: only a Wasm
+# interpreter runs there.
 PLATFORMS: Final = frozenset(
     f"linux/{arch}"
     for arch in (
         "386", "amd64", "arm/v5", "arm/v6", "arm/v7", "arm64", "loong64", "mips", "mips64le", "mipsle", "ppc64le",
         "riscv64", "s390x",
     )
-) | {"windows/amd64", "windows/arm64", "wasi/wasm", "wasip1/wasm"}  # fmt: skip
+) | {
+    "windows/amd64", "windows/arm64", "wasi/wasm", "wasip1/wasm",
+    "freertos/xtensa", "zephyr/arc", "zephyr/arm", "zephyr/riscv32",
+}  # fmt: skip
 
 _ALSO_CALLED: Final = {
     "x86_64": "linux/amd64", "x86-64": "linux/amd64", "amd64": "linux/amd64", "i386": "linux/386",

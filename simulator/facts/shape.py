@@ -6,25 +6,16 @@ An orchestrator's page is a tree of mechanisms; `simulator.spec.orchestrator` ho
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from simulator.errors import Problem
 from simulator.facts.dist import DistSpec
 from simulator.facts.fact import Fact, near
+from simulator.facts.field import Field
 from simulator.facts.platforms import platform
+from simulator.facts.stack import RUNTIMES
 from simulator.facts.tree import Tree
-from simulator.units import UnitError
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field: a dimension of units, or share (a ratio up to 1), platforms, list, text, flag."""
-
-    dimension: str
-    required: bool = True
-    dist: bool = False  # whether a distribution may stand here
-
+from simulator.units import UnitError, parse
 
 SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
     "nodes": {
@@ -38,6 +29,14 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "power.idle": Field("power"),
         "power.max": Field("power"),
         "max_pods": Field("count", required=False),
+        "disk_kind": Field("text", required=False, words=("microSD", "eMMC", "SSD", "NVMe", "HDD", "EBS", "flash")),
+        "memcpy": Field("byterate", required=False),
+        "nic": Field("bitrate", required=False),  # the fastest it has
+        "kvm": Field("flag", required=False),  # whether it can run virtual machines
+        "sgx": Field("flag", required=False),
+        "accelerator.kind": Field("text", required=False),
+        "accelerator.count": Field("count", required=False),
+        "battery": Field("energy", required=False),
     },
     "links": {
         "latency": Field("duration"),
@@ -47,20 +46,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "down": Field("bitrate"),
         "loss": Field("share"),
     },
-    "runtimes": {
-        "platforms": Field("platforms"),
-        "start.sandbox": Field("duration", required=False, dist=True),
-        "start.container": Field("duration", dist=True),
-        "start.extra_per_concurrent": Field("duration", required=False),
-        "start.speed": Field("ratio"),  # of the measuring host's cores: a time scales with it
-        "stop": Field("duration", required=False, dist=True),
-        "memory.per_instance": Field("size"),
-        "memory.daemon": Field("size"),
-        "binary": Field("size"),
-        "slowdown": Field("ratio"),
-        "oci": Field("flag"),
-        "kvm": Field("flag"),
-    },
+    "runtimes": RUNTIMES,
     "images": {
         "platforms": Field("platforms"),
         "compressed": Field("size"),
@@ -74,6 +60,31 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "retransmit.tries": Field("count", required=False),
         "overhead": Field("size", required=False),
     },
+    # The host's operating system; fleet managers join it here with the edge.
+    "systems": {
+        "platforms": Field("platforms"),
+        "role": Field("text", words=("host", "fleet-manager")),
+        "minimum.ram": Field("size"),
+        "minimum.disk": Field("size", required=False),
+        "footprint.ram": Field("size", required=False),
+        "footprint.disk": Field("size", required=False),
+        "boot": Field("duration"),
+        "virtualisation": Field("flag", required=False),  # whether it needs a machine that can run VMs
+        "engine": Field("text", required=False),  # a runtime
+        "orchestrator": Field("text", required=False),
+        "controller": Field("text", required=False),
+        "runs": Field("list", words=("container", "vm", "unikernel", "kubernetes")),
+        "devices": Field("count", required=False),  # kinds of hardware that it has builds for
+        "poll": Field("duration", required=False),  # for its desired state
+        "offline.reboots_after": Field("duration", required=False),
+        "update.model": Field("text", words=("two-images", "revisions", "orchestrator")),
+        "update.commits_after": Field("duration", required=False),  # of good health
+        "update.gives_up_after": Field("duration", required=False),  # without contact while it tests
+        "update.rolls_back": Field("flag", required=False),
+        "update.needs_controller": Field("flag", required=False),  # in the test, else it rolls back
+        "update.delta": Field("share", required=False),  # of the whole download
+        "survives_power_cut": Field("flag", required=False),  # at any moment, an update's included
+    },
     "orchestrators": {},
 }
 
@@ -85,11 +96,11 @@ def check_shape(kind: str, tree: Tree) -> list[Problem]:
         return []
     problems: list[Problem] = []
     for path, facts in tree.facts.items():
-        if path not in fields:
+        if (field := _field(path, fields)) is None:
             problems.append(facts[0].problem(f"{kind} have no fact {path}", path, near(path, fields)))
             continue
         for fact in facts:
-            if (problem := _check(fact, path, fields[path])) is not None:
+            if (problem := _check(fact, path, field)) is not None:
                 problems.append(problem)
     for path, plain in tree.plain.items():
         hint = near(path, fields) if path not in fields else "write {value, kind, source}"
@@ -105,6 +116,26 @@ def missing(kind: str, tree: Tree) -> list[str]:
     return [path for path, field in SHAPES[kind].items() if field.required and path not in tree.facts]
 
 
+def _field(path: str, fields: Mapping[str, Field]) -> Field | None:
+    """The field at `path`; a star in a field's path stands for one name, which may have to be a quantity."""
+    if path in fields:
+        return fields[path]
+    parts = path.split(".")
+    for at, name in enumerate(parts):
+        field = fields.get(".".join([*parts[:at], "*", *parts[at + 1 :]]))
+        if field is not None and (not field.star or _is(name, field.star)):
+            return field
+    return None
+
+
+def _is(text: str, dimension: str) -> bool:
+    try:
+        parse(text, dimension)
+    except UnitError:
+        return False
+    return True
+
+
 def _check(fact: Fact, path: str, field: Field) -> Problem | None:
     wanted = {"share": "ratio", "platforms": "list"}.get(field.dimension, field.dimension)
     if fact.dimension != wanted:
@@ -113,6 +144,10 @@ def _check(fact: Fact, path: str, field: Field) -> Problem | None:
         return fact.problem(f"{path} is one value, not a distribution", path, "write value")
     if field.dimension == "share" and fact.base > 1:
         return fact.problem(f"{path} is a share: {fact.value} is above 1", path, "a percentage has the unit %")
+    if field.words:
+        for word in [fact.value] if isinstance(fact.value, str) else fact.value:
+            if word not in field.words:
+                return fact.problem(f"{path} is {word}", path, near(word, field.words) or _one_of(field.words))
     if field.dimension == "platforms":
         for name in fact.value:
             try:
@@ -120,6 +155,10 @@ def _check(fact: Fact, path: str, field: Field) -> Problem | None:
             except UnitError as error:
                 return fact.problem(error.message, path, error.hint)
     return None
+
+
+def _one_of(words: tuple[str, ...]) -> str:
+    return f"write one of {', '.join(words)}"
 
 
 def _unit_hint(dimension: str) -> str:

@@ -32,7 +32,7 @@ def apply_crash(
     agent: PowerCycled | None,
 ) -> None:
     """Take power from `node` at `at` (ns); `reboot_after` ns later (None: never) it is given back, and after the node's
-    own boot time the node is up. `agent` is told of both; a router, say, has none.
+    own boot time, of firmware and operating system, the node is up. `agent` is told of both; a router, say, has none.
 
     The network goes down before the agent is told of the crash, and comes up before it is told of the boot. A node
     that is down already cannot crash: then nothing happens, and the earlier crash decides when it boots.
@@ -47,7 +47,11 @@ def apply_crash(
         if agent is not None:
             agent.crash()
         if reboot_after is not None:
-            clock.after(reboot_after + nodes.rows[node].boot_ns, boot)
+            clock.after(reboot_after, power)
+
+    def power() -> None:
+        recorder.events.add(clock.now, "Booting", name, name, "")
+        clock.after(nodes.rows[node].boot_ns, boot)
 
     def boot() -> None:
         recorder.events.add(clock.now, "NodeBooted", name, name, "")

@@ -1,14 +1,19 @@
 """All that a policy's author reads: what a control plane believes, and what may be answered. numpy only."""
 
 from simulator.policy.api import Filter, Placement, Score
+from simulator.policy.clusters import ClusterPolicy, Divide, Division, MembersView, WorkloadView
 from simulator.policy.decision import Bind, Decision, Migrate, Reason, Reject, Scale, Wait
 from simulator.policy.view import ClusterView, PodView
 
 __all__ = [
     "Bind",
+    "ClusterPolicy",
     "ClusterView",
     "Decision",
+    "Divide",
+    "Division",
     "Filter",
+    "MembersView",
     "Migrate",
     "Placement",
     "PodView",
@@ -17,4 +22,5 @@ __all__ = [
     "Scale",
     "Score",
     "Wait",
+    "WorkloadView",
 ]

@@ -26,6 +26,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from simulator.policy.api import Placement
+from simulator.policy.clusters import ClusterPolicy
 from simulator.policy.decision import Bind, Reject, Wait
 from simulator.policy.reference import instantiate
 from simulator.policy.samples import PODS, sample_asks, sample_cluster
@@ -51,14 +52,18 @@ class CheckResult:
 
 
 def check_policy(
-    policy: Any, on_fail: Literal["raise", "collect"] = "raise", base: Path | None = None
-) -> list[CheckResult]:  # fmt: skip
+    policy: Any,
+    on_fail: Literal["raise", "collect"] = "raise",
+    base: Path | None = None,
+    point: Literal["placement", "clusters"] = "placement",
+) -> list[CheckResult]:
     """Hold a policy (an instance, a class without required parameters, a function, or a reference) to its contract.
 
-    Raises CheckFailed at the first failure, or collects every verdict. A relative file is relative to `base`.
+    A ClusterPolicy is held to that of its own decision point; of a function, which does not say what it is, `point`
+    says it. Raises CheckFailed at the first failure, or collects every verdict. A relative file is relative to `base`.
     """
     subject, results = _subject(policy, base or Path()), []
-    for check in CHECKS:
+    for check in checks_of(subject, point):
         try:
             check(subject)
         except CheckFailed as failure:
@@ -76,9 +81,20 @@ def parametrize_policy_checks(policies: Sequence[Any], base: Path | None = None)
 
     subjects = [(_label(each), _subject(each, base or Path())) for each in policies]
     cases = [
-        pytest.param(subject, check, id=f"{label}-{check.__name__}") for label, subject in subjects for check in CHECKS
+        pytest.param(subject, check, id=f"{label}-{check.__name__}")
+        for label, subject in subjects
+        for check in checks_of(subject)
     ]
     return pytest.mark.parametrize(("policy", "check"), cases)
+
+
+def checks_of(subject: Any, point: str = "placement") -> tuple[Callable[[Any], None], ...]:
+    """The checks of the decision point that a policy is for."""
+    if point == "clusters" or isinstance(subject, ClusterPolicy):
+        from simulator.policy.cluster_checks import CLUSTER_CHECKS  # noqa: PLC0415  # it builds on this module
+
+        return CLUSTER_CHECKS
+    return CHECKS
 
 
 # The checks
@@ -86,7 +102,7 @@ def parametrize_policy_checks(policies: Sequence[Any], base: Path | None = None)
 
 def check_constructor_only_stores(policy: Any) -> None:
     """Each parameter becomes the attribute of its name, and nothing else happens: a reference says it all."""
-    if not isinstance(policy, Placement):
+    if not isinstance(policy, Placement | ClusterPolicy):
         return
     parameters = [p for p in inspect.signature(type(policy)).parameters if p not in ("args", "kwargs")]
     missing = [name for name in parameters if not hasattr(policy, name)]
@@ -96,10 +112,10 @@ def check_constructor_only_stores(policy: Any) -> None:
     made = type(policy)(**given)
     for name, value in given.items():
         if getattr(made, name) is not value:
-            raise CheckFailed(f"the constructor changes {name!r}: store what was given, and compute in place()")
+            raise CheckFailed(f"the constructor changes {name!r}: store what was given, and compute when asked")
     extra = sorted(set(vars(made)) - set(parameters)) if hasattr(made, "__dict__") else []
     if extra:
-        raise CheckFailed(f"the constructor also sets {extra[0]!r}: set it in place(), when it is first needed")
+        raise CheckFailed(f"the constructor also sets {extra[0]!r}: set it when it is first needed")
 
 
 def check_picklable(policy: Any) -> None:

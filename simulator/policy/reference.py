@@ -1,8 +1,8 @@
 """One grammar to name a policy, a generator or an executor, everywhere.
 
-`least-loaded` is shipped, `./mine.py:Mine` is in a file (relative to the YAML file that says so), `my_pkg.sched:Mine`
-is in an installed module, `acme/carbon` is entry point `carbon` of distribution `acme`, group `simulator.policies`
-(or `simulator.topologies`). Workers are sent the reference, never the instance.
+`least-loaded` is shipped, and for a hub `clusters/spread`; `./mine.py:Mine` is in a file (relative to the YAML file
+that says so), `my_pkg.sched:Mine` is in an installed module, `acme/carbon` is entry point `carbon` of distribution
+`acme`, group `simulator.policies` (or `simulator.topologies`). Workers are sent the reference, never the instance.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from typing import Any, Literal
 from simulator.errors import Problem, UserError
 
 Folder = Literal["policies", "topologies"]
+POINTS = ("clusters",)  # decision points whose shipped policies have a folder of their own
 GRAMMAR = "a shipped name, ./file.py:Name, package.module:Name, or distribution/entry-point"
 
 
-def shipped_names(folder: Folder) -> list[str]:
-    """The names of what ships in a content folder, as they are written in a reference; sorted."""
-    found = resources(f"simulator.shipped.{folder}").iterdir()
+def shipped_names(folder: Folder, point: str = "") -> list[str]:
+    """The names of what ships in a content folder, as they are written in a reference; sorted. `point`: those of a
+    decision point that has a folder of its own."""
+    found = resources(f"simulator.shipped.{folder}{point and '.' + point}").iterdir()
     stems = (Path(item.name).stem for item in found if item.name.endswith(".py") and not item.name.startswith("_"))
     return sorted(stem.replace("_", "-") for stem in stems)
 
@@ -84,6 +86,11 @@ def instantiate(
         raise UserError(Problem(f"{what} {ref!r} refuses its parameters: {error}", path="params")) from error
 
 
+def at_point(ref: str, point: str) -> str:
+    """The reference at a decision point with a folder of its own: there, `spread` is short for `clusters/spread`."""
+    return f"{point}/{ref}" if ref in shipped_names("policies", point) else ref
+
+
 def source_of(ref: str, base: Path, folder: Folder = "policies", what: str = "policy") -> Path | None:
     """The file that defines what `ref` names; None where it has no Python source."""
     module, _name = _module(ref, base, folder, what)
@@ -112,12 +119,14 @@ def _module(ref: str, base: Path, folder: Folder, what: str) -> tuple[Any, str]:
         raise UserError(Problem(f"{ref!r} names no {what}", hint=f"a {what} is {GRAMMAR}"))
     if colon:
         return _installed(left, ref, what), name
-    if "/" in ref:
+    point, _, plain = ref.rpartition("/")
+    if point and not (folder == "policies" and point in POINTS):
         return _entry_point(ref, folder, what), ""
-    names = shipped_names(folder)
-    if ref not in names:
-        raise _no_such(f"no {what} named {ref!r}", ref, names, f"a {what} is {GRAMMAR}")
-    return _guarded(partial(importlib.import_module, f"simulator.shipped.{folder}.{ref.replace('-', '_')}"), ref), ""
+    names = shipped_names(folder, point)
+    if plain not in names:
+        raise _no_such(f"no {what} named {ref!r}", plain, names, f"a {what} is {GRAMMAR}")
+    home = ".".join(filter(None, ("simulator.shipped", folder, point, plain.replace("-", "_"))))
+    return _guarded(partial(importlib.import_module, home), ref), ""
 
 
 def _file(text: str, base: Path, what: str) -> Any:
@@ -181,7 +190,7 @@ def _public(module: ModuleType) -> dict[str, Any]:
 def _only(module: ModuleType, ref: str, what: str) -> Any:
     """A shipped module's subject: the class of its name, or `build`, or its only public class or function."""
     public = _public(module)
-    camel = "".join(part.capitalize() for part in ref.split("-"))
+    camel = "".join(part.capitalize() for part in ref.rpartition("/")[2].split("-"))
     for name in (camel, "build"):
         if name in public:
             return public[name]

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.record import reconciling
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -114,42 +116,6 @@ def _double_pod_seconds(tables: Tables, context: MetricContext) -> float:
 def _pod_seconds(tables: Tables, context: MetricContext) -> float:
     steps = _running_steps(tables)
     return _integral(steps["time_s"].to_numpy(), np.cumsum(steps["step"].to_numpy()), context)
-
-
-def _beliefs(tables: Tables) -> pl.DataFrame:
-    """Each change of a node's state with what both truths then are: `ready` (null before the first belief), `up`,
-    `since` (when it went down, if it is down, else when its path was last cut), and whether this row `turned` the
-    belief away from Ready."""
-    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
-
-    believed, running = pl.col("truth") == "believed", pl.col("truth") == "running"
-    went_down, was_cut = running & (pl.col("state") == "down"), (pl.col("truth") == "path") & (pl.col("state") == "cut")
-    rows = tables["nodes"].sort("time_s", maintain_order=True)
-    rows = rows.with_columns(
-        ready=pl.when(believed).then(pl.col("state") == "Ready").forward_fill().over("node"),
-        up=pl.when(running).then(pl.col("state") == "up").forward_fill().over("node").fill_null(True),
-        down=pl.when(went_down).then(pl.col("time_s")).forward_fill().over("node"),
-        cut=pl.when(was_cut).then(pl.col("time_s")).forward_fill().over("node"),
-    )
-    turned = believed & ~pl.col("ready") & pl.col("ready").shift(1).over("node").fill_null(False)
-    return rows.with_columns(turned=turned, since=pl.when(pl.col("up")).then(pl.col("cut")).otherwise(pl.col("down")))
-
-
-def _belief_error_s(tables: Tables, context: MetricContext) -> float:
-    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
-
-    start = pl.col("time_s").clip(context.warm_up_s, context.duration_s)
-    rows = _beliefs(tables).with_columns(start=start)
-    rows = rows.with_columns(end=pl.col("start").shift(-1).over("node").fill_null(context.duration_s))
-    wrong = rows.filter((pl.col("ready") != pl.col("up")).fill_null(False))
-    return float((wrong["end"] - wrong["start"]).sum())
-
-
-def _detection_s(tables: Tables, _: MetricContext) -> float:
-    turned = _beliefs(tables)
-    turned = turned.filter(turned["turned"])
-    took = (turned["time_s"] - turned["since"]).drop_nulls().to_numpy()
-    return float(took.mean()) if took.size else nan
 
 
 def _recovery_s(tables: Tables, context: MetricContext) -> float:
@@ -269,6 +235,24 @@ _METRICS: Final = (
     Metric("delivered_messages", "count", "readings delivered after the warm-up", _sum_of("messages", "delivered")),
     Metric("lost_messages", "count", "readings lost after the warm-up", _sum_of("messages", "lost")),
     Metric(
+        "late_messages",
+        "count",
+        "readings delivered after the warm-up that took over one interval of their flow longer than an unloaded way",
+        _sum_of("messages", "late"),
+    ),
+    Metric(
+        "duplicated_messages",
+        "count",
+        "arrivals after the warm-up of readings that had been delivered before",
+        _sum_of("messages", "duplicated"),
+    ),
+    Metric(
+        "superseded_messages",
+        "count",
+        "values of device twins that a newer one replaced, after the warm-up, before they were sent",
+        _sum_of("messages", "superseded"),
+    ),
+    Metric(
         "mean_message_age_s",
         "s",
         "mean age at arrival of the readings delivered after the warm-up: each interval's mean, weighted by its count",
@@ -287,14 +271,66 @@ _METRICS: Final = (
         "s",
         "mean time until a node believed Ready is believed not Ready: from its physical loss if it is down by then, "
         "else from the last cut of its path to the API server; turns without either do not count",
-        _detection_s,
+        reconciling.detection_s,
     ),
     Metric(
         "belief_error_s",
         "node s",
         "node-seconds after the warm-up in which the believed Ready condition differs from whether the node is "
         "physically up, counted from the first belief about it (so a healthy node behind a cut counts)",
-        _belief_error_s,
+        reconciling.belief_error_s,
+    ),
+    Metric(
+        "ready_again_s",
+        "s",
+        "mean, over the openings in the whole run of the path between a node believed not Ready and its API server, of "
+        "the time from there until the node is believed Ready; nodes that never are do not count",
+        reconciling.ready_again_s,
+    ),
+    Metric(
+        "false_detections",
+        "count",
+        "times in the whole run that a node believed Ready is believed not Ready at a moment when it is up and its "
+        "path to the API server is open",
+        reconciling.false_detections,
+    ),
+    Metric(
+        "replacement_s",
+        "s",
+        "mean, over the pods of nodes that lost power or their path to the API server, of the time from that loss to "
+        "the first start elsewhere of the pod's replacement: it ran at the loss, was given up (Terminating, Failed or "
+        "Deleted) before the node was back, and is replaced by the next pod that its owner makes, each replacing one; "
+        "pods whose replacement never ran do not count",
+        reconciling.replacement_s,
+    ),
+    Metric(
+        "reconciliation_s",
+        "s",
+        "mean, over the returns of nodes that had lost power or their path to the API server, of the time from having "
+        "both again until what is believed, stored and running agrees for every pod of the node; pods that any of the "
+        "three has there at the return, except for those that ran before the loss and said that they were not ready; "
+        "to the end of the run, a lower bound, if they do not agree by then; nodes without such a pod, and returns "
+        "cut short by another loss, do not count",
+        reconciling.reconciliation_s,
+    ),
+    Metric(
+        "resync_bytes",
+        "B",
+        "bytes of the control messages sent or sent again in the whole run because a connection came back: full lists, "
+        "the requests for them, and what had waited",
+        reconciling.resync_bytes,
+    ),
+    Metric(
+        "resent_messages",
+        "count",
+        "control messages sent again in the whole run",
+        reconciling.delivery_events("resent"),
+    ),
+    Metric(
+        "lost_control_messages",
+        "count",
+        "control messages lost for good in the whole run: with a node's power, or with a connection that was given up",
+        reconciling.delivery_events("lost"),
     ),
     Metric(
         "recovery_s",

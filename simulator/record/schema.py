@@ -130,7 +130,14 @@ MESSAGES = Table(
         Column("zone", "code", "zone of the sources"),
         Column("created", "int", "readings made"),
         Column("delivered", "int", "readings that arrived at the target"),
-        Column("lost", "int", "readings lost"),
+        Column("lost", "int", "readings lost: on the way, dropped where there was no room, or gone with a memory"),
+        Column(
+            "late",
+            "int",
+            "readings, among those delivered, that took over one interval of their flow longer than an unloaded way",
+        ),
+        Column("duplicated", "int", "readings that arrived once more after they had been delivered"),
+        Column("superseded", "int", "values of a device twin that a newer one replaced before they were sent"),
         Column("mean_age_s", "float", "mean age at arrival, in seconds; NaN if none arrived"),
         Column("max_age_s", "float", "largest age at arrival, in seconds"),
     ),
@@ -158,11 +165,15 @@ DELIVERIES = Table(
         Column("time_s", "time", "when"),
         Column("node", "code", "the node at the other end"),
         Column("direction", "code", "down (to the node) or up (from it)"),
-        Column("kind", "code", "what it carries: pod, status, list, endpoints, proposal, reply, object, …"),
-        Column("about", "code", "the object that it is about: a pod's name, a service's, or empty"),
-        Column("event", "code", "sent, resent, delivered, lost, superseded (by a newer one of the same object), "
-               "duplicate (arrived again), dropped (nobody waited for it)"),
-        Column("cause", "code", "change (something happened), resync (a connection came back), or retry"),
+        Column("kind", "code", "what it carries: pod, status, node, request (for a list), list, endpoints, proposal, "
+               "reply, object, …"),
+        Column("about", "code", "the object that it is about: a pod's name, a service's, what a list is of, or empty"),
+        Column("event", "code", "sent (first given to its connection, whether or not the way is open), resent; its one "
+               "end: delivered, lost (with a node's power or a connection that was given up; at that instant, or when "
+               "it would have arrived if it was under way), superseded (by a newer one of the same object), dropped "
+               "(nobody waited for it); duplicate (arrived again)"),
+        Column("cause", "code", "of this or the latest sending: change (something happened), resync (a connection came "
+               "back), or retry (nothing had answered)"),
         Column("size_bytes", "int", "its size"),
     ),
 )  # fmt: skip

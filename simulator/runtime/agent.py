@@ -1,17 +1,21 @@
 """The agent of one node (the kubelet): what it has stored, what runs, and nothing of what the control plane believes.
 
-It needs the network for pulls and reports only: cut off, it keeps its pods, and restarts their containers.
+It needs the network for pulls and reports only: cut off, it keeps its pods, and restarts their containers. What comes
+back after a power cut is the rule `AgentSettings.after_reboot`: `keep`, the container engine starts its containers
+again, before the agent and without it; `restart`, the agent starts what it has stored; `static-pods`, the agent starts
+those; with nothing, pods wait for a sync with the control plane.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from simulator.engine.clock import Clock, Timer
 from simulator.record.buffer import Recorder
 from simulator.runtime.admission import refusal
 from simulator.runtime.backoff import Backoff
 from simulator.runtime.bench import Bench, ServingHook
+from simulator.runtime.boot import Boot
 from simulator.runtime.host import Host
 from simulator.runtime.memory import Memory
 from simulator.runtime.pod_run import Container, PodRun
@@ -32,25 +36,31 @@ class NodeAgent:
     `runtimes` maps a RuntimeClass handler to its costs; the first is the node's default. `system_bytes` is the RAM
     that the operating system and every component on this node hold. `serving_hooks` are called (pod, up, how) when a
     pod's main container runs and does not answer yet ("starting"), begins to ("started"), or stops ("killed",
-    "exited", "oom", "node-dead").
+    "exited", "oom", "node-dead"). `up_hooks` are called with True once the agent has started after a power cut, before
+    it does anything, and with False when power goes.
     Raises ValueError where there is no runtime.
     """
 
     __slots__ = (
         "_bench",
+        "_boot",
         "_desired",
         "_host",
         "_memory",
+        "_networked_ns",
         "_nodes",
         "_past",
+        "_powered",
         "_puller",
         "_runtimes",
         "_status_timer",
+        "_upstream",
         "_workers",
         "images",
         "serving_hooks",
         "settings",
         "up",
+        "up_hooks",
     )
 
     def __init__(
@@ -75,22 +85,32 @@ class NodeAgent:
         self.images = images
         self.up = True
         self.serving_hooks: list[ServingHook] = []
+        self.up_hooks: list[Callable[[bool], None]] = []
+        self._powered = True
+        self._networked_ns = 0  # when pods have a network
+        self._upstream = upstream or Nobody()
         self._nodes = nodes
         self._runtimes = dict(runtimes)
         self._desired: dict[int, DesiredPod] = {}
         self._workers: dict[int, PodWorker] = {}
         self._past: dict[int, PodRun] = {}  # what the disk remembers of pods that a crash ended
         self._status_timer: Timer | None = None
-        self._host = host = Host(clock, rng, recorder, nodes, node, settings=settings, upstream=upstream or Nobody())
+        self._host = host = Host(clock, rng, recorder, nodes, node, settings=settings, upstream=self._upstream)
         self._memory = Memory(
             host, system_bytes, self._runs, kill=self._kernel_kills, evict=self._evict, changed=self._changed
         )
         self._puller = Puller(host, network, registry, images, self._changed)
         self._bench = self._new_bench()
+        engines = max(costs.daemon_start_ns for costs in runtimes.values())
+        self._boot = Boot(host, engines, engine=self._engine_started, agent=self._started)
 
     def connect(self, upstream: Upstream) -> None:
         """Report to `upstream` from now on: the way to the control plane, which needs the agent to exist first."""
-        self._host.upstream = upstream
+        self._upstream = self._host.upstream = upstream
+
+    def waits_by(self, reached: Callable[[Callable[[], None]], None]) -> None:
+        """How it learns that its server answers: `reached(call)` calls `call` once it does."""
+        self._boot.reached = reached
 
     # What others may know of it.
 
@@ -187,9 +207,11 @@ class NodeAgent:
 
         Disks survive: images, and what the container engine knows of its containers.
         """
-        if not self.up:
+        if not self._powered:
             return
-        self.up = False
+        self._powered = self.up = False
+        self._boot.cut()
+        self._host.upstream = Nobody()
         for uid, worker in self._workers.items():
             worker.vanish()
             self._past[uid] = worker.run
@@ -200,17 +222,34 @@ class NodeAgent:
             self._status_timer.cancel()
         for pod in [p for p in self._desired.values() if not self._survives(p)]:
             self._store(pod, "removed")
+        for hook in self.up_hooks:
+            hook(False)
 
     def boot(self) -> None:
-        """The node, and its agent, are up again. Pods that the agent does not remember wait for a `sync`."""
-        if self.up:
+        """The operating system is up again: the container engine starts, then the agent."""
+        if self._powered:
             return
-        self.up = True
-        boot = int(self._nodes.boots[self.node])
-        self._host.start(boot)
-        self._memory.start(boot)
+        self._powered = True
+        self._memory.start(int(self._nodes.boots[self.node]))
         self._bench = self._new_bench()
-        for pod in tuple(self._desired.values()):
+        self._boot.begin()
+
+    def _engine_started(self) -> None:
+        if "keep" in self.settings.after_reboot:
+            for pod in tuple(self._desired.values()):
+                self._start(pod)
+
+    def _started(self) -> None:
+        """The agent runs. Pods that it does not remember wait for a `sync`; those that run already it finds running."""
+        self.up = True
+        self._host.start(int(self._nodes.boots[self.node]))
+        self._host.upstream = self._upstream
+        self._networked_ns = self._host.clock.now + self.settings.network_ns
+        for hook in self.up_hooks:
+            hook(True)
+        for worker in tuple(self._workers.values()):
+            worker.say_again()
+        for pod in [p for uid, p in self._desired.items() if uid not in self._workers]:
             self._start(pod)
         self._report_node()
 
@@ -279,7 +318,9 @@ class NodeAgent:
         elif adopted:
             worker.adopt()
         else:
-            worker.begin()
+            # Static pods use the node's own network; an engine that starts containers by itself has its own.
+            waits = self.up and not desired.static
+            worker.begin(max(0, self._networked_ns - self._host.clock.now) if waits else 0)
 
     def _runs(self) -> Iterable[PodRun]:
         return (worker.run for worker in self._workers.values() if not worker.over)

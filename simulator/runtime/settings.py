@@ -18,6 +18,7 @@ class RuntimeCosts:
     stop: Distribution  # ns from SIGTERM until a process that heeds it has ended
     slowdown: float = 1.0
     ram_bytes: int = 0  # per pod: pause process, shim, guest kernel
+    daemon_start_ns: int = 0  # of its engine's daemon, once the operating system is up
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +65,6 @@ class AgentSettings:
     crash_factor: float = 2.0
     crash_reset_ns: int | None = None  # None: twice the cap
     after_reboot: tuple[str, ...] = ()  # what a reboot without the control plane brings back: keep restart static-pods
+    start_ns: int = 0  # from its own start, once the engine runs, until it can start pods
+    network_ns: int = 0  # after a reboot, from then until pods that are not static have a network
+    waits_for_server: bool = False  # whether it starts only once its server answers

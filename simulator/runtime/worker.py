@@ -52,14 +52,14 @@ class PodWorker:
 
     # Coming up.
 
-    def begin(self) -> None:
-        """Start the pod."""
+    def begin(self, wait_ns: int = 0) -> None:
+        """Start the pod; its sandbox can be made only after `wait_ns`, when the node has a network for it."""
         host, run = self._bench.host, self.run
         self._watch_health()
         if run.phase == "Running":  # it did before the node lost power
             self.report()
         cost = host.work_ns(self._costs.sandbox, "sandbox", run.identity, run.restarts)
-        self._timer = host.clock.after(cost, self._sandboxed)
+        self._timer = host.clock.after(wait_ns + cost, self._sandboxed)
 
     def adopt(self) -> None:
         """The pod came up before time began: no stage of its start is left, and its processes answer."""
@@ -320,6 +320,11 @@ class PodWorker:
         self._post()
         if run.finished:
             self._ended()
+
+    def say_again(self) -> None:
+        """The agent has started after its pods: what they said before went nowhere."""
+        self._reported = PodStatus("Pending")
+        self.report()
 
     def _post(self) -> None:
         run = self.run

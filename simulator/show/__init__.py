@@ -10,11 +10,19 @@ from simulator.errors import Problem, UserError
 if TYPE_CHECKING:
     from simulator.simulation.run import Run
 
-FIGURES = ("places", "timeline", "pods", "traffic")
+FIGURES = ("places", "timeline", "pods", "traffic", "truths")
 
 
-def figure(run: Run, name: str) -> Any:
-    """The named figure of one run, as a plotly Figure. Raises UserError for a name that is none."""
+def figure(run: Run, name: str, node: str | None = None) -> Any:
+    """The named figure of one run, as a plotly Figure; `truths` is that of one node.
+
+    Raises UserError for a name that is none, and for a node where the figure is not a node's.
+    """
     if name not in FIGURES:
         raise UserError(Problem(f"no figure named {name!r}", hint=f"one of {', '.join(FIGURES)}"))
-    return import_module(f"simulator.show.{name}").draw(run).figure
+    draw = import_module(f"simulator.show.{name}").draw
+    if name == "truths":
+        return draw(run, node).figure
+    if node is not None:
+        raise UserError(Problem(f"the figure {name!r} is not one node's", hint="figure('truths', node=…) is"))
+    return draw(run).figure

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-import plotly.io
 from plotly.offline import get_plotlyjs
 
 from simulator.show import places, pods, timeline, traffic
-from simulator.show.style import Drawing
+from simulator.show.drilldown import SCRIPT, drill_down, reconciling
+from simulator.show.html import figure, html_table, interval
 from simulator.simulation.run import Run
+from simulator.study.differences import differences
 from simulator.study.study import Study
 
 _CSS = """
@@ -22,6 +22,8 @@ body { font: 16px/1.55 Georgia, 'Times New Roman', serif; color: var(--ink); bac
 h1 { font-size: 1.9rem; line-height: 1.25; margin: 0 0 .3rem; font-weight: normal; }
 h2 { font-size: 1.25rem; margin: 2.6rem 0 .4rem; border-top: 1px solid var(--line); padding-top: 1.1rem; }
 h3 { font-size: 1.02rem; margin: 1.4rem 0 .2rem; font-weight: normal; font-style: italic; }
+h4 { font-size: .92rem; margin: .8rem 0 .1rem; font-weight: normal; color: var(--quiet); }
+select { font: inherit; color: var(--ink); background: white; border: 1px solid var(--line); padding: .1rem .3rem; }
 .quiet, figcaption { color: var(--quiet); font-size: .92rem; }
 figure { margin: .6rem 0 1.6rem; }
 table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; }
@@ -35,52 +37,6 @@ details { overflow-x: auto; }
 .warning { background: #fbf0e2; padding: .4rem .8rem; margin: .3rem 0; border-left: 3px solid #e08a3c; }
 code { font-size: .86rem; }
 """
-_MOST_ROWS = 400  # of a figure's table; the whole is in the study's Parquet files
-
-
-def number(value: float | None) -> str:
-    """Four digits, or a dash where there is no value."""
-    if value is None or math.isnan(value):
-        return "–"
-    if value and (abs(value) >= 1e6 or abs(value) < 1e-3):
-        return f"{value:.3g}"
-    if float(value).is_integer():
-        return f"{value:,.0f}"
-    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
-
-
-def html_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Plain rows as an HTML table; numbers right-aligned."""
-    head = "".join(f"<th>{escape(c)}</th>" for c in columns)
-    body = []
-    for row in rows:
-        cells = []
-        for column in columns:
-            value = row.get(column)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                cells.append(f"<td>{escape('' if value is None else str(value))}</td>")
-            else:
-                cells.append(f'<td class="n">{number(value)}</td>')
-        body.append(f"<tr>{''.join(cells)}</tr>")
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-
-
-def _figure(drawing: Drawing, identity: str) -> str:
-    page = plotly.io.to_html(
-        drawing.figure,
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=identity,
-        config={"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["sendDataToCloud"]},
-    )
-    shown = drawing.rows.head(_MOST_ROWS)
-    more = "" if len(drawing.rows) <= _MOST_ROWS else f" (the first {_MOST_ROWS} of {len(drawing.rows)})"
-    table = html_table(shown.iter_rows(named=True), shown.columns)
-    return (
-        f"<h3>{escape(drawing.title)}</h3><figure>{page}<figcaption>{escape(drawing.caption)}</figcaption></figure>"
-        f'<details data-figure="{identity}" data-rows="{len(drawing.rows)}"><summary>its {len(drawing.rows)} rows'
-        f'{more}</summary><div class="scroll">{table}</div></details>'
-    )
 
 
 def _summary(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> str:
@@ -93,16 +49,23 @@ def _summary(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> str:
         line: dict[str, Any] = {"metric": metric}
         for point in points:
             cell = cells.get((metric, point))
-            line[point or "result"] = _interval(cell) if cell else "–"
+            line[point or "result"] = interval(cell) if cell else "–"
         table.append(line)
     return html_table(table, ["metric", *(p or "result" for p in points)])
 
 
-def _interval(cell: Mapping[str, Any]) -> str:
-    low, high = cell.get("low"), cell.get("high")
-    if low is None or high is None or math.isnan(low) or math.isnan(high):
-        return number(cell["mean"])
-    return f"{number(cell['mean'])}  [{number(low)}, {number(high)}]"
+def _differences(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = []
+    for row in rows:
+        if row["significant"]:
+            pair = f"{row['second']} − {row['first']}"
+            where = _label(row["axes"], row["case"])
+            gap = interval({"mean": row["difference"], "low": row["low"], "high": row["high"]})
+            lines.append({"pair": pair, "at": where, "metric": row["metric"], "difference": gap, "n": row["n"]})
+    if not lines:
+        return "<p>None.</p>"
+    at = ["at"] if any(line["at"] for line in lines) else []
+    return html_table(lines, ["pair", *at, "metric", "difference", "n"])
 
 
 def _label(axes: Mapping[str, Any], case: str | None) -> str:
@@ -151,15 +114,20 @@ def render(
     for warning in dict.fromkeys((*notes, *(w for run in runs for w in run.warnings))):
         body.append(f"<div class='warning'>{escape(warning)}</div>")
     body.append("<h2>Answer</h2>" + _summary(summary, metrics))
-    body.append("<h2>The place</h2>" + _figure(places.draw(runs[-1]), "figure-places"))
+    if gaps := [row for row in differences(runs, metrics) if row["n"] > 1]:
+        said = "Second minus first, on the same random numbers. Only what the 95 % interval tells from zero."
+        body.append(f"<h3>Paired differences</h3><p class='quiet'>{said}</p>" + _differences(gaps))
+    body.append("<h2>The place</h2>" + figure(places.draw(runs[-1]), "figure-places"))
     for k, (label, members) in enumerate(groups.items()):
         title = f"What happened: {label}" if label else "What happened"
         body.append(f"<h2>{escape(title)}</h2>")
-        body.append(_figure(traffic.draw(*members), f"figure-traffic-{k}"))
+        body.append(figure(traffic.draw(*members), f"figure-traffic-{k}"))
         first = members[0]
-        body.append(f"<p class='quiet'>The next two show replication {first.replication}.</p>")
-        body.append(_figure(timeline.draw(first), f"figure-timeline-{k}"))
-        body.append(_figure(pods.draw(first), f"figure-pods-{k}"))
+        body.append(f"<p class='quiet'>The next three show replication {first.replication}.</p>")
+        body.append(figure(timeline.draw(first), f"figure-timeline-{k}"))
+        body.append(figure(pods.draw(first), f"figure-pods-{k}"))
+        body.append(drill_down(first, f"figure-truths-{k}", share=len(groups)))
+    body.append("<h2>When belief, storage and reality part</h2>" + reconciling(groups))
     body.append("<h2>Every fact that was read</h2><details open><summary>facts and their sources</summary>")
     body.append(_facts(runs) + "</details>")
     if provenance:
@@ -170,5 +138,5 @@ def render(
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         "<link rel='icon' href='data:,'>"
         f"<title>{escape(question)}</title><style>{_CSS}</style><script>{get_plotlyjs()}</script></head>"
-        f"<body>{''.join(body)}</body></html>"
+        f"<body>{''.join(body)}<script>{SCRIPT}</script></body></html>"
     )

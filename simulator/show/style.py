@@ -18,6 +18,11 @@ GOOD = "#9fc7b5"
 CUT = "#e08a3c"
 DOWN = "#b3343a"
 UNKNOWN = "#6b5ca5"
+STARTING = "#e3e8ec"
+ENDING = "#7d8a96"
+STORED = "#8fb7c9"
+# One hue for what differs, the darker the worse.
+APART = ("#f0d3dd", "#dc9bb4", "#bf5a83", "#7a1641")
 SERIES = ("#1f6f8b", "#c0632f", "#4f8a4c", "#7a5195", "#a63d57", "#8a7a2b")
 FAULT_FILL = "rgba(224,138,60,0.14)"
 

@@ -21,15 +21,25 @@ _LOOK = {
 _MOST_ROWS = 40
 
 
+_CLUSTER = "cluster "  # before the name of a member cluster, where a node's name would stand
+
+
 def rows(run: Run) -> pl.DataFrame:
-    """Intervals (node, row, state, start_s, end_s) of the members of a cluster, reality and belief apart."""
+    """Intervals (node, row, state, start_s, end_s) of the members of a cluster, reality and belief apart.
+
+    A member cluster of a multi-cluster control plane comes first, as a node named `cluster NAME`.
+    """
+    clusters = run.table("clusters").select("time_s", "truth", "state", node=_CLUSTER + pl.col("cluster"))
+    return pl.concat([_intervals(changes, run) for changes in (clusters, run.table("nodes"))])
+
+
+def _intervals(nodes: pl.DataFrame, run: Run) -> pl.DataFrame:
     until = float(run.world["duration_s"])
-    nodes = run.table("nodes")
     physical = intervals(nodes.filter(pl.col("truth") == "running"), "node", until).filter(pl.col("state") == "down")
     paths = intervals(nodes.filter(pl.col("truth") == "path"), "node", until).filter(pl.col("state") == "cut")
     believed = intervals(nodes.filter(pl.col("truth") == "believed"), "node", until)
     members = believed["node"].unique(maintain_order=True)
-    up = pl.DataFrame({"node": members, "state": "up", "start_s": 0.0, "end_s": until})
+    up = pl.DataFrame({"node": members}).with_columns(state=pl.lit("up"), start_s=pl.lit(0.0), end_s=pl.lit(until))
     reality = pl.concat([up, paths, physical]).filter(pl.col("node").is_in(members.implode()))
     return pl.concat(
         [
@@ -43,11 +53,14 @@ def draw(run: Run) -> Drawing:
     """The nodes of every zone that was ever cut or down, and one zone that was not, as a yardstick."""
     data = rows(run)
     zone = {n["name"]: n["zone"] for n in run.world["nodes"]}
-    touched = set(cut_zones(run)) | {zone[n] for n in data.filter(pl.col("state") == "down")["node"].unique()}
-    others = [z for z in dict.fromkeys(zone[n] for n in data["node"].unique(maintain_order=True)) if z not in touched]
+    down = data.filter(pl.col("state") == "down")["node"].unique()
+    touched = set(cut_zones(run)) | {zone[n] for n in down}
+    nodes = [n for n in data["node"].unique(maintain_order=True) if n in zone]
+    others = [z for z in dict.fromkeys(zone[n] for n in nodes) if z not in touched]
     shown = touched | set(others[:1] if touched else others)
-    names = [n for n in data["node"].unique(maintain_order=True) if zone[n] in shown]
-    names = sorted(names, key=lambda n: (zone[n], n))[:_MOST_ROWS]
+    everybody = data["node"].unique(maintain_order=True)
+    names = sorted((n for n in everybody if zone.get(n) in shown), key=lambda n: (zone[n], n))
+    names = [*(n for n in everybody if n.startswith(_CLUSTER)), *names][:_MOST_ROWS]
     data = data.filter(pl.col("node").is_in(names))
     figure = go.Figure()
     for (row, state), (label, colour) in _LOOK.items():
@@ -69,7 +82,7 @@ def draw(run: Run) -> Drawing:
         )
     mark_faults(figure, run)
     layout(figure, 120 + 26 * len(names), barmode="overlay")
-    ticks = [f"{n}  ({zone[n]})" for n in names]
+    ticks = [f"{n}  ({zone[n]})" if n in zone else f"<b>{n}</b>" for n in names]
     figure.update_yaxes(tickvals=list(range(len(names))), ticktext=ticks, range=[len(names) - 0.4, -0.6])
     figure.update_xaxes(title="minutes", range=[0, run.world["duration_s"] / 60])
     return Drawing(

@@ -11,7 +11,8 @@ from simulator.engine.clock import Clock
 from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
 from simulator.record.buffer import Recorder
-from simulator.simulation.clusters.assemble import assemble, eviction_check, most_pods
+from simulator.simulation.buffers import add_buffers
+from simulator.simulation.clusters.assemble import assemble, check_members, memory_check, most_pods
 from simulator.simulation.clusters.cluster import Cluster
 from simulator.simulation.clusters.kubernetes import Cluster as KubernetesCluster
 from simulator.simulation.clusters.world import World
@@ -169,6 +170,7 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
     with written_at("topology"):
         layout = lay_out(scenario, catalogue, Rng(seed), {name: most_pods(page) for name, page in pages.items()})
     problems = [
+        *check_members(scenario, pages),
         *check_points(scenario, pages.values()),
         *(p for name, page in pages.items() for p in check_machines(page, layout.clusters[name], scenario.world)),
         *(p for share in layout.clusters.values() for p in check_links(share)),
@@ -239,7 +241,8 @@ def build(
     parts = Parts(plan, world, clusters, plane, Mischief(world, clusters, top(scenario.family)))
     for cluster in clusters.values():
         Observer(clock, recorder, nodes, network, cluster.reach)
-        RequestMemory(clock, cluster.agents.values(), plane, eviction_check(cluster.page))
+        if (period := memory_check(cluster.page)) is not None:
+            RequestMemory(clock, cluster.agents.values(), plane, period)
     _serve(plan, clusters.values(), plane)
     if scenario.start == "placed":
         _lay_out_pods(parts, _settled(scenario, seed, replication, source))
@@ -247,6 +250,7 @@ def build(
         parts.cluster.apply(plan.workload.objects)
     for cluster in clusters.values():
         cluster.start()
+    add_buffers(plane, clock, clusters.values())
     add_flows(plane, scenario, layout, network, rng, catalogue=catalogue)
     for number, fault in enumerate(scenario.faults):
         with written_at(f"faults.{number}"):

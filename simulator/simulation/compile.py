@@ -72,17 +72,19 @@ def compile_manifest(
     *,
     services: Sequence[ServiceItem] = (),
     sites: Sequence[str] = (),
+    later: Iterable[str] = (),
 ) -> CompiledWorkload:
     """Compile the objects of all manifests, and the scenario's items of kind service.
 
-    `default_image` stands for what `images` does not describe; `sites` are the zones that `per: site` means. Input
-    has passed `simulator.spec.check`: names are unique, and what the images of a pod share is not empty.
+    `default_image` stands for what `images` does not describe; `sites` are the zones that `per: site` means; `later`
+    are the images that workloads are updated to. Input has passed `simulator.spec.check`: names are unique, and what
+    the images of a pod share is not empty.
     """
     given = list(manifests)
     workloads = [(obj, template) for obj in roots(given) if (template := template_of(obj)) is not None]
     by_service = [(item, _service_template(item)) for item in services]
     names = [c.image for t in (t for _, t in (*workloads, *by_service)) for c in _containers(t)]
-    used = {name: _image(name, images, default_image) for name in dict.fromkeys(names)}
+    used = {name: _image(name, images, default_image) for name in dict.fromkeys((*names, *later))}
     cluster = Cluster(
         used,
         {obj.name: obj for obj in given if isinstance(obj, PriorityClass)},
@@ -98,7 +100,8 @@ def compile_manifest(
         made = list(_service_workloads(item, template, sites, cluster))
         behaviours |= {obj.name: item for obj in made}
         objects += made
-        objects.append(api.Service(item.name, selector=selector_term(_selector(item))))
+        near = "PreferClose" if item.per else ""  # who has one near by asks that one
+        objects.append(api.Service(item.name, selector=selector_term(_selector(item)), distribution=near))
     objects += [_service(obj) for obj in given if isinstance(obj, Service) and obj.spec.selector]
     sizes = {obj.title: obj.size_bytes for obj in given if isinstance(obj, ConfigMap | Secret)}
     return CompiledWorkload(tuple(objects), behaviours, used, sizes, tuple(_assumed(objects, behaviours)))

@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from simulator.control.scheduling.answering import Policy
 from simulator.control.scheduling.settings import SchedulerSettings
 from simulator.errors import Problem, UserError
-from simulator.policy import Filter, Placement, Score
+from simulator.policy import ClusterPolicy, Filter, Placement, Score
 from simulator.policy.api import FilterFunction, ScoreFunction
-from simulator.policy.reference import instantiate
+from simulator.policy.clusters import ClusterPolicyFunction
+from simulator.policy.reference import at_point, instantiate
 from simulator.spec.base import Use, use
-from simulator.spec.mechanism import Framework
+from simulator.spec.mechanism import Division, Framework
 from simulator.spec.orchestrator import Orchestrator
-from simulator.spec.scenario import Scenario
+from simulator.spec.scenario import Policies, Scenario
+
+# Karmada's own: equal static weights.
+_DIVISION: Final = "weighted"
 
 
 @dataclass(frozen=True, slots=True)
 class Deciders:
-    """The placement policy; further filters; further scores with their weights."""
+    """The placement policy; how a hub divides; further filters; further scores with their weights."""
 
     placement: Policy
+    clusters: ClusterPolicy | ClusterPolicyFunction
     filters: tuple[Filter | FilterFunction, ...] = ()
     scores: tuple[tuple[Score | ScoreFunction, float], ...] = ()
 
@@ -36,16 +41,17 @@ class Deciders:
 
 def read_deciders(scenario: Scenario) -> Deciders:
     """Find and make them all. Raises UserError, at the place in the scenario, for what cannot be found or made."""
-    policies = scenario.policies
+    policies = scenario.policies or Policies()
     placement = _made(
         scenario,
         scenario.placement,
-        "policy" if policies is None or scenario.policy is not None else "policies.placement",
+        "policies.placement" if scenario.policy is None and scenario.policies is not None else "policy",
         Placement,
         given=2,
     )
-    if policies is None:
-        return Deciders(placement)
+    chosen = use(policies.clusters or _DIVISION)
+    chosen = chosen.model_copy(update={"use": at_point(chosen.use, "clusters")})
+    clusters = _made(scenario, chosen, "policies.clusters", ClusterPolicy, given=2)
     filters = [
         _made(scenario, use(each), f"policies.filters.{i}", Filter, given=2) for i, each in enumerate(policies.filters)
     ]
@@ -53,16 +59,18 @@ def read_deciders(scenario: Scenario) -> Deciders:
         (_made(scenario, each, f"policies.scores.{i}", Score, given=3), float(each.weight))
         for i, each in enumerate(policies.scores)
     ]
-    return Deciders(placement, tuple(filters), tuple(scores))
+    return Deciders(placement, clusters, tuple(filters), tuple(scores))
 
 
 def check_points(scenario: Scenario, pages: Iterable[Orchestrator]) -> Iterator[Problem]:
     """Every decision point that the scenario gives a policy for, and that none of its orchestrators calls."""
     known = list(pages)
     who = ", ".join(dict.fromkeys(page.name for page in known))
+    given, hint = scenario.policies, "leave it out: these orchestrators decide in their own way"
+    if given is not None and given.clusters is not None and not any(page.find(Division) for page in known):
+        yield Problem(f"{who} divides nothing over clusters", path="scenario.policies.clusters", hint=hint)
     if any(page.find(Framework) for page in known):
         return
-    given, hint = scenario.policies, "leave it out: these orchestrators decide in their own way"
     if scenario.policy is not None:
         yield Problem(f"{who} asks no placement policy", path="scenario.policy", hint=hint)
     for point in ("placement", "filters", "scores"):
@@ -82,7 +90,7 @@ def _made(scenario: Scenario, chosen: Use, place: str, base: type, *, given: int
 
 
 def _is_function(made: object) -> bool:
-    return isinstance(made, Callable) and not isinstance(made, Placement | Filter | Score)  # type: ignore[arg-type]  # an ABC
+    return isinstance(made, Callable) and not isinstance(made, Placement | Filter | Score | ClusterPolicy)  # type: ignore[arg-type]  # an ABC
 
 
 @contextmanager

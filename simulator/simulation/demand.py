@@ -47,7 +47,13 @@ def duration(given: object, folder: Path) -> Distribution:
 
 
 def add_flows(
-    plane: RequestPlane, scenario: Scenario, layout: Layout, network: Network, rng: Rng, *, catalogue: Catalogue
+    plane: RequestPlane,
+    scenario: Scenario,
+    layout: Layout,
+    network: Network,
+    rng: Rng,
+    *,
+    catalogue: Catalogue,
 ) -> None:
     """Every flow begins now. A source that no node runs beside uses the proxy of the nearest member of the cluster."""
     names = [node.name for node in layout.nodes]
@@ -78,8 +84,23 @@ def add_flows(
             )
         else:
             overhead = int(catalogue.model("protocols", item.protocol).quantity("overhead"))
-            size = int(item.size) * item.properties + overhead
-            plane.add_telemetry(flows.TelemetryFlow(label, sources, proxies, item.target, int(item.every), size))
+            twin = item.via == "twin"
+            plane.add_telemetry(
+                flows.TelemetryFlow(
+                    label,
+                    sources,
+                    proxies,
+                    item.target,
+                    int(item.every),
+                    int(item.size) * (1 if twin else item.properties) + overhead,
+                    copies=item.properties if twin else 1,
+                    twin=twin,
+                    resent=item.qos > 0,
+                )
+            )
+            if twin and not any(map(plane.telemetry.has_twins, proxies)):
+                said = f"telemetry {label}: the orchestrator has no device twins, so every value is sent as it comes"
+                plane.warnings.append(said)
 
 
 def _door(source: int, layout: Layout, network: Network, rng: Rng) -> int:

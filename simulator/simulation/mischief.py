@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 
+from simulator.control.api.update import apply_update
 from simulator.errors import Problem, UserError
 from simulator.faults import Component, PowerCycled, apply_crash, apply_cut, apply_stop
 from simulator.simulation.clusters.cluster import LEADER, Cluster
 from simulator.simulation.clusters.world import World
-from simulator.spec.faults import Crash, Cut, Stop
+from simulator.spec.faults import Crash, Cut, Stop, Update
 from simulator.spec.near import did_you_mean
 from simulator.spec.topology import matching
 from simulator.units import SECOND
@@ -42,7 +43,7 @@ class Mischief:
         }
         self.scheduled: list[Scheduled] = []
 
-    def add(self, fault: Cut | Crash | Stop) -> None:
+    def add(self, fault: Cut | Crash | Stop | Update) -> None:
         """Schedule a fault; without a time of its own it begins now. Raises UserError for a glob that matches nothing
         and for a time that has passed."""
         clock = self._world.clock
@@ -61,6 +62,12 @@ class Mischief:
                 component = self._component(fault)
                 apply_stop(clock, self._world.recorder, component, at=at, duration=lasts)
                 last = _end(at, lasts)
+            case Update():
+                cluster, world = self._clusters[self._top], self._world
+                apply_update(
+                    clock, world.recorder, cluster.server,
+                    at=at, workload=fault.workload, image=fault.image, applied=cluster.applied, changed=cluster.changed,
+                )  # fmt: skip
         name = fault.name or f"{fault.kind}-{len(self.scheduled)}"
         self.scheduled.append(Scheduled(name, fault.kind, at / SECOND, last / SECOND))
 

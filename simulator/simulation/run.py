@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 # Filled by `simulator/__init__` with whoever draws: the simulation knows no plotting.
-figure_hook: Callable[[Run, str], Any] | None = None
+figure_hook: Callable[[Run, str, str | None], Any] | None = None
 
 
 @dataclass(slots=True)
@@ -44,11 +44,11 @@ class Run:
             raise UserError(Problem(f"no table named {name!r}", hint=f"one of {', '.join(sorted(self.tables))}"))
         return self.tables[name]
 
-    def figure(self, name: str = "timeline") -> Any:
-        """A plotly figure of this run."""
+    def figure(self, name: str = "timeline", node: str | None = None) -> Any:
+        """A plotly figure of this run; `truths` shows one node, by default the one whose truths part longest."""
         if figure_hook is None:
             raise RuntimeError("nobody draws here: reach runs through the names of `simulator`")
-        return figure_hook(self, name)
+        return figure_hook(self, name, node)
 
     def _repr_html_(self) -> str:
         """For notebooks: the summary and the time line."""

@@ -42,6 +42,7 @@ def runtime_costs(catalogue: Catalogue, names: tuple[str, ...]) -> tuple[dict[st
             stop=from_spec(engine.distribution("stop"), "duration") if engine.has("stop") else Constant(0.0),
             slowdown=low.quantity("slowdown"),
             ram_bytes=int(engine.quantity("memory.per_instance") + low.quantity("memory.per_instance")),
+            daemon_start_ns=int(engine.quantity("start.daemon")) if engine.has("start.daemon") else 0,
         )
         daemons[engine.name] = int(engine.quantity("memory.daemon"))
         costs[name] = costs[low.name] = made

@@ -16,7 +16,7 @@ from simulator.record.glossary import MetricContext, summarise
 from simulator.simulation.build import Parts, build
 from simulator.simulation.join import join
 from simulator.simulation.run import Run
-from simulator.spec.faults import Crash, Cut, Stop
+from simulator.spec.faults import Crash, Cut, Stop, Update
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Requests, Service, Telemetry
 from simulator.units import SECOND, duration
@@ -60,12 +60,12 @@ class Simulation:
         """
         self._parts.world.clock.run(self._end(until))
 
-    def inject(self, item: Cut | Crash | Stop | Manifest | Service | Requests | Telemetry) -> None:
+    def inject(self, item: Cut | Crash | Stop | Update | Manifest | Service | Requests | Telemetry) -> None:
         """Let a fault happen, at its own time or now; or let a workload begin now.
 
         Raises UserError for a glob that matches nothing, and for what the scenario would get wrong with that workload.
         """
-        if isinstance(item, Cut | Crash | Stop):
+        if isinstance(item, Cut | Crash | Stop | Update):
             self._parts.mischief.add(item)
         else:
             join(self._parts, item)

@@ -14,7 +14,7 @@ from simulator.facts import Catalogue
 from simulator.facts.yaml import Path as Place
 from simulator.spec import image
 from simulator.spec.distribution import files
-from simulator.spec.faults import Crash, Cut
+from simulator.spec.faults import Crash, Cut, Update
 from simulator.spec.kubernetes import K8sObject
 from simulator.spec.kubernetes.cluster import Service as K8sService
 from simulator.spec.kubernetes.kinds import roots
@@ -188,6 +188,23 @@ def check_behaviour(look: Look) -> Iterator[Problem]:
             yield look.source.problem(("behaviour", name), f"no workload is named {name}", hint)
 
 
+def check_updates(look: Look) -> Iterator[Problem]:
+    """Every update changes a workload whose pods can be rolled."""
+    if not look.complete:
+        return
+    kinds = {obj.name: obj.kind for obj in roots(look.objects)} | {item.name: "service" for _, item in look.services}
+    for number, fault in enumerate(look.scenario.faults):
+        if not isinstance(fault, Update):
+            continue
+        place: Place = ("faults", number, "workload")
+        if fault.workload not in kinds:
+            hint = did_you_mean(fault.workload, kinds, "workloads are")
+            yield look.source.problem(place, f"no workload is named {fault.workload}", hint)
+        elif kinds[fault.workload] not in ("Deployment", "DaemonSet", "service"):
+            said = f"{kinds[fault.workload]} {fault.workload} does not roll its pods to another image"
+            yield look.source.problem(place, said, "update a Deployment, a DaemonSet or a service")
+
+
 def check_targets(look: Look) -> Iterator[Problem]:
     """Whoever asks, asks a service."""
     asked: list[tuple[Place, str]] = [
@@ -268,6 +285,7 @@ CHECKS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
     check_platforms,
     check_runtimes,
     check_behaviour,
+    check_updates,
     check_targets,
     check_circles,
     check_times,

@@ -76,10 +76,22 @@ class Stop(Fault):
         return self
 
 
+class Update(Fault):
+    """Somebody gives a workload another image: a disturbance like others, for its pods are rolled to the new one.
+
+    `workload` is a Deployment, a DaemonSet, or a workload of kind service (all of its sites); `image` replaces that of
+    the first container. While the API server does not answer, whoever applies it tries again.
+    """
+
+    kind: Literal["update"] = "update"
+    workload: Name
+    image: Text
+
+
 def _offered(item: Any) -> Any:
     if isinstance(item, dict) and item.get("kind") == "outages":
         raise not_offered("faults of kind outages are", "kind")
     return item
 
 
-FaultItem = Annotated[Annotated[Cut | Crash | Stop, Field(discriminator="kind")], BeforeValidator(_offered)]
+FaultItem = Annotated[Annotated[Cut | Crash | Stop | Update, Field(discriminator="kind")], BeforeValidator(_offered)]

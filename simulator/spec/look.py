@@ -8,10 +8,12 @@ from functools import cached_property
 from math import prod
 from pathlib import Path
 
-from simulator.errors import Problem
+from simulator.errors import Problem, UserError
+from simulator.facts import Catalogue
 from simulator.facts.yaml import Path as Place
 from simulator.spec import image
 from simulator.spec.behaviour import Behaviour, Call
+from simulator.spec.faults import Update
 from simulator.spec.kubernetes import K8sObject
 from simulator.spec.kubernetes.cluster import Service as K8sService
 from simulator.spec.kubernetes.kinds import roots
@@ -96,10 +98,11 @@ class Look:
 
     @cached_property
     def images(self) -> dict[str, str | None]:
-        """Every image that a workload names, and the key of `images` that describes it."""
+        """Every image that a workload, or an update of one, names, and the key of `images` that describes it."""
         templates = [template for obj in self.objects if (template := template_of(obj)) is not None]
         names = [c.image for t in templates for c in (*t.spec.init_containers, *t.spec.containers)]
         names += [item.image for _, item in self.services]
+        names += [fault.image for fault in self.scenario.faults if isinstance(fault, Update)]
         return {name: image.find(self.scenario.images, name) for name in names}
 
     def behaviours(self) -> Iterator[tuple[Place, str, Behaviour]]:
@@ -136,12 +139,21 @@ class Look:
             return []
         return [(name, a, b) for name, a, b, _ in expand_links(self.scenario.world.links, self.nodes or [])]
 
+    @cached_property
+    def buffered(self) -> bool:
+        """Whether messages for the cloud wait on the nodes of a cluster, by its orchestrator's page."""
+        try:
+            models = [Catalogue().model("orchestrators", one.orchestrator) for one in self.scenario.family.values()]
+        except UserError:  # told where models are checked
+            return False
+        return any("buffer" in model.subtree() for model in models)
+
     def notes(self) -> Iterator[str]:
         """What is not simulated, by name, and what looks forgotten."""
         for manifest in self.manifests.values():
             yield from manifest.notes
         for item, label in zip(self.scenario.workloads, labels(self.scenario.workloads), strict=True):
-            if isinstance(item, Telemetry) and item.qos:
+            if isinstance(item, Telemetry) and item.qos and not self.buffered:
                 yield f"telemetry {label}: qos {item.qos} is not simulated yet, what is cut off is lost as with qos 0"
         for obj in self.objects:
             if isinstance(obj, K8sService) and not self.targets.get(obj.name):

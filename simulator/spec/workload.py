@@ -25,7 +25,9 @@ class Manifest(Item):
 class Service(Item, Behaviour):
     """A service of one image, without a manifest: `replicas` of it anywhere, or one `per` site or node.
 
-    A site is a zone with workers but without a control plane. `node_selector` are labels that a node must have.
+    A site is a zone with workers but without a control plane. Whoever asks
+    for one of those asks one in its own zone, as long as there is one (`trafficDistribution: PreferClose`).
+    `node_selector` are labels that a node must have.
     """
 
     kind: Literal["service"] = "service"
@@ -95,8 +97,10 @@ class Requests(Item):
 class Telemetry(Item):
     """Messages that each node that `source` matches sends, `every` so often, to a service.
 
-    A message carries `properties` values of `size` each, and what its `protocol` adds. What a cut link or a dead node
-    swallows is lost whatever the `qos`: sending it again needs a buffer, which this version does not have.
+    A message carries `properties` values of `size` each, and what its `protocol` adds. `via: twin`: each property is
+    a device twin's, and reported in a message of its own; an orchestrator with twins then keeps the last value of each
+    while a node is cut off, and drops those before it. What a cut link or a dead node swallows is lost whatever the
+    `qos`, but where the orchestrator has a `buffer`: between device and edge node `qos` 1 or 2 sends it again.
     """
 
     kind: Literal["telemetry"] = "telemetry"
@@ -108,6 +112,7 @@ class Telemetry(Item):
     properties: Positive = 1
     protocol: Literal["mqtt", "http", "coap"] = "mqtt"
     qos: Annotated[int, Field(strict=True, ge=0, le=2)] = 0
+    via: Literal["message", "twin"] = "message"
 
 
 def _offered(item: Any) -> Any:

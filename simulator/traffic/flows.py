@@ -101,7 +101,12 @@ class RequestFlow:
 
 @dataclass(frozen=True, slots=True)
 class TelemetryFlow:
-    """Readings of `size_bytes`, one each `every_ns` from each source, to a service or to one node."""
+    """Readings of `size_bytes`, one each `every_ns` from each source, to a service or to one node.
+
+    A source sends `copies` of them, one for each property that is reported by itself; `twin`: they are values of a
+    device twin. `resent`: where the proxy's node has a channel to the cloud, the source keeps what does not get to
+    that node, and sends it again when there is a way.
+    """
 
     name: str
     sources: tuple[int, ...]
@@ -109,6 +114,9 @@ class TelemetryFlow:
     target: str | int  # service, or index of the node
     every_ns: int
     size_bytes: int
+    copies: int = 1
+    twin: bool = False
+    resent: bool = False
 
     def __post_init__(self) -> None:
         if not self.sources or len(self.sources) != len(self.proxies):

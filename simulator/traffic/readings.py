@@ -12,20 +12,21 @@ from simulator.units import SECOND
 
 Ints = NDArray[np.int64]
 
-CREATED, DELIVERED, LOST = range(3)
-_AGES: Final = 3  # sum of the ages at arrival, ns
-_OLDEST: Final = 4
+CREATED, DELIVERED, LOST, LATE, DUPLICATED, SUPERSEDED = COUNTS = range(6)
+_AGES: Final = 6  # sum of the ages at arrival, ns
+_OLDEST: Final = 7
 
 
 class Readings:
-    """By (flow and zone) and interval: created, delivered, lost, each at its own event; ages at arrival."""
+    """By (flow and zone) and interval: created, delivered, lost, late, duplicated, superseded, each at its own event;
+    ages at arrival."""
 
     __slots__ = ("_cells", "_groups", "_interval")
 
     def __init__(self, interval_ns: int) -> None:
         self._interval = interval_ns
         self._groups: dict[tuple[str, str], int] = {}
-        self._cells: Ints = np.zeros((0, 5, 0), np.int64)  # by group, column, interval
+        self._cells: Ints = np.zeros((0, len(COUNTS) + 2, 0), np.int64)  # by group, column, interval
 
     def group(self, flow: str, zone: str) -> int:
         """The number of a flow's sources in a zone."""
@@ -69,13 +70,14 @@ class Readings:
 
     def write(self, recorder: Recorder) -> None:
         """Write every interval in which something happened."""
-        busy: NDArray[np.bool_] = self._cells[:, : LOST + 1].sum(axis=1) > 0
+        busy: NDArray[np.bool_] = self._cells[:, : len(COUNTS)].sum(axis=1) > 0
         names = list(self._groups)
         for interval in np.flatnonzero(busy.any(axis=0)).tolist():
             for group in np.flatnonzero(busy[:, interval]).tolist():
-                created, delivered, lost, ages, oldest = self._cells[group, :, interval].tolist()
+                *counts, ages, oldest = self._cells[group, :, interval].tolist()
+                delivered = counts[DELIVERED]
                 recorder.messages.add(
-                    interval * self._interval, *names[group], created, delivered, lost,
+                    interval * self._interval, *names[group], *counts,
                     ages / delivered / SECOND if delivered else float("nan"),
                     oldest / SECOND if delivered else float("nan"),
                 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A source of telemetry: its session, its readings under way, and how old the newest known one is."""
+"""A source of telemetry: its sessions, its readings under way, and how old the newest known one is."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from simulator.traffic.buffers.channel import HubChannel
     from simulator.traffic.calls import Steps
 
 Ints = NDArray[np.int64]
-Pending = tuple[Ints, Ints, Ints]  # creation, when its fate is decided, the hop that loses it (-1: none)
+CREATED, START, END, LOSER = range(4)  # rows of readings under way, shape (4, n): when it was made, when it set out,
+# when its fate is decided (ns), and the hop that loses it (-1: none)
 
 
 class Session:
-    """Where a source's readings go now: nowhere while it is dark, else over `steps` (None: no way) to the endpoint
-    `uid` (-1: a node), which `listens` or not. `odd`: jitter (ns) and loss of each hop; empty where all are plain."""
+    """Where readings go now: nowhere while their source is dark, else over `steps` (None: no way) to the endpoint `uid`
+    (-1: a node), which `listens` or not, or into the channel `hub` of the edge node. `odd`: jitter (ns) and loss of
+    each hop; empty where all are plain."""
 
-    __slots__ = ("dark", "delay_ns", "listens", "odd", "steps", "uid")
+    __slots__ = ("dark", "delay_ns", "hub", "listens", "odd", "steps", "uid")
 
     def __init__(
         self, *, dark: bool = False, uid: int = -1, steps: Steps | None = None, listens: bool = False,
-        odd: tuple[tuple[int, float], ...] = (),
+        odd: tuple[tuple[int, float], ...] = (), hub: HubChannel | None = None,
     ) -> None:  # fmt: skip
-        self.dark, self.uid, self.steps, self.listens, self.odd = dark, uid, steps, listens, odd
+        self.dark, self.uid, self.steps, self.listens, self.odd, self.hub = dark, uid, steps, listens, odd, hub
         self.delay_ns = sum(step[1] + step[2] for step in steps or ())
 
     def like(self, other: Session) -> bool:
@@ -33,21 +36,31 @@ class Session:
 
 
 class Source:
-    """One source. Reading k is made at base + k · every."""
+    """One source, or one property of it that is reported by itself. Reading k is made at base + k · every."""
 
-    __slots__ = ("_area2", "_newest", "_newest_at", "base", "done", "every", "first_at", "flow", "group", "identity",
-                 "made", "node", "pending", "picks", "proxy", "session", "stragglers")  # fmt: skip
+    __slots__ = ("_area2", "_newest", "_newest_at", "base", "done", "every", "first_at", "flow", "group", "held",
+                 "identity", "made", "node", "number", "onward", "pending", "picks", "proxy", "resent", "sent",
+                 "session", "stragglers", "twin", "uid", "unloaded_ns")  # fmt: skip
 
-    nothing: ClassVar[Pending] = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    nothing: ClassVar[Ints] = np.zeros((4, 0), np.int64)
+    nowhere: ClassVar[Session] = Session()
 
     def __init__(self, flow: int, group: int, where: tuple[int, int], identity: int, *, base: int, every: int) -> None:
         self.flow, self.group, self.identity, self.base, self.every = flow, group, identity, base, every
         self.node, self.proxy = where
         self.made = 0  # readings whose creation is counted, or that were not made while it was dark
-        self.done = 0  # on a plain way: readings whose fate is counted
+        self.done = 0  # on a plain way: readings whose fate is counted, or that have come to the hub
         self.pending = self.nothing  # on an odd way: readings under way
+        self.uid = -1  # the endpoint picked last
         self.picks = 0  # endpoints picked
         self.session = Session(dark=True)
+        self.number = -1  # among those behind its hub
+        self.onward = self.nowhere  # behind a hub: where its readings go from there
+        self.sent = self.nothing  # readings that have left the hub and are under way
+        self.resent = False  # it keeps what does not get to its hub, and sends it again
+        self.held = self.nothing[0]  # when those were made
+        self.twin = False  # its readings are values of a device twin
+        self.unloaded_ns = 0  # how long a reading takes where nothing holds it up
         self.stragglers: list[tuple[int, int]] = []  # (arrival, creation) of readings that outlived their session
         self.first_at = -1  # when the first reading arrived
         self._newest, self._newest_at = -1, 0  # creation and arrival of the newest reading that has arrived
@@ -92,11 +105,12 @@ class Source:
 class Flying:
     """A reading that was under way when its session ended: it stays on its way, hop by hop."""
 
-    __slots__ = ("at", "created", "hops", "leaves", "lost", "source", "uid")
+    __slots__ = ("at", "created", "hops", "leaves", "lost", "session", "source", "unloaded_ns")
 
-    def __init__(self, source: Source, created: int, leaves: list[int], lost: int, now: int) -> None:
-        session = source.session
-        self.source, self.created, self.uid = source, created, session.uid
+    def __init__(
+        self, source: Source, session: Session, created: int, leaves: list[int], *, lost: int, now: int
+    ) -> None:
+        self.source, self.session, self.created, self.unloaded_ns = source, session, created, source.unloaded_ns
         self.hops = [step[0] for step in session.steps or ()]
         self.leaves = leaves  # when it leaves each hop
         self.lost = lost  # the hop that loses it; -1: none

@@ -4,6 +4,10 @@ A source keeps a session with one endpoint of its target, picked by a named draw
 longer programmed. As long as its way stays the same a million readings are three numbers and a remainder; only
 those that are under way when it changes are looked at one by one.
 
+Where the node at which a source enters the cluster has a channel to the cloud (`simulator.traffic.buffers`), readings
+for pods of that site go there; all others pass the channel, then the orchestrator's machine in the cloud, and there
+a pod is picked, among those that are programmed there. What is beyond the channel is settled by its `Relay`.
+
 The rule for the links: a reading takes its serialisation and the latency of each hop (where they jitter or lose
 packets, with its own draws, by the state of the links when it was made), as on an unloaded path. Readings do not
 queue behind requests or each other, nor requests behind them; where they take a noticeable share of a link's rate,
@@ -13,17 +17,23 @@ queue behind requests or each other, nor requests behind them; where they take a
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.record.buffer import Recorder
+from simulator.traffic.buffers.channel import HubChannel
+from simulator.traffic.buffers.relay import Relay
 from simulator.traffic.flows import TelemetryFlow
-from simulator.traffic.readings import CREATED, DELIVERED, LOST, Readings
-from simulator.traffic.sources import Flying, Session, Source
-from simulator.traffic.tries import ARRIVE
-from simulator.traffic.ways import OUT, identity, round_trip
+from simulator.traffic.legs import Legs
+from simulator.traffic.readings import CREATED, DELIVERED, LATE, LOST, Readings
+from simulator.traffic.sources import CREATED as MADE
+from simulator.traffic.sources import END, LOSER, Flying, Session, Source
+from simulator.traffic.tries import ARRIVE, NEVER
+from simulator.traffic.ways import OUT, identity
 from simulator.units import SECOND
 from simulator.world.node import NodeTable
 
@@ -32,37 +42,64 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int64]
 
+_UP: Final = "up"
 NOTICEABLE: Final = 0.05  # share of a link's rate that telemetry takes before a warning says so
 
 
 class Telemetry:
     """All telemetry of a plane: `settle` before a change of state, one of the `…changed` methods after it."""
 
-    __slots__ = ("_asking", "_flows", "_flying", "_load", "_plane", "_readings", "_recorder", "_sources", "warnings")
+    __slots__ = ("_again", "_asking", "_flows", "_flying", "_legs", "_load", "_plane", "_readings", "_recorder",
+                 "_relays", "_sources", "_zones", "warnings")  # fmt: skip
 
     def __init__(self, plane: RequestPlane, recorder: Recorder, interval_ns: int) -> None:
         self._plane, self._recorder = plane, recorder
         self._readings = Readings(interval_ns)
+        self._legs = Legs(plane.ways, plane.rng)
         self._flows: list[TelemetryFlow] = []
         self._sources: list[Source] = []
-        self._asking: dict[tuple[int, str | int], list[Source]] = {}  # by proxy and target
+        self._asking: dict[tuple[int, str | int], list[Source]] = {}  # by proxy, or machine in the cloud, and target
+        self._relays: dict[int, Relay] = {}  # by proxy
+        self._zones: Sequence[str] = ()
         self._flying: list[Flying] = []
+        self._again: list[Flying] = []  # sent again while others are looked at
         self._load: Counter[int] = Counter()  # by directed link: share of its rate, in millionths
         self.warnings: list[str] = []
 
+    def attach(self, channel: HubChannel) -> None:
+        """Readings that enter at the channel's node leave for the cloud through it. Before the first flow."""
+        relay = self._relays[channel.node] = Relay(channel, self._readings, self._legs)
+
+        def before(now: int) -> None:
+            self.settle(now)
+            relay.advance(now)
+
+        channel.before_change.append(before)
+        channel.after_change.append(lambda _now: relay.collect())
+
     def add(self, flow: TelemetryFlow, nodes: NodeTable, now: int) -> None:
-        """A flow of readings that begins now."""
+        """A flow of readings that begins now. Each of its copies has a phase of its own."""
         number, seen = len(self._flows), Counter[int]()
         self._flows.append(flow)
+        self._zones = nodes.zone
         for node, proxy in zip(flow.sources, flow.proxies, strict=True):
-            key = identity(nodes.names[node], seen[node])
+            for copy in range(flow.copies):
+                name = f"{nodes.names[node]}/{copy}" if copy else nodes.names[node]
+                key = identity(name, seen[node])
+                phase = int(self._plane.rng.draw(f"phase/{flow.name}", key) * flow.every_ns)
+                group = self._readings.group(flow.name, nodes.zone[node])
+                source = Source(number, group, (node, proxy), key, base=now + phase, every=flow.every_ns)
+                self._sources.append(source)
+                self._asking.setdefault((proxy, flow.target), []).append(source)
+                if proxy in self._relays:
+                    relay = self._relays[proxy]
+                    source.number, source.twin = len(relay.sources), flow.twin
+                    source.resent = flow.resent and node != proxy
+                    relay.sources.append(source)
+                    if relay.channel.cloud != proxy:
+                        self._asking.setdefault((relay.channel.cloud, flow.target), []).append(source)
+                self._renew(source, now)
             seen[node] += 1
-            phase = int(self._plane.rng.draw(f"phase/{flow.name}", key) * flow.every_ns)
-            group = self._readings.group(flow.name, nodes.zone[node])
-            source = Source(number, group, (node, proxy), key, base=now + phase, every=flow.every_ns)
-            self._sources.append(source)
-            self._asking.setdefault((proxy, flow.target), []).append(source)
-            self._renew(source, now)
 
     # When something changes. Everything up to now has been settled.
 
@@ -71,6 +108,11 @@ class Telemetry:
         self._flying = [reading for reading in self._flying if not self._struck(reading, now)]
         for source in self._sources:
             self._renew(source, now)
+            if source.held.size:
+                self._send_again(source, now)
+        for node, relay in self._relays.items():
+            if not self._plane.up[node]:
+                relay.channel.restarted(now)
 
     def programmed(self, proxy: int, service: str, now: int) -> None:
         """A proxy's endpoints of a service have changed."""
@@ -80,13 +122,24 @@ class Telemetry:
     def pod_changed(self, uid: int, now: int) -> None:
         """A pod has come up or gone down."""
         for source in self._sources:
-            if source.session.uid == uid:
+            if source.uid == uid:
                 self._renew(source, now)
 
     def settle(self, now: int) -> None:
         """Let those arrive that outlived their session; all others can wait until theirs ends."""
-        if self._flying:
-            self._flying = [reading for reading in self._flying if not self._landed(reading, now)]
+        flying, self._flying, self._again = [*self._flying, *self._again], [], []
+        while flying:
+            self._flying += [reading for reading in flying if not self._landed(reading, now)]
+            flying, self._again = self._again, []
+
+    def has_twins(self, node: int) -> bool:
+        """Whether device twins are kept at that node."""
+        return node in self._relays and self._relays[node].channel.settings.twins
+
+    def next_message(self, node: int, now: int) -> int:
+        """When the next reading leaves that node's channel, as far as can be told now (ns); NEVER without one."""
+        self.settle(now)
+        return self._relays[node].next_message(now) if node in self._relays else NEVER
 
     def finish(self, now: int) -> None:
         """Settle every source and write the table."""
@@ -111,44 +164,88 @@ class Telemetry:
 
     def _renew(self, source: Source, now: int) -> None:
         """Look where readings go now; if elsewhere, settle the old session and take care of what is under way."""
-        session, old = self._session(source), source.session
-        if session.like(old):
+        session, onward = self._sessions(source)
+        old, beyond = source.session, source.onward
+        same, same_beyond = session.like(old), onward is beyond or onward.like(beyond)
+        if same and same_beyond:
             return
         self._advance(source, now)
-        self._flying += [reading for reading in self._under_way(source, now) if not self._struck(reading, now)]
-        source.session = session
-        for sign, steps in ((-1, old.steps), (1, session.steps)):
-            for hop, sends, *_ in steps or ():
+        left: list[Flying] = []
+        if not same:
+            left += self._legs.left_behind(source, old, self._under_way(source), now)
+        if not same_beyond:
+            left += self._legs.left_behind(source, beyond, source.sent, now)
+            source.sent = source.nothing
+        self._flying += [reading for reading in left if not self._struck(reading, now)]
+        source.session, source.onward = session, onward
+        for sign, sessions in ((-1, (old, beyond)), (1, (session, onward))):
+            for hop, sends, *_ in (step for each in sessions for step in each.steps or ()):
                 self._load[hop] += sign * (10**6 * sends // source.every)
                 if sign > 0 and self._load[hop] > NOTICEABLE * 10**6:
                     self._warn(source, hop)
+        if session.steps is not None and (session.hub is None or onward.steps is not None):
+            source.unloaded_ns = session.delay_ns + (onward.delay_ns if session.hub else 0)
 
-    def _session(self, source: Source) -> Session:
+    def _sessions(self, source: Source) -> tuple[Session, Session]:
+        """Where a source's readings go now, and behind a channel where they go from there."""
+        plane, relay = self._plane, self._relays.get(source.proxy)
+        dark = not plane.up[source.node]
+        if dark and relay is None:
+            return Session(dark=True, uid=source.uid), Source.nowhere
+        node, listens = self._target(source, relay)
+        direct = {"uid": source.uid, "listens": listens}
+        if relay is None:
+            return self._way(source, (source.node, node), OUT, **direct), Source.nowhere
+        edge, cloud = relay.channel.node, relay.channel.cloud
+        onward = self._way(source, (edge, cloud, node), _UP, **direct)
+        if dark:
+            return Session(dark=True), onward
+        if node is not None and self._near(relay.channel, node):
+            return self._way(source, (source.node, node), OUT, **direct), onward
+        return self._way(source, (source.node, edge), OUT, hub=relay.channel), onward
+
+    def _way(self, source: Source, stops: tuple[int | None, ...], name: str, **more: Any) -> Session:
+        """A session over these nodes; None: nobody knows where that is."""
         plane, flow = self._plane, self._flows[source.flow]
-        if not plane.up[source.node]:
-            return Session(dark=True, uid=source.session.uid)
-        uid, node, listens = -1, flow.target, True
-        if isinstance(node, str):
-            uid = self._endpoint(source, node)
-            station = plane.stations.get(uid)
-            if station is None or station.node < 0:
-                return Session(uid=uid)
-            node, listens = station.node, station.running
-        route = plane.network.route(source.node, node)
-        if route is None:
-            return Session(uid=uid)
-        steps = plane.ways.steps(route.hops, flow.size_bytes, ARRIVE, f"{flow.name}/{OUT}")
-        odds = [plane.ways.odd[hop] for hop in route.hops]
+        hops: tuple[int, ...] = ()
+        for a, b in pairwise(stops):
+            route = None if a is None or b is None else plane.network.route(a, b)
+            if route is None:
+                return Session(uid=more.get("uid", -1), hub=more.get("hub"))
+            hops += route.hops
+        steps = plane.ways.steps(hops, flow.size_bytes, ARRIVE, f"{flow.name}/{name}")
+        odds = [plane.ways.odd[hop] for hop in hops]
         odd = tuple((0, 0.0) if o is None else (o.jitter_ns, o.loss) for o in odds) if any(odds) else ()
-        return Session(uid=uid, steps=steps, listens=listens, odd=odd)
+        return Session(steps=steps, odd=odd, **more)
 
-    def _endpoint(self, source: Source, service: str) -> int:
-        pods = self._plane.endpoints(source.proxy, service)
+    def _target(self, source: Source, relay: Relay | None) -> tuple[int | None, bool]:
+        """The node that a source's readings are for, if there is one, and whether somebody listens there."""
+        plane, target = self._plane, self._flows[source.flow].target
+        if isinstance(target, int):
+            return target, True
+        source.uid = self._endpoint(source, target, relay)
+        station = plane.stations.get(source.uid)
+        if station is None or station.node < 0:
+            return None, False
+        return station.node, station.running
+
+    def _near(self, channel: HubChannel, node: int) -> bool:
+        """Whether a node is on the channel's side of the cloud: on its site, if that is not the cloud's."""
+        site = self._zones[channel.node]
+        return node == channel.node or (self._zones[node] == site != self._zones[channel.cloud])
+
+    def _endpoint(self, source: Source, service: str, relay: Relay | None) -> int:
+        plane = self._plane
+        pods = plane.endpoints(source.proxy, service)
+        if relay is not None:
+            at = {uid: plane.stations[uid].node for uid in pods if uid in plane.stations}
+            near = tuple(uid for uid in pods if at.get(uid, -1) >= 0 and self._near(relay.channel, at[uid]))
+            pods = near or plane.endpoints(relay.channel.cloud, service)
         if not pods:
             return -1
-        if source.session.uid in pods:
-            return source.session.uid
-        u = self._plane.rng.draw(f"session/{self._flows[source.flow].name}", source.identity, source.picks)
+        if source.uid in pods:
+            return source.uid
+        u = plane.rng.draw(f"session/{self._flows[source.flow].name}", source.identity, source.picks)
         source.picks += 1
         return pods[int(u * len(pods))]
 
@@ -174,14 +271,18 @@ class Telemetry:
             if new:
                 self._readings.run(source.group, CREATED, first, every, new)
             if session.steps is None:
-                if new:
+                if source.resent and session.hub is not None:
+                    source.held = np.append(source.held, first + np.arange(new) * every)
+                elif new:
                     self._readings.run(source.group, LOST, first, every, new)
                 source.done = source.made
-            elif session.odd:
+            elif session.hub is None and session.odd:
                 source.done = source.made
                 self._advance_odd(source, first + np.arange(new) * every, now)
-            else:
+            elif session.hub is None:
                 self._advance_plain(source, now)
+        if source.proxy in self._relays:
+            self._relays[source.proxy].advance(now)
         source.catch_up(now + 1)
 
     def _advance_plain(self, source: Source, now: int) -> None:
@@ -199,77 +300,74 @@ class Telemetry:
             self._readings.run(source.group, LOST, first, every, number)
 
     def _advance_odd(self, source: Source, created: Ints, now: int) -> None:
-        leaves, lost = self._leaves(source, created)
-        rows = zip(source.pending, (created, leaves[-1], lost), strict=True)
-        created, ends, lost = (np.concatenate(pair) for pair in rows)
-        over = ends <= now
-        source.pending = (created[~over], ends[~over], lost[~over])
-        came = over & (lost < 0) & source.session.listens
-        gone = over & ~came
-        self._readings.some(source.group, LOST, ends[gone])
-        self._readings.some(source.group, DELIVERED, ends[came], (ends - created)[came])
-        if came.any():
-            source.catch_up(int(ends[came].min()))
-            source.heard(created[came], ends[came])
-
-    def _leaves(self, source: Source, created: Ints) -> tuple[Ints, Ints]:
-        """For readings on an odd way: when each leaves each hop (hops, n), and the hop that loses it (-1: none).
-        A reading is lost where it enters a link; it leaves no hop after that."""
-        plane, session = self._plane, source.session
-        assert session.steps is not None
-        ks = (created - source.base) // source.every
-        time, lost, leaves = created, np.full(len(created), -1), []
-        trip = np.full(len(created), round_trip(session.steps))
-        for i, (step, (spread, chance)) in enumerate(zip(session.steps, session.odd, strict=True)):
-            draws = {
-                "jitter": plane.rng.draws(step[4], source.identity, ks),
-                "loss": plane.rng.draws(f"loss/{step[4]}", source.identity, ks),
-            }
-            plain = np.full(len(created), step[2])
-            spreads, chances = np.full_like(plain, spread), np.full(len(plain), chance)
-            travels = plane.ways.travel_all(plain, spreads, chances, trip, **draws)
-            lost = np.where((travels < 0) & (lost < 0), i, lost)
-            time = np.where(lost < 0, time + step[1] + travels, time)
-            leaves.append(time)
-        return np.array(leaves, np.int64).reshape(len(session.steps), len(created)), lost
-
-    def _under_way(self, source: Source, now: int) -> list[Flying]:
-        """The readings that a session leaves behind when it ends."""
         session = source.session
-        if not session.steps:
-            return []
-        if session.odd:
-            created, _, lost = source.pending
-            source.pending = source.nothing
-            leaves = self._leaves(source, created)[0].T.tolist()
-            return [
-                Flying(source, *reading, now) for reading in zip(created.tolist(), leaves, lost.tolist(), strict=True)
-            ]
-        made = [source.base + k * source.every for k in range(source.done, source.made)]
+        rows = np.concatenate([source.pending, self._legs.set_out(source, session, created, created)], axis=1)
+        over = rows[END] <= now
+        rows, source.pending = rows[:, over], rows[:, ~over]
+        came = (rows[LOSER] < 0) & session.listens
+        self._readings.some(source.group, LOST, rows[END, ~came])
+        self._delivered(source, rows[MADE, came], rows[END, came], source.unloaded_ns)
+        if came.any():
+            source.catch_up(int(rows[END, came].min()))
+            source.heard(rows[MADE, came], rows[END, came])
+
+    def _delivered(self, source: Source, created: Ints, at: Ints, unloaded_ns: int) -> None:
+        self._readings.some(source.group, DELIVERED, at, at - created)
+        self._readings.some(source.group, LATE, at[at - created - unloaded_ns > source.every])
+
+    def _under_way(self, source: Source) -> Ints:
+        """The readings that the first session leaves behind when it ends: rows (4, n)."""
+        if source.session.odd:
+            rows, source.pending = source.pending, source.nothing
+            return rows
+        made = source.base + np.arange(source.done, source.made) * source.every
         source.done = source.made
-        offsets = np.cumsum([step[1] + step[2] for step in session.steps]).tolist()
-        return [Flying(source, created, [created + offset for offset in offsets], -1, now) for created in made]
+        return np.stack([made, made, made, np.full(len(made), -1)])
 
     def _struck(self, reading: Flying, now: int) -> bool:
-        """Whether the hop that a reading is on is blocked now; then it is lost."""
+        """Whether the hop that a reading is on is blocked now; then it is lost, or kept to be sent again."""
         if not self._plane.ways.blocked(reading.hops[reading.at]):
             return False
-        self._readings.some(reading.source.group, LOST, np.array([now]))
+        source = reading.source
+        if source.resent and reading.session.hub is not None:
+            source.held = np.append(source.held, reading.created)
+        else:
+            self._readings.some(source.group, LOST, np.array([now]))
         return True
 
     def _landed(self, reading: Flying, now: int) -> bool:
         """Whether a reading that outlived its session has met its fate by now."""
-        plane, source = self._plane, reading.source
+        plane, source, session = self._plane, reading.source, reading.session
         while reading.leaves[reading.at] <= now:
             at = reading.leaves[reading.at]
             reading.at += 1
             if reading.at < len(reading.hops):
                 if reading.at != reading.lost and not plane.ways.blocked(reading.hops[reading.at]):
                     continue
-            elif reading.uid < 0 or plane.stations[reading.uid].running:
-                self._readings.some(source.group, DELIVERED, np.array([at]), np.array([at - reading.created]))
+            elif session.hub is not None:
+                self._relays[session.hub.node].inbox.append((source.number, reading.created, at))
+                return True
+            elif session.uid < 0 or plane.stations[session.uid].running:
+                self._delivered(source, np.array([reading.created]), np.array([at]), reading.unloaded_ns)
                 source.stragglers.append((at, reading.created))
                 return True
-            self._readings.some(source.group, LOST, np.array([at]))
+            if source.resent and session.hub is not None:
+                source.held = np.append(source.held, reading.created)
+                self._send_again(source, at)
+            else:
+                self._readings.some(source.group, LOST, np.array([at]))
             return True
         return False
+
+    def _send_again(self, source: Source, now: int) -> None:
+        """What a source has kept sets out once more, if there is a way; without power it is gone."""
+        session, held = source.session, np.sort(source.held)
+        if session.steps is None and not session.dark:
+            return
+        source.held = source.nothing[0]
+        if session.dark:
+            self._readings.some(source.group, LOST, np.full(len(held), now))
+        else:
+            start = np.full(len(held), now)
+            rows = np.stack([held, start, start, np.full(len(held), -1)])
+            self._again += self._legs.left_behind(source, session, rows, now)

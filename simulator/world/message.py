@@ -40,12 +40,20 @@ class MessageCounts:
 class _Message:
     """A control message under way. `leaves` are the times at which it leaves each hop."""
 
-    __slots__ = ("args", "arrive", "changes", "hops", "leaves", "sent", "size", "to")
+    __slots__ = ("args", "arrive", "changes", "hops", "leaves", "lost", "sent", "size", "to")
 
-    def __init__(self, to: int, size: int, arrive: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        to: int,
+        size: int,
+        arrive: Callable[..., object],
+        args: tuple[Any, ...],
+        lost: Callable[..., object] | None,
+    ) -> None:
         self.to = to
         self.size = size
         self.arrive = arrive
+        self.lost = lost
         self.args = args
         self.hops: tuple[int, ...] = ()
         self.leaves: list[int] = []
@@ -94,6 +102,7 @@ class Courier:
         *,
         args: tuple[Any, ...],
         failed: Callable[[], object] | None,
+        lost: Callable[..., object] | None,
     ) -> None:
         """What `Network.send` says."""
         self.counts.sent += 1
@@ -105,13 +114,13 @@ class Courier:
                 there = sum(network.links[hop >> 1].latency_ns for hop in way)
                 self._clock.after(2 * there, self._refused, failed)
             else:
-                self.counts.lost += 1
+                self._lose(lost, args)
             return
         waited = self._waits(route)
         if waited is None:
-            self.counts.lost += 1
+            self._lose(lost, args)
             return
-        message = _Message(b, size_bytes, arrive, args)
+        message = _Message(b, size_bytes, arrive, args, lost)
         message.hops, message.changes = route.hops, network.changes
         time = message.sent = self._clock.now + waited
         for hop in route.hops:
@@ -158,7 +167,7 @@ class Courier:
         for hop in message.hops[:crossed]:
             self.carried[hop] += message.size
         if crossed < len(message.hops) or not network.is_up(message.to):
-            self.counts.lost += 1
+            self._lose(message.lost, message.args)
             return
         self.counts.delivered += 1
         message.arrive(*message.args)
@@ -174,6 +183,11 @@ class Courier:
                 return i
             enter = leave
         return len(message.hops)
+
+    def _lose(self, lost: Callable[..., object] | None, args: tuple[Any, ...]) -> None:
+        self.counts.lost += 1
+        if lost is not None:
+            lost(*args)
 
     def _refused(self, failed: Callable[[], object] | None) -> None:
         self.counts.refused += 1

@@ -163,15 +163,19 @@ class Network:
         arrive: Callable[..., object],
         *args: Any,
         failed: Callable[[], object] | None = None,
+        lost: Callable[..., object] | None = None,
     ) -> None:
         """Send a control message: `arrive(*args)` when it has crossed its route, with jitter and, where packets are
         lost, TCP's waits before repetition; nothing at all when it is lost. Where it is refused, `failed()` after the
         round trip to the point of refusal. Control messages wait in no queue.
 
+        `lost(*args)`, which only a record may ask for, is called when it is lost: at once, or when it would have
+        arrived.
+
         From one node to another messages arrive in the order in which they were sent, as on one TCP connection
         (client-go multiplexes all calls of a client on one HTTP/2 connection).
         """
-        self._courier.send(a, b, size_bytes, arrive, args=args, failed=failed)
+        self._courier.send(a, b, size_bytes, arrive, args=args, failed=failed, lost=lost)
 
     def transfer(self, a: int, b: int, size_bytes: int) -> Transfer:
         """Bulk bytes from `a` to `b` from now on: `.done` succeeds with True when all have crossed the links, with

@@ -27,7 +27,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     file = tmp_path_factory.mktemp("report") / "report.html"
     file.write_text(render("Does <it> & that open?", runs, summary, ["availability"], {"seed": 1}), "utf-8")
     with Page() as opened:
-        count = "document.querySelectorAll('.js-plotly-plot .main-svg').length >= 7"
+        count = "document.querySelectorAll('.js-plotly-plot .main-svg').length >= 9"
         opened.open(file, count)
         yield opened
 
@@ -47,11 +47,40 @@ def test_each_figure_has_its_tables_rows(page: Page) -> None:
         "[d.dataset.figure, +d.dataset.rows, d.querySelectorAll('tbody tr').length, "
         "!!document.getElementById(d.dataset.figure).data.length])"
     )
-    assert len(counted) == 7  # the map, and three figures for each of two cases
+    assert len(counted) == 9  # the map, and four figures for each of two cases
     for name, said, shown, has_marks in counted:
         assert said > 0, name
         assert shown == min(said, 400), name
         assert has_marks, name
+
+
+_SHOWN = """(() => {
+  const select = document.querySelector('select[data-truths]'), plot = document.getElementById(select.dataset.truths);
+  const section = select.closest('section'), ledgers = [...section.querySelectorAll('[data-ledger]')];
+  return [section.querySelector('h3').textContent, plot.data.length, plot.layout.yaxis.ticktext.length,
+          section.querySelectorAll('details tbody tr').length,
+          ledgers.filter(ledger => !ledger.hidden).map(ledger => ledger.dataset.ledger).join()];
+})()"""
+
+
+def choose(page: Page, index: int) -> None:
+    """Choose a node in the first drill-down, as a reader does."""
+    select = "document.querySelector('select[data-truths]')"
+    page.ask(f"{select}.selectedIndex = {index}; {select}.dispatchEvent(new Event('change'))")
+
+
+def test_another_node_can_be_chosen(page: Page) -> None:
+    before = page.ask(_SHOWN)
+    assert before[0].endswith("edge-0")  # it was cut
+    assert before[4] == "edge-0"
+    choose(page, 1)
+    after = page.ask(_SHOWN)
+    assert after[0].endswith("edge-1")
+    assert after[4] == "edge-1"
+    assert after[1:4] != before[1:4]
+    choose(page, 0)
+    assert page.ask(_SHOWN) == before
+    assert page.complaints == []
 
 
 def test_what_users_wrote_is_text_not_markup(page: Page) -> None:

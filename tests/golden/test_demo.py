@@ -28,7 +28,7 @@ def page(study: Path) -> Iterator[Page]:
             pytest.fail("CI installs chromium, and it is not there")
         pytest.skip("no chromium on this machine")
     with Page() as opened:
-        opened.open(study / "report.html", "document.querySelectorAll('.js-plotly-plot .main-svg').length >= 7")
+        opened.open(study / "report.html", "document.querySelectorAll('.js-plotly-plot .main-svg').length >= 9")
         yield opened
 
 
@@ -55,7 +55,7 @@ def test_every_figure_is_drawn_and_has_its_rows(page: Page) -> None:
         "[...document.querySelectorAll('details[data-figure]')].map(d => [d.dataset.figure, +d.dataset.rows, "
         "d.querySelectorAll('tbody tr').length, document.getElementById(d.dataset.figure).data.length])"
     )
-    assert len(drawn) == 7
+    assert len(drawn) == 9
     for name, rows, shown, marks in drawn:
         assert rows > 0, name
         assert shown == min(rows, 400), name

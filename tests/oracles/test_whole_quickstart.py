@@ -13,7 +13,7 @@ from simulator.spec.load import load_experiment
 @pytest.mark.parametrize("until", ["9min", "20min"])  # in the middle of the cut, and after it
 def test_the_quickstart_adds_up(until: str) -> None:
     settings = {"scenario.record.requests.sample": "100%", "scenario.duration": until}
-    simulation = Simulation(load_experiment("quickstart", settings).resolve(case="ten minutes"), seed=3)
+    simulation = Simulation(load_experiment("wan-outage", settings).resolve(case="ten minutes"), seed=3)
     run = simulation.finish()
     assert broken_rows(run.tables) == []
     assert unbalanced(run.tables, 10.0) == []

@@ -19,8 +19,10 @@ from simulator.control.controllers.job import JobSettings
 from simulator.control.controllers.manager import ControllerManager, ManagerSettings
 from simulator.control.delivery.channel import ChannelSettings
 from simulator.control.delivery.dialer import BackoffSettings
+from simulator.control.delivery.intake import Intake
 from simulator.control.delivery.proxy import Proxies, ProxySettings
 from simulator.control.delivery.reach import Reach
+from simulator.control.delivery.station import HubStation, StationSettings
 from simulator.control.delivery.watch import PodWatches, WatchChannel, WatchSettings
 from simulator.control.liveness.gc import GcSettings
 from simulator.control.liveness.heartbeat import Heartbeats
@@ -190,6 +192,7 @@ class Cluster:
     """Node 0 is the control plane's machine and no member; workers `w0 …` hang on it, a link `l0 …` each.
 
     `zones`: the zone of each worker; by default each is a zone of its own, so that no limiter couples them.
+    `station`: what the workers send waits at the API server.
     """
 
     def __init__(
@@ -204,6 +207,7 @@ class Cluster:
         schedule: bool = True,
         proxies: Sequence[int] = (),
         real: bool = False,
+        station: StationSettings | None = None,
     ) -> None:
         self.numbers = numbers or Numbers()
         self.clock, self.rng, self.recorder = Clock(), Rng(seed), Recorder()
@@ -213,6 +217,9 @@ class Cluster:
         links = [LinkRow(f"l{i}", 0, i + 1, 10 * MS, 1e8, 1e8) for i in range(workers)]
         self.network = Network(self.clock, self.table, links, self.recorder, self.rng, retransmission=TCP)
         self.server = ApiServer(self.clock, self.recorder, round(self.numbers.watch * SECOND))
+        if station is not None:
+            self.server.intake = Intake(self.clock, HubStation(self.rng, "api-server", station))
+            self.server.up_hooks.append(self.server.intake.server_changed)
         self.nodes = [
             self.server.create(
                 Node(name=names[i + 1], zone=zone[i + 1], labels={"kubernetes.io/hostname": names[i + 1]})

@@ -26,6 +26,14 @@ def hand_made_run(replication: int = 0, case: str | None = None) -> Run:
     recorder.pods.add(4 * MINUTE, "web-1", "web", "edge-1", "believed", "Ready")
     recorder.pods.add(4 * MINUTE, "web-1", "web", "edge-1", "running", "started")
     recorder.pods.add(5 * MINUTE, "web-0", "web", "edge-0", "running", "stopped")
+    for at, pod, node, state in ((0, "web-0", "edge-0", "desired"), (4, "web-1", "edge-1", "desired")):
+        recorder.pods.add(at * MINUTE, pod, "web", node, "stored", state)
+    recorder.pods.add(5 * MINUTE, "web-0", "web", "edge-0", "stored", "removed")
+    recorder.pods.add(5 * MINUTE + SECOND, "web-0", "web", "edge-0", "believed", "Deleted")
+    for at, event, cause in ((200, "sent", "change"), (300, "resent", "resync"), (301, "delivered", "resync")):
+        recorder.deliveries.add(at * SECOND, "edge-0", "up", "status", "web-0", event, cause, 500)
+    for event in ("sent", "delivered"):
+        recorder.deliveries.add(301 * SECOND, "edge-0", "down", "list", "pods", event, "resync", 4500)
     for minute in range(10):
         for zone in ("a", "b"):
             failed = 30 if zone == "a" and minute in (3, 4) else 0

@@ -37,6 +37,7 @@ def test_every_metric_of_a_run_in_which_nothing_happened() -> None:
     assert undefined == {
         *("availability", "mean_latency_s", "p50_latency_s", "p95_latency_s", "p99_latency_s"),
         *("mean_message_age_s", "detection_s", "recovery_s", "start_p50_s"),
+        *("replacement_s", "reconciliation_s", "ready_again_s"),
     }
     assert all(number == 0 for name, number in got.items() if name not in undefined)
 
@@ -82,7 +83,7 @@ def test_latencies_come_from_the_merged_sketch() -> None:
 def test_messages_age_is_weighted_by_deliveries() -> None:
     recorder = Recorder()
     for start, delivered, lost, age in ((0, 100, 1, 9.0), (10, 1, 0, 4.0), (20, 3, 2, 8.0), (30, 0, 4, nan)):
-        recorder.messages.add(start * SECOND, "m", "z", delivered + lost, delivered, lost, age, age)
+        recorder.messages.add(start * SECOND, "m", "z", delivered + lost, delivered, lost, 0, 0, 0, age, age)
     assert value("mean_message_age_s", recorder, warm_up_s=10) == pytest.approx((4 + 24) / 4)
     assert value("delivered_messages", recorder, warm_up_s=10) == 4
     assert value("lost_messages", recorder, warm_up_s=10) == 6

@@ -35,7 +35,7 @@ def _run(faults: list[dict[str, object]], planes: int = 2) -> Run:
 
 
 def _leaders(run: Run) -> list[float]:
-    became = (pl.col("kind") == "LeaderElection") & (pl.col("detail") == "became leader")
+    became = (pl.col("subject") == "controller-manager") & (pl.col("detail") == "became leader")
     return run.table("events").filter(became)["time_s"].to_list()
 
 

@@ -28,6 +28,21 @@ def test_the_time_line_keeps_belief_and_reality_apart() -> None:
     assert cut.select("start_s", "end_s").rows() == [(180.0, 300.0)]
 
 
+def test_a_member_cluster_has_a_lane_of_its_own_above_the_nodes() -> None:
+    run = hand_made_run()
+    assert not any(tick.startswith("<b>") for tick in timeline.draw(run).figure.layout.yaxis.ticktext)
+    changes = [(0.0, "a", "believed", "Ready"), (180.0, "a", "path", "cut"), (250.0, "a", "believed", "Unknown")]
+    table = pl.DataFrame(changes, schema=run.table("clusters").schema, orient="row")
+    run.tables = {**run.tables, "clusters": table}
+    drawing = timeline.draw(run)
+    assert drawing.figure.layout.yaxis.ticktext[0] == "<b>cluster a</b>"
+    mine = drawing.rows.filter(pl.col("node") == "cluster a").select("row", "state", "start_s", "end_s").rows()
+    assert set(mine) == {
+        ("reality", "up", 0, 600), ("reality", "cut", 180, 600), ("belief", "Ready", 0, 250),
+        ("belief", "Unknown", 250, 600),
+    }  # fmt: skip
+
+
 def test_the_pods_figure_counts_the_double() -> None:
     rows = pods.rows(hand_made_run())
     running = rows.filter(pl.col("line") == "really running").select("time_s", "pods").rows()

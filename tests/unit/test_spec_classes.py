@@ -13,7 +13,7 @@ from simulator.spec import Case, Expectation, Experiment, Scenario
 from simulator.spec.base import Item, Spec, Use
 from simulator.spec.behaviour import Behaviour, Call, Memory
 from simulator.spec.clusters import ClusterSpec
-from simulator.spec.faults import Crash, Cut, Fault, Stop
+from simulator.spec.faults import Crash, Cut, Fault, Stop, Update
 from simulator.spec.image import Image
 from simulator.spec.kubernetes.base import K8s
 from simulator.spec.quantity import BitRate, Cpu, Duration, Frequency, Quantity, Ratio, Size
@@ -53,6 +53,7 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
     (Cut, {"kind": "cut", "link": "wan-0", "mode": "one-way", "direction": "down"}),
     (Crash, {"kind": "crash", "node": "edge-3-*", "at": "15min", "reboot_after": "2min"}),
     (Stop, {"kind": "stop", "component": "api-server", "at": "10min", "duration": "5min"}),
+    (Update, {"kind": "update", "workload": "api", "image": "shop/api:2", "at": "10min"}),
     (Policies, {"placement": {"use": "least-loaded", "params": {}}, "scaling": "none"}),
     (Weighted, {"use": "./mine.py:Greenest", "params": {"alpha": 0.3}, "weight": 2}),
     (RecordRequests, {"sample": 0.01}),
@@ -177,5 +178,8 @@ def test_the_schema_tells_items_apart_by_kind() -> None:
     assert schema["additionalProperties"] is False
     scenario = schema["$defs"]["Scenario"]["properties"]
     kinds = {name: set(scenario[name]["items"]["discriminator"]["mapping"]) for name in ("workloads", "faults")}
-    assert kinds == {"workloads": {"manifest", "service", "requests", "telemetry"}, "faults": {"cut", "crash", "stop"}}
+    assert kinds == {
+        "workloads": {"manifest", "service", "requests", "telemetry"},
+        "faults": {"cut", "crash", "stop", "update"},
+    }
     assert "10ms" in schema["$defs"]["Telemetry"]["properties"]["every"]["examples"]

@@ -27,6 +27,11 @@ class TokenBucket:
         self._full_at = max(now, self._full_at) + self._step_ns
         return start
 
+    @property
+    def next_ns(self) -> int:
+        """When the next token is there, if it is not taken before (ns; it may be past)."""
+        return self._full_at - self._burst_ns
+
 
 class Client:
     """One controller's, or the scheduler's, way to write. Calls are made in order, each when it has a token.

@@ -93,9 +93,10 @@ class Deployment(ApiObject):
 
 @dataclass(slots=True, eq=False)
 class DaemonSet(ApiObject):
-    """Wants one pod on every eligible node."""
+    """Wants one pod on every eligible node, rolled from one template to the next."""
 
     template: PodTemplate = None  # type: ignore[assignment]
+    max_unavailable: int = 1  # nodes without an available pod while it rolls
 
 
 @dataclass(slots=True, eq=False)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from simulator.control.api.objects import ApiObject, Node, Pod
 from simulator.engine.clock import Clock
 from simulator.record.buffer import Recorder
+
+if TYPE_CHECKING:
+    from simulator.control.delivery.intake import Intake
 
 Watcher = Callable[[str, ApiObject], None]  # ("ADDED" | "MODIFIED" | "DELETED", object)
 T = TypeVar("T", bound=ApiObject)
@@ -26,9 +29,10 @@ class ApiServer:
         "_clock",
         "_named",
         "_objects",
-        "_recorder",
         "_uids",
         "_watchers",
+        "intake",
+        "recorder",
         "up",
         "up_hooks",
         "watch_ns",
@@ -37,12 +41,13 @@ class ApiServer:
 
     def __init__(self, clock: Clock, recorder: Recorder, watch_ns: int, uids: Iterator[int] | None = None) -> None:
         self._clock = clock
-        self._recorder = recorder
+        self.recorder = recorder  # also of those who carry its messages
         self.watch_ns = watch_ns
         self._objects: dict[str, dict[str, ApiObject]] = defaultdict(dict)
         self._watchers: dict[str, list[Watcher]] = defaultdict(list)
         self._named: dict[str, set[str]] = defaultdict(set)
         self._uids = uids if uids is not None else count(1)
+        self.intake: Intake | None = None  # what nodes send waits here; None: it never waits
         self.up = True
         self.up_hooks: list[Callable[[bool], None]] = []  # called after `up` has changed
         self.writes = 0
@@ -106,10 +111,10 @@ class ApiServer:
         now = self._clock.now
         if isinstance(obj, Pod):
             owner = obj.template.workload
-            self._recorder.pods.add(now, obj.name, owner, obj.node, "believed", believed_state(obj))
+            self.recorder.pods.add(now, obj.name, owner, obj.node, "believed", believed_state(obj))
         elif isinstance(obj, Node):
             state = {"True": "Ready", "False": "NotReady", "Unknown": "Unknown"}[obj.ready]
-            self._recorder.nodes.add(now, obj.name, "believed", state if not obj.deleted else "Deleted")
+            self.recorder.nodes.add(now, obj.name, "believed", state if not obj.deleted else "Deleted")
         watchers = self._watchers.get(obj.kind)
         if watchers:
             self._clock.after(self.watch_ns, _tell, watchers, event, obj)

@@ -12,6 +12,7 @@ from simulator.control.api.objects import ApiObject, DaemonSet, Node, Pod, Taint
 from simulator.control.api.queue import RetrySettings, Sync
 from simulator.control.api.server import ApiServer
 from simulator.control.controllers.base import Controller, slow_start
+from simulator.control.controllers.deployment import template_hash
 from simulator.control.controllers.index import PodIndex
 from simulator.control.controllers.pods import delete_pod, free_name
 from simulator.control.liveness.taints import (
@@ -66,7 +67,8 @@ def eligible(template: PodTemplate, node: Node) -> tuple[bool, bool]:
 class DaemonSetController(Controller[DaemonSet]):
     """Its pods name their node in the template; the scheduler binds them to it, or leaves them pending."""
 
-    __slots__ = ("_admission", "_backoff", "_named", "_pods", "_settings", "_shapes", "_templates")
+    __slots__ = ("_admission", "_backoff", "_marks", "_named", "_pods", "_rolling", "_settings", "_shapes",
+                 "_templates")  # fmt: skip
 
     def __init__(
         self,
@@ -86,6 +88,8 @@ class DaemonSetController(Controller[DaemonSet]):
         self._settings = settings
         self._named: dict[str, int] = defaultdict(lambda: 1)  # set and node -> pods named so far
         self._templates: dict[tuple[int, str], tuple[PodTemplate, PodTemplate]] = {}
+        self._marks: dict[int, tuple[PodTemplate, str]] = {}  # set -> its template, and what marks pods of it
+        self._rolling: set[int] = set()  # sets with pods of an older template
         self._backoff: dict[tuple[str, str], tuple[int, int]] = {}  # (set, node) -> (last wait, since when)
         self._shapes: dict[str, tuple[dict[str, str], tuple[Taint, ...]] | None] = {}  # node -> labels and taints
         server.watch(DaemonSet, self._changed)
@@ -106,7 +110,8 @@ class DaemonSetController(Controller[DaemonSet]):
         by_node: dict[str, list[Pod]] = {}
         for pod in self._pods.owned(key):
             by_node.setdefault(pod.node or pod.template.node_name, []).append(pod)
-        missing, surplus = [], []
+        missing, surplus, old = [], [], list[Pod]()
+        unavailable, mark = 0, self._mark(key)
         gone = key.deleted or key.deletion_ns is not None
         wanted = self._with_tolerations(key)
         for node in self.server.list(Node):
@@ -118,12 +123,15 @@ class DaemonSetController(Controller[DaemonSet]):
                 surplus += living + ended
                 continue
             surplus += living[1:]
+            old += [pod for pod in living[:1] if pod.hash != mark]
+            unavailable += bool(start or present) and not any(pod.ready for pod in living)
             if ended:
                 surplus += [pod for pod in ended if self._may_go(key, node.name)]
             elif start and not present:
                 missing.append(node)
         if gone:
             surplus += [pod for pods in by_node.values() for pod in pods]
+        surplus += self._outdated(key, old, unavailable)
         yield self.call_all([(delete_pod, (self.server, pod)) for pod in surplus])
         for batch in slow_start(min(len(missing), self._settings.burst)):
             yield self.call_all([(self._create, (key, node)) for node in missing[:batch]])
@@ -131,6 +139,22 @@ class DaemonSetController(Controller[DaemonSet]):
         if missing:
             self.queue.add(key)
         return None
+
+    def _outdated(self, key: DaemonSet, old: list[Pod], unavailable: int) -> list[Pod]:
+        """Pods of an older template that may go now (rollingUpdate): those that are not available, and as many of the
+        others as nodes may be without an available pod."""
+        if old:
+            self._rolling.add(key.uid)
+        else:
+            self._rolling.discard(key.uid)
+        broken = [pod for pod in old if not pod.ready]
+        return broken + [pod for pod in old if pod.ready][: max(0, key.max_unavailable - unavailable)]
+
+    def _mark(self, key: DaemonSet) -> str:
+        found = self._marks.get(key.uid)
+        if found is None or found[0] is not key.template:
+            found = self._marks[key.uid] = (key.template, template_hash(key.template))
+        return found[1]
 
     def _may_go(self, key: DaemonSet, node: str) -> bool:
         """Whether the failed pod on this node may be replaced now; if not, the set is looked at again when it may."""
@@ -164,7 +188,7 @@ class DaemonSetController(Controller[DaemonSet]):
         if self.server.named(Pod, name):
             name = free_name(self.server, name, self._named)
         template = self._cached(key, node.name, self._with_tolerations(key))
-        self._pods.add(self.server.create(Pod(name=name, template=template, owner=key)))
+        self._pods.add(self.server.create(Pod(name=name, template=template, owner=key, hash=self._mark(key))))
 
     def _changed(self, _event: str, obj: ApiObject) -> None:
         assert isinstance(obj, DaemonSet)
@@ -179,5 +203,7 @@ class DaemonSetController(Controller[DaemonSet]):
                 self.enqueue(each)
 
     def _pod_changed(self, event: str, pod: Pod) -> None:
-        if isinstance(pod.owner, DaemonSet) and (event == "DELETED" or not pod.active):
+        if isinstance(pod.owner, DaemonSet) and (
+            event == "DELETED" or not pod.active or pod.owner.uid in self._rolling
+        ):
             self.enqueue(pod.owner)

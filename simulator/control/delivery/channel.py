@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from math import ceil, log2
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from simulator.control.api.server import ApiServer
+from simulator.control.delivery import deliveries
+from simulator.control.delivery.deliveries import CHANGE, RESYNC, RETRY, SUPERSEDED, Deliveries, Message
 from simulator.control.delivery.dialer import BackoffSettings, Dialer
 from simulator.control.delivery.reach import DOWN, OK, SILENT
 from simulator.engine.clock import Clock, Timer
@@ -38,17 +40,6 @@ class ChannelSettings:
     backoff: BackoffSettings
 
 
-class _Message:
-    """What is to be done at the other end."""
-
-    __slots__ = ("args", "call", "size_bytes")
-
-    def __init__(self, size_bytes: int, call: Callable[..., object], args: tuple[Any, ...]) -> None:
-        self.size_bytes = size_bytes
-        self.call = call
-        self.args = args
-
-
 class Channel:
     """A client of the API server on a node. Subclasses say what is listed, pushed and posted.
 
@@ -56,9 +47,9 @@ class Channel:
     key until it has arrived, and repeats it when the way is free again.
     """
 
-    __slots__ = ("_api_node", "_cut_at", "_cuts", "_dialer", "_identity", "_kept", "_list", "_lossy", "_network",
-                 "_node", "_owed", "_path", "_rng", "_server", "_settings", "_timer", "_timer_up", "clock",
-                 "phase")  # fmt: skip
+    __slots__ = ("_api_node", "_beyond", "_cut_at", "_cuts", "_deliveries", "_dialer", "_identity", "_kept",
+                 "_list", "_listing", "_lossy", "_network", "_node", "_owed", "_path", "_rng", "_sender", "_server",
+                 "_settings", "_stale", "_timer", "_timer_up", "clock", "phase")  # fmt: skip
 
     def __init__(
         self,
@@ -69,7 +60,8 @@ class Channel:
         *,
         api_node: int,
         node: int,
-        name: str,
+        client: str,
+        node_name: str,
         settings: ChannelSettings,
     ) -> None:
         self.clock = clock
@@ -79,20 +71,28 @@ class Channel:
         self._api_node = api_node
         self._node = node
         self._settings = settings
+        name = f"{client}/{node_name}"
         self._identity = key(name)
+        self._sender = key(node_name)  # at the server's intake
         self._dialer = Dialer(rng, "reconnect", name, settings.backoff)
         self.phase = WATCHING
-        self._path = OK
+        self._path = OK  # what its connection meets
+        self._beyond = OK  # what a new one would
+        self._stale = False  # its connection leads to a machine that serves no more
         self._lossy = False
         self._cut_at = 0
         self._cuts = 0
         self._list = 0  # the number of the present list, so that an older one is not taken for it
-        self._owed: dict[Hashable, _Message] = {}  # on the way to the node
-        self._kept: dict[Hashable, _Message] = {}  # on the way to the server
+        self._owed: dict[Hashable, Message] = {}  # on the way to the node
+        self._kept: dict[Hashable, Message] = {}  # on the way to the server
+        self._listing: list[Message] = []  # the request for the present list, and the list
+        self._deliveries = Deliveries(clock, server.recorder, node_name)
         self._timer: Timer | None = None  # what the connection does next: hang up, connect, or repeat
         self._timer_up: Timer | None = None  # the next round of the loop that posts
 
     # What a subclass provides.
+    lists: ClassVar[str]  # what its lists are of
+
     def snapshot(self) -> tuple[Any, int]:
         """At the server: the full list, and its size in bytes."""
         raise NotImplementedError
@@ -106,68 +106,119 @@ class Channel:
         raise NotImplementedError
 
     # Messages.
-    def push(self, key: Hashable, size_bytes: int, call: Callable[..., object], *args: Any) -> None:
-        """Make `call(*args)` at the node, as soon as this gets there. Without a connection the next list says it."""
+    def push(
+        self, key: Hashable, size_bytes: int, call: Callable[..., object], *args: Any, kind: str, about: str
+    ) -> None:
+        """Make `call(*args)` at the node, as soon as this gets there. Without a connection the next list says it.
+
+        `kind` and `about` are the record's words for what is sent.
+        """
         if self.phase == LOST:
             return
-        self._owed.pop(key, None)
-        self._owed[key] = _Message(size_bytes, call, args)
-        if self.phase == WATCHING and self._path == OK:
-            self._send_down(key)
+        message = Message(deliveries.DOWN, size_bytes, call, args, kind=kind, about=about)
+        self._keep(self._owed, key, message)
+        if self.phase == WATCHING:
+            if self._path == OK:
+                self._send_down(key, CHANGE)
+            else:  # written into a connection of which nobody knows that it is dead
+                self._deliveries.send(message, CHANGE)
 
-    def post(self, key: Hashable, size_bytes: int, call: Callable[..., object], *args: Any) -> None:
+    def post(
+        self, key: Hashable, size_bytes: int, call: Callable[..., object], *args: Any, kind: str, about: str
+    ) -> None:
         """Make `call(*args)` at the server, now or when it can be reached again."""
-        self._kept.pop(key, None)
-        self._kept[key] = _Message(size_bytes, call, args)
+        message = Message(deliveries.UP, size_bytes, call, args, kind=kind, about=about)
+        self._keep(self._kept, key, message)
         if self._path == OK:
-            self._send_up(key)
+            self._send_up(key, CHANGE)
+        else:  # tried in vain
+            self._deliveries.send(message, CHANGE)
 
-    def _send_down(self, key: Hashable) -> None:
+    def _keep(self, store: dict[Hashable, Message], key: Hashable, message: Message) -> None:
+        old = store.pop(key, None)
+        if old is not None:
+            self._deliveries.give_up(old, SUPERSEDED)
+        store[key] = message
+
+    def _give_up(self, store: dict[Hashable, Message], fate: str = deliveries.LOST) -> None:
+        for message in store.values():
+            self._deliveries.give_up(message, fate)
+        store.clear()
+
+    def _send_down(self, key: Hashable, cause: str) -> None:
         message = self._owed[key]
-        self._network.send(self._api_node, self._node, message.size_bytes, self._arrived, key, message)
+        self._transmit_down(message, cause, self._arrived, key)
         self._doubt(self._owed, key, message)
 
-    def _arrived(self, key: Hashable, message: _Message) -> None:
+    def _arrived(self, key: Hashable, message: Message) -> None:
+        self._deliveries.arrived(message)
         if self._owed.get(key) is message:
             del self._owed[key]
         message.call(*message.args)
 
-    def _send_up(self, key: Hashable) -> None:
+    def _send_up(self, key: Hashable, cause: str) -> None:
         message = self._kept[key]
-        self._network.send(self._node, self._api_node, message.size_bytes, self._taken, key, message)
+        self._transmit_up(message, cause, self._taken, key)
         self._doubt(self._kept, key, message)
 
-    def _taken(self, key: Hashable, message: _Message) -> None:
-        if self._server.up:
-            if self._kept.get(key) is message:
-                del self._kept[key]
-            message.call(*message.args)
+    def _taken(self, key: Hashable, message: Message) -> None:
+        if self._server.intake is not None and self._server.up:
+            self._server.intake.send(self._sender, self._served, key, message, lost=self._lost)
+        else:
+            self._served(key, message)
 
-    def _doubt(self, store: dict[Hashable, _Message], key: Hashable, message: _Message) -> None:
+    def _served(self, key: Hashable, message: Message) -> None:
+        if not self._server.up:
+            self._deliveries.failed(message)
+            return
+        self._deliveries.arrived(message)
+        if self._kept.get(key) is message:
+            del self._kept[key]
+        message.call(*message.args)
+
+    def _transmit_down(self, message: Message, cause: str, arrive: Callable[..., object], key: Hashable) -> None:
+        self._deliveries.send(message, cause)
+        message.flights += 1
+        self._network.send(self._api_node, self._node, message.size_bytes, arrive, key, message, lost=self._lost)
+
+    def _transmit_up(self, message: Message, cause: str, arrive: Callable[..., object], key: Hashable) -> None:
+        self._deliveries.send(message, cause)
+        message.flights += 1
+        self._network.send(self._node, self._api_node, message.size_bytes, arrive, key, message, lost=self._lost)
+
+    def _lost(self, _key: Hashable, message: Message) -> None:
+        self._deliveries.failed(message)
+
+    def _doubt(self, store: dict[Hashable, Message], key: Hashable, message: Message) -> None:
         """Where packets are lost, a message may be lost for good, and the client's ping with it."""
         if self._lossy:
             self.clock.after(self._patience(), self._despair, store, key, message)
 
-    def _despair(self, store: dict[Hashable, _Message], key: Hashable, message: _Message) -> None:
+    def _despair(self, store: dict[Hashable, Message], key: Hashable, message: Message) -> None:
         if self._path == OK and store.get(key) is message:
             if self.phase != LOST:
                 self._hang_up()
             if store is self._kept:
-                self._send_up(key)
+                self._send_up(key, RETRY)
 
     def _patience(self) -> int:
         return self._settings.ping_idle_ns + self._settings.ping_timeout_ns
 
     # The connection.
-    def path_changed(self, path: int, lossy: bool, booted: bool) -> None:
+    def path_changed(self, path: int, lossy: bool, booted: bool, api_node: int) -> None:
         """What the client meets on its way to the server is another state of `reach` from now on."""
         now, before = self.clock.now, self._path
-        self._path, self._lossy = path, lossy
+        if api_node != self._api_node:
+            self._api_node, self._stale = api_node, self.phase != LOST
+        self._beyond, self._lossy = path, lossy
+        self._path = path = SILENT if self._stale and path == OK else path
         if booted:
             self._forget()
         elif self.phase == LOST and before != OK:
             self._dialer.fail_until(now, silent=before == SILENT)
-        if path == OK:
+        if self._stale and before == OK:  # the old machine lives, and ends the connection itself
+            self._hang_up()
+        elif path == OK:
             self._path_is_back(now)
         else:
             self._path_is_gone(now, path, before)
@@ -203,28 +254,36 @@ class Channel:
     def _hang_up(self) -> None:
         """The client has noticed that the connection is gone."""
         self._drop_timer()
-        self.phase = LOST
-        self._owed.clear()
+        self._end_connection()
         self._dialer.lost(self.clock.now)
         if self._path == OK:
             self._set_timer(self._dialer.succeeds(self.clock.now), self._connect)
 
+    def _end_connection(self) -> None:
+        self.phase = LOST
+        self._stale, self._path = False, self._beyond
+        self._give_up(self._owed)
+        self._stop_listing(deliveries.LOST)
+
     def _forget(self) -> None:
         self._drop_timer()
-        self.phase = LOST
-        self._owed.clear()
-        self._kept.clear()
+        self._end_connection()
+        self._give_up(self._kept)
         self._dialer.fresh(self.clock.now)
         if self._path == DOWN:
             self.forgotten()
 
     def _connect(self) -> None:
         self.phase = LISTING
-        self._ask()
+        self._ask(RESYNC)
 
-    def _ask(self) -> None:
+    def _ask(self, cause: str) -> None:
         self._list += 1
-        self._network.send(self._node, self._api_node, self._settings.request_bytes, self._answer, self._list)
+        self._stop_listing(SUPERSEDED)
+        size = self._settings.request_bytes
+        request = Message(deliveries.UP, size, self.snapshot, (), kind="request", about=self.lists)
+        self._listing = [request]
+        self._transmit_up(request, cause, self._answer, self._list)
         if self._lossy:
             self.clock.after(self._patience(), self._no_answer, self._list)
 
@@ -232,28 +291,38 @@ class Channel:
         if number == self._list and self.phase == LISTING and self._path == OK:
             self._hang_up()
 
-    def _answer(self, number: int) -> None:
+    def _answer(self, number: int, request: Message) -> None:
+        self._deliveries.arrived(request, expected=number == self._list)
         if number != self._list or self._path != OK:
             return
         snapshot, size = self.snapshot()
-        self._owed.clear()
-        self._network.send(self._api_node, self._node, size, self._complete, number, snapshot)
+        self._give_up(self._owed, SUPERSEDED)
+        full = Message(deliveries.DOWN, size, self.listed, (snapshot,), kind="list", about=self.lists)
+        self._listing.append(full)
+        self._transmit_down(full, RESYNC, self._complete, number)
 
-    def _complete(self, number: int, snapshot: Any) -> None:
-        if number != self._list or self.phase != LISTING:
+    def _complete(self, number: int, full: Message) -> None:
+        expected = number == self._list and self.phase == LISTING
+        self._deliveries.arrived(full, expected=expected)
+        if not expected:
             return
         self.phase = WATCHING
-        self.listed(snapshot)
-        self._repeat()
+        full.call(*full.args)
+        self._repeat(RESYNC)
 
-    def _repeat(self) -> None:
+    def _stop_listing(self, fate: str) -> None:
+        for message in self._listing:
+            self._deliveries.give_up(message, fate)
+        self._listing = []
+
+    def _repeat(self, cause: str = RETRY) -> None:
         """Send again all that is not known to have arrived."""
         if self.phase == LISTING:
-            self._ask()
+            self._ask(cause)
         else:
-            for key in tuple(self._owed):
-                self._send_down(key)
-        self._post_all()
+            for key in _idle(self._owed):
+                self._send_down(key, cause)
+        self._post_all(cause)
 
     def _post_later(self, now: int) -> None:
         if self._kept:
@@ -262,10 +331,10 @@ class Channel:
             rounds = -(-(now - phase) // period)
             self._timer_up = self.clock.at(phase + rounds * period, self._post_all)
 
-    def _post_all(self) -> None:
+    def _post_all(self, cause: str = RESYNC) -> None:
         if self._path == OK:
-            for key in tuple(self._kept):
-                self._send_up(key)
+            for key in _idle(self._kept):
+                self._send_up(key, cause)
 
     def _set_timer(self, time: int, call: Callable[[], None]) -> None:
         self._drop_timer()
@@ -275,3 +344,8 @@ class Channel:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _idle(store: dict[Hashable, Message]) -> list[Hashable]:
+    """The keys of what is not under way at this moment."""
+    return [key for key, message in store.items() if not message.flights]

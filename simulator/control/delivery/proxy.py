@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,12 +58,14 @@ class ProxyChannel(Channel):
 
     __slots__ = ("_bucket", "_hub", "_name", "_pending", "_plane", "_programmed", "_sync", "_zone")
 
+    lists = "services"
+
     def __init__(self, hub: Proxies, node: int, node_object: Node) -> None:
         s = hub.settings
-        name = f"kube-proxy/{node_object.name}"
         super().__init__(
-            hub.clock, hub.rng, hub.network, hub.server, api_node=hub.api_node, node=node, name=name, settings=s.channel
-        )
+            hub.clock, hub.rng, hub.network, hub.server,
+            api_node=hub.api_node, node=node, client="kube-proxy", node_name=node_object.name, settings=s.channel,
+        )  # fmt: skip
         self._hub = hub
         self._plane = hub.plane
         self._name = node_object.name
@@ -90,9 +92,9 @@ class ProxyChannel(Channel):
         for service in tuple(self._programmed):
             self._write(service, ())
 
-    def tell(self, changes: dict[str, Backends | None], size_bytes: int) -> None:
+    def tell(self, changes: dict[str, Backends | None], size_bytes: int, about: str) -> None:
         """At the server: these services have changed (None: gone)."""
-        self.push(frozenset(changes), size_bytes, self._take, changes)
+        self.push(frozenset(changes), size_bytes, self._take, changes, kind="endpoints", about=about)
 
     def _take(self, changes: dict[str, Backends | None]) -> None:
         for service, backends in changes.items():
@@ -118,8 +120,8 @@ class ProxyChannel(Channel):
 class Proxies:
     """The API server's side of all service proxies. Changes of one instant travel to each node together."""
 
-    __slots__ = ("_changed", "_channels", "_flush", "_reach", "api_node", "backends", "clock", "network", "plane",
-                 "rng", "server", "settings")  # fmt: skip
+    __slots__ = ("_changed", "_channels", "_flush", "_reach", "api_node", "backends", "clock", "hooks", "network",
+                 "plane", "rng", "server", "settings")  # fmt: skip
 
     def __init__(
         self,
@@ -145,6 +147,7 @@ class Proxies:
         self.backends: dict[str, Backends] = {}  # the server's watch cache
         self._changed: dict[str, None] = {}
         self._flush: Timer | None = None
+        self.hooks: list[Callable[[dict[str, Backends | None]], None]] = []  # told of the same changes as the proxies
         server.watch(Endpoints, self._object_changed)
         server.watch(Service, self._object_changed)
         reach.tell(self._paths_changed)
@@ -153,7 +156,7 @@ class Proxies:
         """The proxy on this node, whose row in `reach` this is."""
         channel = self._channels[row] = ProxyChannel(self, self._reach.rows[row], node_object)
         if self._reach.state[row] != OK or self._reach.loss[row]:
-            self._paths_changed([row], [row])
+            self._paths_changed([row], [row] if self._reach.state[row] != OK else [])
         return channel
 
     def size(self, services: Sequence[str] | dict[str, Backends]) -> int:
@@ -181,8 +184,11 @@ class Proxies:
                 self.backends[name] = backends
         if changes:
             size = self.size(tuple(changes))
+            about = next(iter(changes)) if len(changes) == 1 else f"{len(changes)} services"
             for channel in self._channels.values():
-                channel.tell(changes, size)
+                channel.tell(changes, size, about)
+            for hook in self.hooks:
+                hook(changes)
 
     def _look(self, name: str) -> Backends | None:
         service, endpoints = self.server.get(Service, name), self.server.get(Endpoints, name)
@@ -204,4 +210,4 @@ class Proxies:
             channel = self._channels.get(row)
             if channel is not None:
                 path, lossy = int(self._reach.state[row]), bool(self._reach.loss[row])
-                channel.path_changed(path, lossy, row in booted)
+                channel.path_changed(path, lossy, row in booted, self._reach.api_node)

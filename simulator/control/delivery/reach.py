@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.control.api.server import ApiServer
 from simulator.world.network import Network
 from simulator.world.route import Route
 
@@ -16,18 +15,40 @@ from simulator.world.route import Route
 OK: Final = 0
 SILENT: Final = 1  # packets vanish: nothing comes back, and only time-outs tell
 REFUSED: Final = 2  # an answer says no: noticed at once
-DOWN: Final = 3  # the node itself has no power: there is nobody to talk
+DOWN: Final = 3  # the node has no power, or its agent has not started yet: there is nobody to talk
+
+
+class Listener(Protocol):
+    """A process that is talked to; stopped, it refuses."""
+
+    up: bool
+    up_hooks: list[Callable[[bool], None]]
+
+
+class Ways(Protocol):
+    """What agents meet on their way to who hears their heartbeats: columns as `Reach` has them."""
+
+    state: NDArray[np.int8]
+    delay_ns: NDArray[np.int64]
+    loss: NDArray[np.float64]
+
+    def tell(self, changed: Callable[[list[int], list[int]], None]) -> None:
+        """Call `changed(rows, booted)` after those rows have changed."""
 
 
 class Reach:
     """Columns over a cluster's nodes: the way between each agent and the API server, as it is now.
 
     A connection needs both directions, so a cut in one of them is silence for both ends. A server process that is
-    stopped on a live machine refuses. `delay_ns` is one way, for a message of `size_bytes`, and 0 unless OK; `loss` is
-    the probability that a packet, or the answer to it, is lost on a way that is OK.
+    stopped on a live machine refuses. `api_node` is the machine to which agents turn; it moves where a control plane
+    has several (`move`). `delay_ns` is one way, for a message of `size_bytes`, and 0 unless OK; `loss` is the
+    probability that a packet, or the answer to it, is lost on a way that is OK.
     """
 
     __slots__ = (
+        "_absent",
+        "_awaited",
+        "_moved",
         "_network",
         "_server",
         "_size_bytes",
@@ -42,7 +63,7 @@ class Reach:
     )  # fmt: skip
 
     def __init__(
-        self, network: Network, server: ApiServer, api_node: int, rows: Sequence[int], size_bytes: int
+        self, network: Network, server: Listener, api_node: int, rows: Sequence[int], size_bytes: int
     ) -> None:
         self._network = network
         self._server = server
@@ -54,6 +75,9 @@ class Reach:
         self.loss: NDArray[np.float64] = np.zeros(len(rows), np.float64)
         self._ways: list[tuple[Route | None, Route | None]] = [(None, None)] * len(rows)  # there and back
         self._was_up = server.up
+        self._moved = False
+        self._absent: set[int] = set()  # rows whose machine may have power, but whose agent does not run
+        self._awaited: dict[int, Callable[[], None]] = {}
         self._told: list[Callable[[list[int], list[int]], None]] = []
         self._look()
         network.after_change.append(self._changed)
@@ -66,11 +90,38 @@ class Reach:
         """
         self._told.append(changed)
 
+    def move(self, api_node: int) -> None:
+        """Agents turn to another machine from now on. Every row is told, for a connection to the old one is gone."""
+        if api_node != self.api_node:
+            self.api_node, self._moved = api_node, True
+            self._changed()
+
+    def set_agent(self, row: int, up: bool) -> None:
+        """The agent of this row has started, or is gone with its machine's power."""
+        if up:
+            self._absent.discard(row)
+        else:
+            self._absent.add(row)
+        self._changed()
+
+    def when_open(self, row: int, call: Callable[[], None]) -> None:
+        """Call once the way between this row's machine and the API server is OK, whether or not its agent runs."""
+        if self._meets(self.rows[row], self._broken(self.rows[row]))[0] == OK:
+            call()
+        else:
+            self._awaited[row] = call
+
     def _changed(self) -> None:
         rows, booted = self._look()
         if rows:
             for changed in self._told:
                 changed(rows, booted)
+        for row in tuple(self._awaited):
+            if row in self._awaited and self._meets(self.rows[row], self._broken(self.rows[row]))[0] == OK:
+                self._awaited.pop(row)()
+
+    def _broken(self, node: int) -> bool:
+        return None in (self._network.route(node, self.api_node), self._network.route(self.api_node, node))
 
     def _look(self) -> tuple[list[int], list[int]]:
         network, api = self._network, self.api_node
@@ -79,16 +130,17 @@ class Reach:
             way = (network.route(node, api), network.route(api, node))
             loss = self._loss(way)
             same_way = None not in way and way == self._ways[row] and self._server.up == self._was_up
-            if same_way and loss == self.loss[row]:
+            absent = row in self._absent
+            if same_way and loss == self.loss[row] and absent == (self.state[row] == DOWN) and not self._moved:
                 continue
-            state, delay = self._meets(node, None in way)
-            if (state, delay, loss) != (self.state[row], self.delay_ns[row], self.loss[row]):
+            state, delay = (DOWN, 0) if absent else self._meets(node, None in way)
+            if self._moved or (state, delay, loss) != (self.state[row], self.delay_ns[row], self.loss[row]):
                 if (state == DOWN) != (self.state[row] == DOWN):
                     booted.append(row)
                 self.state[row], self.delay_ns[row], self.loss[row] = state, delay, loss
                 changed.append(row)
             self._ways[row] = way
-        self._was_up = self._server.up
+        self._was_up, self._moved = self._server.up, False
         return changed, booted
 
     def _loss(self, way: tuple[Route | None, Route | None]) -> float:

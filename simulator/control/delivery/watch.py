@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from simulator.control.api.objects import ApiObject, Node, Pod
 from simulator.control.api.server import ApiServer
@@ -59,7 +59,9 @@ class WatchChannel(Channel):
     because somebody else wrote (NotReady while it was silent): the agent, on seeing this, says it again.
     """
 
-    __slots__ = ("_agent", "_applied", "_bytes", "_node_object", "_said", "pods")
+    __slots__ = ("_agent", "_applied", "_bytes", "_names", "_node_object", "_said", "pods")
+
+    lists = "pods"
 
     def __init__(
         self,
@@ -74,36 +76,45 @@ class WatchChannel(Channel):
         node_object: Node,
         settings: WatchSettings,
     ) -> None:
-        name = f"kubelet/{node_object.name}"
         super().__init__(
-            clock, rng, network, server, api_node=api_node, node=node, name=name, settings=settings.channel
-        )
+            clock, rng, network, server,
+            api_node=api_node, node=node, client="kubelet", node_name=node_object.name, settings=settings.channel,
+        )  # fmt: skip
         self._agent = agent
         self._node_object = node_object
         self._bytes = settings
         self.pods: dict[int, Pod] = {}
+        self._names: dict[int, str] = {}  # for the record: of every pod that was ever here
         self._applied: dict[int, PodStatus] = {}  # at the server: the agent's last report of each pod
         self._said: dict[int, PodStatus] = {}  # at the node: the same, as the agent remembers it
 
     # At the server: what its watch tells of this node's pods.
     def pod_event(self, event: str, pod: Pod) -> None:
         """A pod of this node has changed."""
-        size, uid = self._bytes.pod_bytes, pod.uid
+        uid = pod.uid
         if event == "DELETED":
             self._applied.pop(uid, None)
             if self.pods.pop(uid, None) is not None:  # removed by somebody else than its agent
-                self.push(uid, size, self._agent.remove, uid, pod.template.grace_ns)
+                self._push_pod(pod, self._agent.remove, uid, pod.template.grace_ns)
             return
         if pod.deleted:
             return
         if uid not in self.pods:
-            self.pods[uid] = pod
-            self.push(uid, size, self._agent.admit, DesiredPod(uid, pod.name, pod.template))
+            self.file(pod)
+            self._push_pod(pod, self._agent.admit, DesiredPod(uid, pod.name, pod.template))
         applied = self._applied.get(uid)
         if pod.deletion_ns is not None:
-            self.push(uid, size, self._agent.remove, uid, pod.template.grace_ns)
+            self._push_pod(pod, self._agent.remove, uid, pod.template.grace_ns)
         elif applied is not None and (applied.phase, applied.ready) != (pod.phase, pod.ready):
-            self.push(uid, size, self._reconcile, uid, pod.phase, pod.ready)
+            self._push_pod(pod, self._reconcile, uid, pod.phase, pod.ready)
+
+    def file(self, pod: Pod) -> None:
+        """The server's watch cache has this pod of this node from now on."""
+        self.pods[pod.uid] = pod
+        self._names[pod.uid] = pod.name
+
+    def _push_pod(self, pod: Pod, call: Callable[..., object], *args: Any) -> None:
+        self.push(pod.uid, self._bytes.pod_bytes, call, *args, kind="pod", about=pod.name)
 
     def snapshot(self) -> tuple[list[_Listed], int]:
         """Every pod of this node."""
@@ -139,23 +150,26 @@ class WatchChannel(Channel):
     def _reconcile(self, uid: int, phase: str, ready: bool) -> None:
         said = self._said.get(uid)
         if said is not None and (said.phase, said.ready) != (phase, ready):
-            self.post(uid, self._bytes.status_bytes, self._apply, uid, said)
+            self._post_status(uid, self._apply, uid, said)
 
     # At the node: what the agent says (runtime.Upstream).
     def status(self, uid: int, status: PodStatus) -> None:
         """Report a pod's status."""
         self._said[uid] = status
-        self.post(uid, self._bytes.status_bytes, self._apply, uid, status)
+        self._post_status(uid, self._apply, uid, status)
 
     def gone(self, uid: int) -> None:
         """Confirm that a deleted pod has ended."""
         self._said.pop(uid, None)
-        self.post(uid, self._bytes.status_bytes, self._confirm, uid)
+        self._post_status(uid, self._confirm, uid)
 
     def node_status(self, conditions: dict[str, bool], images: dict[str, int]) -> None:
         """Report the node's conditions and images."""
-        size = self._bytes.status_bytes
-        self.post("node", size, self._apply_node, dict(conditions), dict(images))
+        size, name = self._bytes.status_bytes, self._node_object.name
+        self.post("node", size, self._apply_node, dict(conditions), dict(images), kind="node", about=name)
+
+    def _post_status(self, uid: int, call: Callable[..., object], *args: Any) -> None:
+        self.post(uid, self._bytes.status_bytes, call, *args, kind="status", about=self._names.get(uid, ""))
 
     # At the server.
     def _apply(self, uid: int, status: PodStatus) -> None:
@@ -232,12 +246,12 @@ class PodWatches:
         )
         self._by_node[node_object.name] = self._by_row[row] = channel
         if self._reach.state[row] != OK or self._reach.loss[row]:
-            self._paths_changed([row], [row])
+            self._paths_changed([row], [row] if self._reach.state[row] != OK else [])
         return channel
 
     def file(self, pod: Pod) -> None:
         """A pod that is on its node already: the server's watch cache has it, and there is nothing to tell."""
-        self._by_node[pod.node].pods[pod.uid] = pod
+        self._by_node[pod.node].file(pod)
 
     def _pod_changed(self, event: str, obj: ApiObject) -> None:
         assert isinstance(obj, Pod)
@@ -250,4 +264,4 @@ class PodWatches:
             channel = self._by_row.get(row)
             if channel is not None:
                 path, lossy = int(self._reach.state[row]), bool(self._reach.loss[row])
-                channel.path_changed(path, lossy, row in booted)
+                channel.path_changed(path, lossy, row in booted, self._reach.api_node)

@@ -9,28 +9,31 @@ from numpy.typing import NDArray
 
 from simulator.control.api.objects import Node
 from simulator.control.api.server import ApiServer
-from simulator.control.delivery.reach import OK, Reach
+from simulator.control.delivery.reach import OK, Ways
 from simulator.control.liveness.lease import LeaseSettings, Renewals
+from simulator.control.liveness.stream import HubStream
 from simulator.engine.clock import Clock, Timer
-from simulator.streams import Rng
+from simulator.streams import Rng, key
+from simulator.units import SECOND
 
 
 class Heartbeats:
-    """The agents' side of liveness. A heartbeat of a node that is believed Ready costs nothing.
+    """The agents' side of liveness. A heartbeat of a node that is believed Ready costs nothing, unless it has to wait
+    at a loaded hub (the server's `intake`, where it has one).
 
     With its first heartbeat that gets through to a server which does not believe it Ready, an agent also posts its
     status, and Ready becomes True. (Kubernetes' agent posts status in a second loop of the same period; here it is
     one loop.) `hooks` are called with the rows whose prospects have changed.
     """
 
-    __slots__ = ("_clock", "_posts", "_reach", "_renewals", "_row", "_server", "hooks", "nodes")
+    __slots__ = ("_clock", "_hub", "_posts", "_reach", "_renewals", "_row", "_server", "hooks", "nodes")
 
     def __init__(
         self,
         clock: Clock,
         rng: Rng,
         server: ApiServer,
-        reach: Reach,
+        reach: Ways,
         *,
         nodes: Sequence[Node],
         settings: LeaseSettings,
@@ -43,8 +46,15 @@ class Heartbeats:
         self._renewals = Renewals(rng, [node.name for node in nodes], settings)
         self._posts: dict[int, Timer] = {}
         self.hooks: list[Callable[[list[int]], None]] = []
+        self._hub: HubStream | None = None
         for row in range(len(nodes)):
             self._meets(row, booted=False)
+        if server.intake is not None:
+            rate = len(nodes) * SECOND / settings.renew_ns
+            keys = [key(node.name) for node in nodes]
+            self._hub = HubStream(
+                clock, server.intake, self._renewals, keys=keys, rate=rate, waits=self._waits, heard=self._heard
+            )
         reach.tell(self._changed)
 
     def row(self, node: Node) -> int:
@@ -53,14 +63,19 @@ class Heartbeats:
 
     def last(self, row: int, by: int) -> int:
         """When the last heartbeat that had arrived by `by` (ns, not long before now) arrived; −1 if none had."""
-        self._renewals.advance(row, self._clock.now)
+        self._advance(row)
         arrived = int(self._renewals.arrived[row])
         return arrived if arrived <= by else int(self._renewals.before[row])
 
     def upcoming(self, row: int) -> int | None:
-        """When the next heartbeat will arrive if nothing changes; None if none will."""
-        self._renewals.advance(row, self._clock.now)
+        """When the next heartbeat will arrive if nothing changes; None if none will, or if one waits at the hub."""
+        self._advance(row)
         return self._renewals.arrival(row)
+
+    def attempt(self, row: int) -> int:
+        """When the agent will try to renew next, whether or not it gets through (ns)."""
+        self._renewals.advance(row, self._clock.now)
+        return int(self._renewals.upcoming[row])
 
     def unsteady(self, row: int) -> bool:
         """Whether packets are lost on its way, so that each heartbeat is a matter of luck."""
@@ -88,6 +103,10 @@ class Heartbeats:
 
     def _post(self, row: int) -> None:
         del self._posts[row]
+        if self._hub is None or self.last(row, self._clock.now) == self._clock.now:  # else it waits at the hub
+            self._say_ready(row)
+
+    def _say_ready(self, row: int) -> None:
         node = self.nodes[row]
         if node.ready != "True" and not node.deleted:
             node.ready = "True"
@@ -96,6 +115,8 @@ class Heartbeats:
 
     def _changed(self, rows: list[int], booted: list[int]) -> None:
         fresh = set(booted)
+        if self._hub is not None:
+            self._hub.catch_up()
         for row in rows:
             state = self._meets(row, row in fresh)
             if self.nodes[row].ready != "True":
@@ -109,4 +130,28 @@ class Heartbeats:
         reach, now = self._reach, self._clock.now
         state, delay_ns, loss = int(reach.state[row]), int(reach.delay_ns[row]), float(reach.loss[row])
         self._renewals.change(row, now, state=state, delay_ns=delay_ns, loss=loss, booted=booted)
+        if self._hub is not None:
+            self._hub.again(row)
         return state
+
+    def _advance(self, row: int) -> None:
+        if self._hub is not None:
+            self._hub.catch_up()
+        self._renewals.advance(row, self._clock.now)
+
+    # At a loaded hub.
+    def _waits(self, row: int) -> None:
+        posted = self._posts.pop(row, None)
+        if posted is not None:
+            posted.cancel()
+        for hook in self.hooks:
+            hook([row])
+
+    def _heard(self, row: int) -> None:
+        if self.nodes[row].ready != "True":
+            posted = self._posts.pop(row, None)
+            if posted is not None:
+                posted.cancel()
+            self._say_ready(row)
+        for hook in self.hooks:
+            hook([row])

@@ -33,23 +33,29 @@ class LeaderSettings:
 
 
 class _Candidate:
-    """A copy that waits: when it looks, and when it saw the record change last."""
+    """A copy that waits: on which machine, when it looks, and when it saw the record change last."""
 
-    __slots__ = ("looks", "saw")
+    __slots__ = ("host", "looks", "saw")
 
-    def __init__(self, looks: Passes) -> None:
+    def __init__(self, host: int, looks: Passes) -> None:
+        self.host = host
         self.looks = looks
         self.saw: int | None = None  # None: it is renewed still, or no server was there to look at
 
 
 class Leadership:
-    """Who leads one component. `begin` is called when a copy becomes leader, `end` when it is leader no longer."""
+    """Who leads one component. `begin` is called when a copy becomes leader, `end` when it is leader no longer.
+
+    Each copy has a machine of its own, by number from 0; the first leads at the beginning.
+    """
 
     __slots__ = (
+        "_absent",
         "_begin",
         "_candidates",
         "_clock",
         "_deadline",
+        "_deposed",
         "_end",
         "_name",
         "_recorder",
@@ -58,7 +64,9 @@ class Leadership:
         "_server",
         "_settings",
         "_started",
+        "_stopped",
         "_takeover",
+        "host",
         "leading",
     )
 
@@ -83,6 +91,10 @@ class Leadership:
         self._begin = begin
         self._end = end
         self.leading = False
+        self.host = 0  # of the leader, or of the last one
+        self._absent: set[int] = set()  # machines that are lost
+        self._deposed: set[int] = set()  # machines whose copy was stopped while it led
+        self._stopped = False  # every copy is
         self._started = 0  # processes so far: each has an identity of its own
         self._candidates: list[_Candidate] = []
         self._renewed = -round(settings.retry_ns * rng.draw("leader-phase", key(name)))  # a renewal; all are in step
@@ -92,24 +104,41 @@ class Leadership:
 
     def start(self) -> None:
         """At the beginning of time one copy leads already."""
-        for _ in range(self._settings.copies - 1):
-            self._new_candidate()
+        for host in range(1, self._settings.copies):
+            self._new_candidate(host)
         self._lead()
 
     def set_up(self, up: bool, leader: bool = False) -> None:
         """Stop or start all copies of the component; `leader`: only the one that leads, or its machine's copy again."""
-        if not up:
-            if not leader:
-                self._candidates.clear()
+        if not leader:
+            self._stopped = not up
+        elif up:
+            self._deposed.clear()
+        elif self.leading:
+            self._deposed.add(self.host)
+        self._settle()
+
+    def set_machine(self, host: int, up: bool) -> None:
+        """A machine is lost with its copy, or is back: its copy is a candidate again."""
+        (self._absent.discard if up else self._absent.add)(host)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Copies run where their machine does and nobody has stopped them."""
+        runs = set() if self._stopped else set(range(self._settings.copies)) - self._absent - self._deposed
+        self._candidates = [candidate for candidate in self._candidates if candidate.host in runs]
+        if self.leading and self.host not in runs:
             self._lose()
-        elif not self._settings.elect:
-            self._lead()
+        if not self._settings.elect:
+            if runs:
+                self._lead()
         else:
-            while len(self._candidates) + self.leading < self._settings.copies:
-                self._new_candidate()
+            known = {candidate.host for candidate in self._candidates} | ({self.host} if self.leading else set())
+            for host in sorted(runs - known):
+                self._new_candidate(host)
         self._plan()
 
-    def _new_candidate(self) -> None:
+    def _new_candidate(self, host: int) -> None:
         s, now = self._settings, self._clock.now
         identity = f"{self._name}-{self._started}"
         self._started += 1
@@ -117,7 +146,7 @@ class Leadership:
         start = now - round(s.retry_ns * self._rng.draw("leader-look", key(identity))) if now == 0 else now
         extra_ns = (0, round(s.jitter * s.retry_ns))
         looks = Passes(self._rng, "leader-looks", identity, start=start, period_ns=s.retry_ns, extra_ns=extra_ns)
-        self._candidates.append(_Candidate(looks))
+        self._candidates.append(_Candidate(host, looks))
 
     def _lead(self) -> None:
         if not self.leading:
@@ -161,6 +190,7 @@ class Leadership:
 
     def _take(self, candidate: _Candidate) -> None:
         self._candidates.remove(candidate)
+        self.host = candidate.host
         self._renewed = self._clock.now
         for other in self._candidates:
             other.saw = None
@@ -202,5 +232,5 @@ class Leadership:
         """The renew deadline has passed: the process ends, and starts again as one more candidate."""
         self._deadline = None
         self._lose()
-        self._new_candidate()
+        self._new_candidate(self.host)
         self._plan()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from simulator.control.delivery.reach import DOWN, OK, REFUSED
 from simulator.streams import Rng, key
 from simulator.world.message import Retransmission
 
+NEVER: Final = 1 << 62  # a time (ns)
 _LOOK_AHEAD = 1000  # attempts: hours
 
 
@@ -33,7 +35,11 @@ class LeaseSettings:
 
 class Renewals:
     """Every agent's renewals. `arrived` is when the last one got through, as of the last `advance` (ns; -1: none yet);
-    `before` the one before that; `upcoming` when the next attempt is made."""
+    `before` the one before that; `upcoming` when the next attempt is made.
+
+    Renewals that wait at a loaded hub are taken out (`take`) and get through later (`through`); an agent makes no
+    other in the meantime. The rest of this class knows nothing of hubs.
+    """
 
     __slots__ = (
         "_counter",
@@ -44,6 +50,7 @@ class Renewals:
         "_rng",
         "_settings",
         "_state",
+        "_waiting",
         "arrived",
         "before",
         "upcoming",
@@ -62,20 +69,24 @@ class Renewals:
         self._failures = [0] * n
         self._state: NDArray[np.int8] = np.full(n, OK, np.int8)
         self._delay: NDArray[np.int64] = np.zeros(n, np.int64)
-        self._loss = [0.0] * n
+        self._loss: NDArray[np.float64] = np.zeros(n)
+        self._waiting: dict[int, int] = {}  # rows whose renewal is at the hub -> when the next one would be made
 
     def change(self, row: int, now: int, *, state: int, delay_ns: int, loss: float, booted: bool) -> None:
         """From now on this agent meets this (see `reach`). What was under way on a path that broke is lost."""
         self.advance(row, now)
         self._state[row], self._delay[row], self._loss[row] = state, delay_ns, loss
+        if booted:
+            self._waiting.pop(row, None)
         if booted and state != DOWN:  # an agent that starts renews at once
             self.upcoming[row], self._failures[row] = now, 0
         elif state not in (OK, DOWN):
             self.advance(row, now)
 
     def arrival(self, row: int) -> int | None:
-        """When the next renewal will get through if nothing changes; None if none will (in the next hours)."""
-        if self._state[row] != OK:
+        """When the next renewal will get through if nothing changes; None if none will (in the next hours), or if
+        one waits at the hub."""
+        if self._state[row] != OK or self.upcoming[row] == NEVER:
             return None
         at, counter = int(self.upcoming[row]), self._counter[row]
         for ahead in range(_LOOK_AHEAD):
@@ -87,7 +98,43 @@ class Renewals:
 
     def unsteady(self, row: int) -> bool:
         """Whether one renewal's success says nothing of the next."""
-        return self._state[row] == OK and self._loss[row] > 0
+        return bool(self._state[row] == OK and self._loss[row] > 0)
+
+    # Renewals that pass a loaded hub one by one (`HubStream`).
+    def due(self) -> NDArray[np.int64]:
+        """A column: when each agent's next renewal reaches the hub (ns; NEVER where none does)."""
+        there = np.where(self._state == OK, np.minimum(self.upcoming + self._delay, NEVER), NEVER)
+        for row in np.flatnonzero((self._state == OK) & (self._loss > 0)).tolist():
+            there[row] = self.due_of(row)
+        return there
+
+    def due_of(self, row: int) -> int:
+        """The same for one agent."""
+        arrival = self.arrival(row)
+        return NEVER if arrival is None else arrival
+
+    def take(self, row: int) -> None:
+        """The renewal that is due next has reached the hub: it waits there."""
+        through = False
+        while not through:
+            at, counter = int(self.upcoming[row]), self._counter[row]
+            end, through = self._end(row, at, counter)
+            self.upcoming[row] = max(end, at + self._gap(row, counter))
+            self._counter[row] = counter + 1
+        self._waiting[row], self.upcoming[row] = int(self.upcoming[row]), NEVER
+
+    def through(self, row: int, now: int) -> None:
+        """The renewal that waited has got through now."""
+        self.before[row], self.arrived[row] = self.arrived[row], now
+        self._failures[row] = 0
+        if row in self._waiting:
+            self.upcoming[row] = max(now, self._waiting.pop(row))
+
+    def forget(self, now: int) -> None:
+        """All that waited at the hub is lost."""
+        for row, following in self._waiting.items():
+            self.upcoming[row] = max(now, following)
+        self._waiting.clear()
 
     def advance_all(self, now: int) -> None:
         """Make every attempt of every agent that has ended by now."""
@@ -134,7 +181,7 @@ class Renewals:
 
     def _end(self, row: int, at: int, counter: int) -> tuple[int, bool]:
         """When an attempt made at `at` ends, and whether it gets through before its time-out."""
-        loss, delay, s = self._loss[row], int(self._delay[row]), self._settings
+        loss, delay, s = float(self._loss[row]), int(self._delay[row]), self._settings
         if not loss:
             return at + delay, True
         u = 1.0 - self._rng.draw("lease-loss", self._ids[row], counter)

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from simulator.control.api.objects import ApiObject, Node
 from simulator.control.api.server import ApiServer
 from simulator.control.delivery.reach import Reach
+from simulator.control.delivery.session import Session
 from simulator.control.scheduling.scheduler import Scheduler
 from simulator.faults import Switch
 from simulator.runtime.agent import NodeAgent
@@ -40,6 +41,10 @@ class Cluster(Protocol):
         """Its machines as it believes them to be."""
 
     @property
+    def sessions(self) -> Mapping[int, Session]:
+        """The machines' standing connections to a hub, where the orchestrator has such."""
+
+    @property
     def scheduler(self) -> Scheduler | None:
         """Who asks a placement policy, if this orchestrator has one."""
 
@@ -49,6 +54,12 @@ class Cluster(Protocol):
 
     def apply(self, objects: Iterable[ApiObject]) -> None:
         """Somebody applies these objects now."""
+
+    def applied(self) -> Iterable[ApiObject]:
+        """The workloads that somebody has applied."""
+
+    def changed(self, obj: ApiObject) -> None:
+        """Somebody has changed this object, which was applied before."""
 
     def start(self) -> None:
         """Time begins: the first objects are stored."""

@@ -11,20 +11,25 @@ from simulator.control.api.objects import ApiObject, DaemonSet, Deployment, Job,
 from simulator.control.api.server import ApiServer
 from simulator.control.controllers.daemonset import eligible
 from simulator.control.controllers.manager import ControllerManager
-from simulator.control.delivery.proxy import Plane, Proxies
+from simulator.control.delivery.intake import Intake
+from simulator.control.delivery.proxy import Plane
 from simulator.control.delivery.reach import Reach
-from simulator.control.delivery.watch import PodWatches
+from simulator.control.delivery.session import Session
+from simulator.control.delivery.station import HubStation
 from simulator.control.liveness.heartbeat import Heartbeats
 from simulator.control.scheduling.answering import Policy
 from simulator.control.scheduling.scheduler import Scheduler
 from simulator.control.scheduling.settings import SchedulerSettings
 from simulator.faults import Switch
 from simulator.runtime.agent import NodeAgent
+from simulator.simulation.clusters.delivery import delivery
+from simulator.simulation.clusters.machines import Machines, follow_boots
 from simulator.simulation.clusters.world import World
 from simulator.simulation.layout import Layout, components_on
 from simulator.simulation.runtimes import RuntimeTable
 from simulator.simulation.settings import kubernetes as settings
-from simulator.spec.mechanism import Framework, Lease, Server, Taints, Watch
+from simulator.simulation.settings.station import station
+from simulator.spec.mechanism import Autonomy, Framework, Lease, Server, Taints, Watch
 from simulator.spec.orchestrator import Orchestrator
 from simulator.world.image import ImageStore
 from simulator.world.node import NodeRow
@@ -33,7 +38,7 @@ from simulator.world.node import NodeRow
 class Cluster:
     """Control plane and agents of one cluster. `agents` and `node_objects` by the index of their machine."""
 
-    __slots__ = ("agents", "manager", "node_objects", "page", "proxies", "reach", "scheduler", "server", "watches")
+    __slots__ = ("agents", "machines", "manager", "node_objects", "page", "reach", "scheduler", "server", "watches")
 
     def __init__(
         self,
@@ -50,14 +55,13 @@ class Cluster:
         self.page = page
         watch, frame, beat = page.get(Watch), page.get(Framework), page.get(Lease)
         self.server = server = ApiServer(clock, recorder, watch.watch_latency, world.uids)
+        waits = station(page)
+        if waits is not None:
+            server.intake = Intake(clock, HubStation(rng, "api-server", waits))
+            server.up_hooks.append(server.intake.server_changed)
         self.reach = reach = Reach(network, server, layout.api, layout.members, beat.bytes)
         agent_settings = settings.agent(page)
-        self.watches = PodWatches(
-            clock, rng, network, server, reach, api_node=layout.api, settings=settings.watch(page)
-        )  # fmt: skip
-        self.proxies = Proxies(
-            clock, rng, network, server, reach, api_node=layout.api, plane=plane, settings=settings.proxy(page)
-        )
+        self.watches = delivery(world, layout, page, server=server, reach=reach, plane=plane)
         self.agents: dict[int, NodeAgent] = {}
         self.node_objects: dict[int, Node] = {}
         for row, index in enumerate(layout.members):
@@ -78,11 +82,17 @@ class Cluster:
             )
             node = server.create(_node_object(machine, page, agent, runtimes=tuple(costs), now=clock.now))
             agent.connect(self.watches.attach(agent, node, row))
-            self.proxies.attach(node, row)
+            follow_boots(agent, reach, row)
             self.agents[index], self.node_objects[index] = agent, node
         heartbeats = Heartbeats(
-            clock, rng, server, reach, nodes=tuple(self.node_objects.values()), settings=settings.lease(page, world.tcp)
+            clock,
+            rng,
+            server,
+            self.watches.ways(),
+            nodes=tuple(self.node_objects.values()),
+            settings=settings.lease(page, world.tcp),
         )
+        self.watches.beat(heartbeats)
         control = settings.manager(page)
         control.monitor.check(settings.lease(page, world.tcp))
         self.manager = ControllerManager(
@@ -91,7 +101,7 @@ class Cluster:
             recorder,
             server,
             heartbeats=heartbeats,
-            admission=Admission(page.get(Taints).toleration // 1_000_000_000),
+            admission=Admission(page.get(Taints).toleration // 1_000_000_000, page.get(Autonomy).label or ""),
             settings=replace(control, leader=replace(control.leader, copies=len(layout.control_planes))),
         )
         self.scheduler = Scheduler(
@@ -104,25 +114,37 @@ class Cluster:
             settings=scheduling,
             heard_ns=heartbeats.heard_ns,
         )
+        self.machines = Machines(
+            world, layout, page, server=server, reach=reach, manager=self.manager, scheduler=self.scheduler
+        )
 
     @property
     def switches(self) -> Mapping[str, Switch]:
         """What a fault of kind stop can stop."""
-        return {
-            "api-server": self.server,
-            "scheduler": self.scheduler,
-            "controller-manager": _Manager(self.manager),
-            "leader": _Manager(self.manager, leader=True),
-        }
+        return {**self.machines.switches, **self.watches.switches}
+
+    @property
+    def sessions(self) -> Mapping[int, Session]:
+        """Standing connections of machines to a hub in the cloud, where the orchestrator has such."""
+        return self.watches.sessions
 
     def apply(self, objects: Iterable[ApiObject]) -> None:
         """Somebody applies these objects now."""
         for obj in objects:
             self.server.create(obj)
 
+    def applied(self) -> Iterable[ApiObject]:
+        """The workloads that somebody has applied."""
+        yield from self.server.list(Deployment)
+        yield from self.server.list(DaemonSet)
+
+    def changed(self, obj: ApiObject) -> None:
+        """Somebody has changed this object."""
+        self.server.changed(obj)
+
     def start(self) -> None:
         """Time begins."""
-        self.manager.start()
+        self.machines.start()
 
     def wanted(self, workload: ApiObject) -> int:
         """How many pods this workload wants; a DaemonSet one for each node that it is eligible for."""
@@ -134,16 +156,6 @@ class Cluster:
             case Deployment() | ReplicaSet():
                 return workload.replicas
         return 1
-
-
-class _Manager:
-    """The controller manager as a switch: a stop stops every copy of it, or only the one that leads."""
-
-    def __init__(self, manager: ControllerManager, leader: bool = False) -> None:
-        self._manager, self._leader = manager, leader
-
-    def set_up(self, up: bool) -> None:
-        self._manager.set_up(up, leader=self._leader)
 
 
 def _node_object(

@@ -28,6 +28,7 @@ from simulator.spec.mechanism import (
     Framework,
     Kubelet,
     Lease,
+    NodeAgent,
     Reconnect,
     Taints,
     Watch,
@@ -113,10 +114,14 @@ def manager(page: Orchestrator) -> ManagerSettings:
                 taints.large_zone,
             ),
         ),
-        leader=LeaderSettings(
-            beat.leader.lease, beat.leader.renew_deadline, beat.leader.retry, beat.leader.jitter
-        ),
+        leader=leader(page),
     )  # fmt: skip
+
+
+def leader(page: Orchestrator, copies: int = 1) -> LeaderSettings:
+    """How the copies of a component elect one that works."""
+    of = page.get(Lease).leader
+    return LeaderSettings(of.lease, of.renew_deadline, of.retry, of.jitter, copies, of.elect)
 
 
 def scheduler(page: Orchestrator, thinking: Distribution | None, on_policy_error: str) -> SchedulerSettings:
@@ -149,7 +154,7 @@ def scheduler(page: Orchestrator, thinking: Distribution | None, on_policy_error
 
 def agent(page: Orchestrator) -> AgentSettings:
     """The node agent."""
-    of = page.get(Kubelet)
+    of, installed = page.get(Kubelet), page.find(NodeAgent)
     return AgentSettings(
         pulls=PullSettings(
             parallel=of.image_pulls == "parallel",
@@ -181,4 +186,7 @@ def agent(page: Orchestrator) -> AgentSettings:
         resync_jitter=of.sync_jitter,
         status_ns=of.status_update,
         after_reboot=page.get(Autonomy).after_reboot_offline,
+        start_ns=(installed and installed.start) or 0,
+        network_ns=(installed and installed.network) or 0,
+        waits_for_server=installed is not None and installed.waits_for_server,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simulator.spec.mechanism.part import Bytes, Millicores, Part, Some, Words
+from simulator.spec.mechanism.part import Bytes, Millicores, Ns, Part, Period, Rate, Ratio, Some, Words
 
 
 class Minimum(Part):
@@ -12,6 +12,31 @@ class Minimum(Part):
 
     ram: Bytes
     cores: Some | None = None
+
+
+class Datastore(Part):
+    """Where the control plane keeps its objects: on one machine, in a group that elects a leader, or elsewhere."""
+
+    kind: Literal["sqlite", "raft", "external"]
+    quorum: Literal["one", "majority"]  # of the control plane's machines, without which the API is gone
+    heartbeat: Period | None  # of a Raft leader
+    election: Period | None  # a follower campaigns U(1, 2) times this after the leader's last heartbeat
+    least_servers: Some
+    most_servers: Some | None
+
+
+class Station(Part):
+    """What nodes send waits for one of `workers`, each busy with a message for `service`; first come, first served.
+
+    A station adds the waiting only: what a write takes at a hub that has nothing else to do is `write_latency`.
+    """
+
+    workers: Some
+    service: Period
+    queue: Some | None = None  # messages that can wait; senders of others are held back
+    qps: Rate | None = None  # of the calls that the workers make
+    burst: Some | None = None
+    heartbeat: Ratio  # of a message's service, that a heartbeat takes: 0 where other workers deal with it
 
 
 class Server(Part):
@@ -26,6 +51,9 @@ class Server(Part):
     minimum: Minimum
     architectures: Words
     taints: Words  # key:effect, of machines whose role is control-plane
+    station: Station | None = None  # where what nodes send waits; none: it never waits
+    start: Ns | None = None  # from its machine's boot until it serves; none: at once
+    datastore: Datastore | None = None  # none: the machine's power is all that counts
 
     @property
     def node_taints(self) -> list[tuple[str, str, str]]:
@@ -44,3 +72,6 @@ class NodeAgent(Part):
     cpu: Millicores
     minimum: Minimum
     architectures: Words
+    start: Ns | None = None  # its own, once the container engine runs, until it can start pods; none: at once
+    network: Ns | None = None  # after a reboot, from then until pods that are not static have a network; none: at once
+    waits_for_server: bool = False  # whether it starts only once a server answers

@@ -30,3 +30,17 @@ class Kubelet(Part):
     sync_retry: Period
     sync_jitter: Ratio
     status_update: Period
+
+
+class Docker(Part):
+    """A container engine on its own: it pulls, starts, and restarts always, and evicts nothing."""
+
+    kind: Literal["docker"]
+    max_pods: Some
+    memory_check: Period  # how often the RAM that requests hold is looked at; only the kernel kills
+    layers_at_once: Some
+    pull_stall: Period
+    pull_dial: Period
+    pull_backoff: Backoff
+    restart_backoff: Backoff
+    notice: Period  # until the agent has seen what a container does

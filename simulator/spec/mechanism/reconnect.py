@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simulator.spec.mechanism.part import Factor, Part, Period, Ratio
+from simulator.spec.mechanism.part import Bytes, Factor, Part, Period, Ratio, Some
 
 
 class Reconnect(Part):
@@ -24,3 +24,18 @@ class Reconnect(Part):
     status_flush: Period
     resync: Literal["full-list"]
     duplicates: Literal["delete-stale"]
+
+
+class DialCycle(Part):
+    """Rounds of `dials`, each failure followed by `gap`, a round by `pause`; then only what has changed is sent."""
+
+    kind: Literal["dial-cycle"]
+    dials: Some
+    gap: Period
+    pause: Period
+    pause_first: bool  # also between noticing and the first dial
+    handshake_timeout: Period
+    syn_timeout: Period
+    handshake_bytes: Bytes
+    status_flush: Period
+    resync: Literal["changed-only"]

@@ -69,3 +69,12 @@ class Framework(Part):
     image_locality: ImageLocality
     default_spread: Spread
     hard_affinity_weight: Count
+
+
+class Division(Part):
+    """A policy divides copies over member clusters, by what was last heard of them."""
+
+    kind: Literal["division"]
+    cycle: Ns
+    history_step: Period  # between the samples of load that a policy may ask for
+    history_samples: Some

@@ -15,3 +15,15 @@ class EndpointsFromApi(Part):
     burst: Some  # syncs that may follow at once
     slice_bytes: Bytes
     endpoint_bytes: Bytes
+
+
+class StaticAddress(Part):
+    """A service is reached at the addresses of nodes, as they were configured; nobody looks whether it answers."""
+
+    kind: Literal["static-address"]
+
+
+class EdgeMesh(Part):
+    """Endpoints come down a node's session into its own database, and are known there after a reboot."""
+
+    kind: Literal["edge-mesh"]
