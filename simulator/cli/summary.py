@@ -21,7 +21,8 @@ def summary_text(study: Study) -> str:
         said = f"{least} replications, 95 % confidence" if least > 1 else "1 replication: nothing is said of its spread"
         parts.append(f"seed {study.about.seed}; {said}")
         if least > 1 and (rows := study.differences):
-            parts.append("\n" + difference_table([row for row in rows if row["significant"]]))
+            told = [row for row in rows if row["significant"]]
+            parts.append("\n" + (difference_table(told) if told else "no paired difference is told from zero"))
     parts += [f"warning: {warning}" for warning in study.warnings]
     return "\n\n".join(parts[:2]) + "".join(f"\n{part}" for part in parts[2:])
 

@@ -27,9 +27,11 @@ from simulator.simulation.placed import settle, transplant
 from simulator.simulation.runtimes import RuntimeTable
 from simulator.simulation.settings import kubernetes as settings
 from simulator.spec.check import check_resolved
+from simulator.spec.check_match import check_node_match
 from simulator.spec.clusters import top
 from simulator.spec.image import Image
 from simulator.spec.look import Look
+from simulator.spec.mechanism import NodeMatch
 from simulator.spec.notes import gathered
 from simulator.spec.orchestrator import Orchestrator, load_orchestrator
 from simulator.spec.problems import UNKNOWN, Source
@@ -116,6 +118,8 @@ class Parts:
     def warnings(self) -> Iterator[str]:
         """What whoever reads the results should know."""
         yield from self.plan.warnings()
+        for cluster in self.clusters.values():
+            yield from cluster.notes
         yield from self.plane.warnings
 
     def picture(self, wanted: Mapping[str, int], end: int) -> dict[str, Any]:
@@ -169,7 +173,9 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
             pages[name] = load_orchestrator(catalogue, cluster.orchestrator)
     with written_at("topology"):
         layout = lay_out(scenario, catalogue, Rng(seed), {name: most_pods(page) for name, page in pages.items()})
+    look = Look(scenario, source)
     problems = [
+        *(p for page in pages.values() if (of := page.find(NodeMatch)) for p in check_node_match(look, of, page.title)),
         *check_members(scenario, pages),
         *check_points(scenario, pages.values()),
         *(p for name, page in pages.items() for p in check_machines(page, layout.clusters[name], scenario.world)),

@@ -28,21 +28,22 @@ def page(study: Path) -> Iterator[Page]:
             pytest.fail("CI installs chromium, and it is not there")
         pytest.skip("no chromium on this machine")
     with Page() as opened:
-        opened.open(study / "report.html", "document.querySelectorAll('.js-plotly-plot .main-svg').length >= 9")
+        opened.open(study / "report.html", "document.querySelectorAll('.js-plotly-plot .main-svg').length >= 13")
         yield opened
 
 
 def test_its_answer_is_what_the_readme_says(study: Path) -> None:
-    """Nothing for two minutes; evictions, doubles and slower prices for ten."""
+    """KubeEdge and Open Horizon serve the site without power when it is back, K3s when the WAN is; only KubeEdge keeps
+    readings; only Open Horizon, which is patient, lets healthy pods live."""
     rows = json.loads((study / "summary.json").read_text("utf-8"))["summary"]
-    values = {(r["case"], r["metric"]): r["mean"] for r in rows}
-    assert values["two minutes", "evicted_pods"] == values["two minutes", "double_pod_seconds"] == 0
-    assert values["ten minutes", "evicted_pods"] > 0
-    assert values["ten minutes", "double_pod_seconds"] > 0
-    assert values["ten minutes", "p50_latency_s"] > values["two minutes", "p50_latency_s"]
-    # A camera behind each of the four cut accesses sends a reading a second, and has no buffer.
-    assert values["two minutes", "lost_messages"] == pytest.approx(4 * 120, abs=4)
-    assert values["ten minutes", "lost_messages"] == pytest.approx(4 * 600, abs=4)
+    values = {(r["axes"]["scenario.orchestrator"], r["metric"]): r["mean"] for r in rows}
+    served = {name: values[name, "availability"] for name in ("k3s", "kubeedge", "open-horizon")}
+    assert served["k3s"] + 0.01 < served["kubeedge"] < served["open-horizon"]
+    assert [values[name, "evicted_pods"] for name in served] == [8, 8, 0]
+    # A camera behind each of the four cut accesses sends a reading a second.
+    assert values["k3s", "lost_messages"] == pytest.approx(4 * 600, abs=20)
+    assert values["open-horizon", "lost_messages"] == pytest.approx(4 * 600, abs=20)
+    assert values["kubeedge", "lost_messages"] < 4 * 120
 
 
 def test_its_report_asks_nobody_and_complains_of_nothing(page: Page) -> None:
@@ -55,7 +56,7 @@ def test_every_figure_is_drawn_and_has_its_rows(page: Page) -> None:
         "[...document.querySelectorAll('details[data-figure]')].map(d => [d.dataset.figure, +d.dataset.rows, "
         "d.querySelectorAll('tbody tr').length, document.getElementById(d.dataset.figure).data.length])"
     )
-    assert len(drawn) == 9
+    assert len(drawn) == 13
     for name, rows, shown, marks in drawn:
         assert rows > 0, name
         assert shown == min(rows, 400), name
@@ -71,7 +72,7 @@ def test_the_map_marks_the_four_sites_that_were_cut(page: Page) -> None:
 def test_every_fact_that_was_read_stands_in_it_with_a_source(study: Path, page: Page) -> None:
     manifest = json.loads(next(study.glob("runs/*/0/manifest.json")).read_text("utf-8"))
     text = page.ask("document.body.innerText")
-    assert len(manifest["facts"]) > 150
+    assert len(manifest["facts"]) > 120
     for fact in manifest["facts"]:
         assert fact["path"] in text
         assert fact["source"] in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from simulator.control.api.objects import ApiObject, Node
@@ -47,6 +47,10 @@ class Cluster(Protocol):
     @property
     def scheduler(self) -> Scheduler | None:
         """Who asks a placement policy, if this orchestrator has one."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a reader of the results should know of how workloads were taken."""
 
     @property
     def switches(self) -> Mapping[str, Switch]:

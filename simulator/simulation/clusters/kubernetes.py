@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from simulator.control.api.admission import Admission
@@ -38,7 +38,8 @@ from simulator.world.node import NodeRow
 class Cluster:
     """Control plane and agents of one cluster. `agents` and `node_objects` by the index of their machine."""
 
-    __slots__ = ("agents", "machines", "manager", "node_objects", "page", "reach", "scheduler", "server", "watches")
+    __slots__ = ("agents", "machines", "manager", "node_objects", "notes", "page", "reach", "scheduler", "server",
+                 "watches")  # fmt: skip
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Cluster:
     ) -> None:
         clock, rng, recorder, network = world.clock, world.rng, world.recorder, world.network
         self.page = page
+        self.notes: Sequence[str] = ()
         watch, frame, beat = page.get(Watch), page.get(Framework), page.get(Lease)
         self.server = server = ApiServer(clock, recorder, watch.watch_latency, world.uids)
         waits = station(page)
