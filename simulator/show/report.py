@@ -86,7 +86,7 @@ def report(study: Study) -> str:
     """The report of a study: what `report.html` in its folder holds."""
     about = {key: value for key, value in study.about.provenance.items() if not isinstance(value, Mapping)}
     provenance = {"seed": study.about.seed, **about}
-    return render(study.question, list(study), study.summary, study.metrics, provenance, notes=study.about.notes)
+    return render(study.question, list(study), study.summary, study.metrics, provenance, notes=study.warnings)
 
 
 def render(
@@ -100,7 +100,7 @@ def render(
 ) -> str:
     """The whole page. `summary` has the rows of `run --json`: axes, case, metric, mean, low, high, n.
 
-    `notes` are warnings beside those of the runs.
+    `notes` are warnings.
     """
     groups: dict[str, list[Run]] = {}
     for run in runs:
@@ -111,7 +111,7 @@ def render(
         f"<p class='quiet'>{len(groups)} scenario{'s' if len(groups) != 1 else ''}, "
         f"{count} replication{'s' if count != 1 else ''} each, seed {runs[0].seed}. Brackets: 95 % confidence.</p>"
     )
-    for warning in dict.fromkeys((*notes, *(w for run in runs for w in run.warnings))):
+    for warning in notes:
         body.append(f"<div class='warning'>{escape(warning)}</div>")
     body.append("<h2>Answer</h2>" + _summary(summary, metrics))
     if gaps := [row for row in differences(runs, metrics) if row["n"] > 1]:

@@ -26,12 +26,14 @@ from simulator.simulation.observer import Observer
 from simulator.simulation.placed import settle, transplant
 from simulator.simulation.runtimes import RuntimeTable
 from simulator.simulation.settings import kubernetes as settings
+from simulator.simulation.settings.availability import check_servers
 from simulator.spec.check import check_resolved
 from simulator.spec.check_match import check_node_match
 from simulator.spec.clusters import top
+from simulator.spec.faults import Update
 from simulator.spec.image import Image
 from simulator.spec.look import Look
-from simulator.spec.mechanism import NodeMatch
+from simulator.spec.mechanism import NodeMatch, Server
 from simulator.spec.notes import gathered
 from simulator.spec.orchestrator import Orchestrator, load_orchestrator
 from simulator.spec.problems import UNKNOWN, Source
@@ -63,7 +65,7 @@ class Plan:
         assumed = self.catalogue.ledger.assumed()
         if assumed:
             yield f"{len(assumed)} of the facts read are assumed, not measured (the report lists them)"
-        for page in dict.fromkeys(f"{p.name}@{p.version}" for p in self.pages.values() if p.validated != "yes"):
+        for page in dict.fromkeys(p.reference for p in self.pages.values() if p.validated != "yes"):
             yield f"orchestrator {page}: no measurement has validated it as a whole yet"
         default = self.default_images
         undescribed = (f"image {name}: {_UNDESCRIBED}" for name in self.workload.images if name in default)
@@ -179,6 +181,7 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
         *check_members(scenario, pages),
         *check_points(scenario, pages.values()),
         *(p for name, page in pages.items() for p in check_machines(page, layout.clusters[name], scenario.world)),
+        *(p for name, page in pages.items() if page.find(Server) for p in check_servers(page, layout.clusters[name])),
         *(p for share in layout.clusters.values() for p in check_links(share)),
         *check_resolved(
             scenario, [n.name for n in layout.nodes], [link.name for link in layout.links], source
@@ -200,6 +203,7 @@ def compiled(scenario: Scenario, catalogue: Catalogue, layout: Layout, source: S
         _default_image(catalogue) if None in look.images.values() else Image.parse(_NO_IMAGE),
         services=[item for _, item in look.services],
         sites=layout.sites,
+        later=[fault.image for fault in scenario.faults if isinstance(fault, Update)],
     )
 
 

@@ -120,7 +120,8 @@ class Mischief:
         """What lives on a machine: its agent, and on that of an API server the control plane too."""
         for key, cluster in self._clusters.items():
             agent = cluster.agents.get(node)
-            plane = [c for name, c in self._components[key].items() if name != LEADER]
+            told = self._components[key].keys() - {LEADER, *cluster.follows}
+            plane = [c for name, c in self._components[key].items() if name in told]
             if node == cluster.reach.api_node and plane:
                 return _ControlPlane(agent, plane)
             if agent is not None:

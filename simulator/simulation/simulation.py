@@ -232,7 +232,7 @@ def _policy_errors(tables: Mapping[str, pl.DataFrame], policy: str) -> Iterator[
 
 def _orchestrators(parts: Parts) -> dict[str, Any]:
     """Name and version of every orchestrator that ran; a single one's, or by cluster."""
-    named = {name: f"{page.name}@{page.version}" for name, page in parts.plan.pages.items()}
+    named = {name: page.reference for name, page in parts.plan.pages.items()}
     return {"orchestrator": named[""]} if "" in named else {"clusters": named}
 
 

@@ -21,6 +21,7 @@ from simulator.spec.look import Look, Shelf
 from simulator.spec.near import did_you_mean
 from simulator.spec.notes import gathered
 from simulator.spec.paths import Applied, apply
+from simulator.spec.pin import check_pins, over_cases, pinned
 from simulator.spec.problems import Source, raise_all, show, translate
 from simulator.spec.repair import repaired
 
@@ -53,11 +54,16 @@ def find_experiment(ref: str | Path) -> Path:
 
 
 def load_experiment(
-    ref: str | Path, set: Mapping[str, Any] | None = None, metrics: Collection[str] | None = None
+    ref: str | Path,
+    set: Mapping[str, Any] | None = None,
+    metrics: Collection[str] | None = None,
+    *,
+    plan: bool = True,
 ) -> Experiment:
-    """The experiment of a shipped name or a file, with the paths of `set` applied.
+    """The experiment of a shipped name or a file, with the paths of `set` applied; a path that is an axis pins it.
 
-    `metrics` are the names that the glossary knows; without them, names are not checked. Raises UserError with every
+    `metrics` are the names that the glossary knows; without them, names are not checked. Without `plan` only single
+    scenarios are wanted of it: `set` then stands over the cases too. Raises UserError with every
     problem, in order of file and line; NotOffered if all that is wrong is what this version does not offer.
     """
     path = find_experiment(ref)
@@ -76,10 +82,11 @@ def load_experiment(
         look = Look(experiment.scenario, source.under("scenario"), shelf)
         left_out = tuple(f"{p.path}." for p in wrong)
         found = [*check_scenario(look), *check_plan(experiment, source, metrics)]
+        found += check_pins(experiment, set or {}) if plan else ()
         problems += (p for p in found if not f"{p.path}.".startswith(left_out))
         if not problems:
             problems += _points(experiment, shelf)
-        experiment = experiment.noted(gathered(look.notes()))
+        experiment = (pinned if plan else over_cases)(experiment.noted(gathered(look.notes())), set or {})
     raise_all(problems)
     assert experiment is not None  # without problems there is one
     return experiment

@@ -14,3 +14,14 @@ def gathered(notes: Iterable[str]) -> Iterator[str]:
         about.setdefault((kind, what) if what and name else (note, ""), []).append(name)
     for (kind, what), names in about.items():
         yield f"{kind} {', '.join(names)}: {what}" if what else kind
+
+
+def counted(notes: Iterable[str]) -> Iterator[str]:
+    """Notes that differ only in the number they begin with become one: `up to` the largest."""
+    found: dict[str, dict[int, None]] = {}
+    for note in notes:
+        number, _, rest = note.partition(" ")
+        found.setdefault(rest if number.isdigit() else note, {})[int(number) if number.isdigit() else -1] = None
+    for rest, numbers in found.items():
+        most = max(numbers)
+        yield rest if most < 0 else f"{'up to ' if len(numbers) > 1 else ''}{most} {rest}"

@@ -39,6 +39,11 @@ class Orchestrator:
     architectures: tuple[str, ...]
     mechanisms: dict[str, tuple[Part, ...]]
 
+    @property
+    def reference(self) -> str:
+        """How it is named with its version: `kubernetes@1.32`; one without versions by its name alone."""
+        return f"{self.name}@{self.version}" if self.version else self.name
+
     def get(self, wanted: type[M]) -> M:
         """Its one mechanism of that class. Raises UserError where it has none."""
         for parts in self.mechanisms.values():

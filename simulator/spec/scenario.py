@@ -115,7 +115,7 @@ class Scenario(Spec):
         """
         from simulator.spec.load import load_experiment  # noqa: PLC0415  # the loader builds scenarios
 
-        return load_experiment(path, set or {}).resolve(case=case)
+        return load_experiment(path, set or {}, plan=False).resolve(case=case)
 
     def placed(self, folder: Path, facts: Mapping[str, Any]) -> Self:
         """The same scenario with the folder of its files and the facts set over the models'."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from simulator.simulation.run import Run, drawn
+from simulator.spec.notes import counted, gathered
 from simulator.study.differences import differences
 from simulator.study.run_folder import Recorded, StoredRun
 from simulator.study.statistics import t_interval
@@ -75,8 +76,9 @@ class Study(Sequence[Run]):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The warnings of loading and of every run, each once."""
-        return tuple(dict.fromkeys((*self.about.notes, *(w for run in self._runs for w in run.warnings))))
+        """The warnings of loading and of every run, each once; what is said of several things, said of all at once."""
+        said = dict.fromkeys((*self.about.notes, *(w for run in self._runs for w in run.warnings)))
+        return tuple(gathered(counted(said)))
 
     @property
     def metrics(self) -> tuple[str, ...]:

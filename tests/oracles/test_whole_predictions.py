@@ -195,8 +195,8 @@ def lost_endpoint(min_sync: str = "1s") -> Run:
         "topology": {
             "nodes": [
                 {"name": "cloud", "model": "cloud-vm", "zone": "cloud", "role": "control-plane"},
-                *({"name": f"w{i}", "model": "x86-edge", "zone": f"z{i}"} for i in range(10)),
-                {"name": "till", "model": "till", "zone": "z9", "role": "device"},
+                *({"name": f"w{i}", "model": "x86-edge", "zone": "shop"} for i in range(10)),
+                {"name": "till", "model": "till", "zone": "shop", "role": "device"},
             ],
             "links": [
                 {"name": "w", "between": ["cloud", "w*"], "latency": "2ms", "rate": "1Gbps"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.spec.notes import gathered
+from simulator.spec.notes import counted, gathered
 
 
 def test_the_same_is_said_once_of_every_name() -> None:
@@ -13,3 +13,8 @@ def test_the_same_is_said_once_of_every_name() -> None:
 def test_what_differs_stays_apart_and_in_order() -> None:
     notes = ["Pod x: one", "Pod y: two", "alone", "Job z: one", "too: short", "Pod w: one", "alone"]
     assert list(gathered(notes)) == ["Pod x, w: one", "Pod y: two", "alone", "Job z: one", "too: short"]
+
+
+def test_counts_of_one_thing_become_the_largest() -> None:
+    notes = ["3 facts are assumed", "alone", "12 facts are assumed", "7 nodes are lost"]
+    assert list(counted(notes)) == ["up to 12 facts are assumed", "alone", "7 nodes are lost"]

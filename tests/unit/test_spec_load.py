@@ -64,10 +64,39 @@ def test_a_scenario_alone_takes_a_case_and_paths() -> None:
     assert loaded.facts == {"facts.nodes.till.ram": "2GiB"}
 
 
-def test_a_case_wins_over_what_is_set_for_all(corner: Experiment) -> None:
-    loaded = Experiment.load(CORNER, set={"scenario.faults.line.duration": "3min", "replications": 2})
-    assert (line(loaded.scenario).duration, loaded.replications) == (3 * MINUTE, 2)
+def test_what_is_set_over_an_axis_pins_it_and_what_is_expected_of_other_values_goes(copy: Path) -> None:
+    where = "where: {case: short, scenario.faults.line.mode: MODE}"
+    text = CORNER.read_text("utf-8").replace("where: {case: short}", where.replace("MODE", "silent"))
+    text += f"\n  - {{metric: availability, {where.replace('MODE', 'refused')}, max: 1}}\n"
+    (copy / "corner.yaml").write_text(text, "utf-8")
+    loaded = load_experiment(copy / "corner.yaml", {"scenario.faults.line.mode": "refused", "replications": 2})
+    assert (loaded.axes, loaded.replications, line(loaded.scenario).mode) == ({}, 2, "refused")
+    assert [(e.max, e.where) for e in loaded.expect] == [(1, {"case": "short"})]
+    other = load_experiment(copy / "corner.yaml", {"scenario.faults.line.mode": "one-way"})
+    assert (other.axes, other.expect) == ({}, ())
+
+
+def test_what_is_set_to_no_effect_is_a_problem(copy: Path) -> None:
+    with pytest.raises(UserError, match=r"every case sets scenario\.faults\.line\.duration itself"):
+        load_experiment(CORNER, {"scenario.faults.line.duration": "3min"})
+    axis = "scenario.workloads.sale.arrivals: [{poisson: 1/s}, {poisson: 9/s}]"
+    text = CORNER.read_text("utf-8").replace("scenario.faults.line.mode: [silent, refused]", axis)
+    (copy / "corner.yaml").write_text(text, "utf-8")
+    with pytest.raises(UserError, match=r"every value of the axis scenario\.workloads\.sale\.arrivals stands over it"):
+        load_experiment(copy / "corner.yaml", {"scenario.workloads.sale.arrivals.poisson": "5/s"})
+
+
+def test_a_case_wins_over_what_is_set_for_all(copy: Path) -> None:
+    text = CORNER.read_text("utf-8").replace("scenario.faults.line.duration: 1min", "scenario.faults.line.at: 1min")
+    (copy / "corner.yaml").write_text(text, "utf-8")
+    loaded = Experiment.load(copy / "corner.yaml", set={"scenario.faults.line.duration": "3min"})
+    assert line(loaded.resolve(case="short")).duration == 3 * MINUTE
     assert line(loaded.resolve(case="long")).duration == 10 * MINUTE
+
+
+def test_a_scenario_by_itself_is_what_is_set_whatever_its_case_says() -> None:
+    loaded = Scenario.load(CORNER, case="long", set={"scenario.faults.line.duration": "3min"})
+    assert line(loaded).duration == 3 * MINUTE
 
 
 def test_what_only_one_case_makes_wrong_names_the_case(copy: Path) -> None:

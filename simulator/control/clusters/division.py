@@ -12,6 +12,7 @@ from simulator.control.api.client import Client
 from simulator.control.api.objects import ApiObject
 from simulator.control.api.queue import RetrySettings, Sync
 from simulator.control.api.server import ApiServer
+from simulator.control.clusters.affinity import has_nodes_for
 from simulator.control.clusters.objects import Binding, Member
 from simulator.control.clusters.roster import Roster
 from simulator.control.clusters.summary import CPU, PODS, RAM, USED_CPU, USED_PODS, USED_RAM
@@ -171,7 +172,7 @@ class DivisionScheduler(Controller[Binding]):
             now_s=now / SECOND,
             names=tuple(roster.row),
             ready=_fixed(np.array([member.ready == "True" for member in roster.members], np.bool_)),
-            feasible=_fixed((open_ | holds) & ~leaving),
+            feasible=_fixed((open_ | holds) & ~leaving & has_nodes_for(key.workload, roster.sites)),
             allocatable_cpu_m=_fixed(rows[:, CPU]),
             allocatable_ram_bytes=_fixed(rows[:, RAM]),
             free_cpu_m=_fixed(rows[:, CPU] - rows[:, USED_CPU]),

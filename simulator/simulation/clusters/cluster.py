@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from simulator.control.api.objects import ApiObject, Node
@@ -55,6 +55,10 @@ class Cluster(Protocol):
     @property
     def switches(self) -> Mapping[str, Switch]:
         """What a fault of kind stop can stop, by the component's name; `leader` is that of the controller manager."""
+
+    @property
+    def follows(self) -> Collection[str]:
+        """Those of them that the power of their machine takes and gives back without being told."""
 
     def apply(self, objects: Iterable[ApiObject]) -> None:
         """Somebody applies these objects now."""

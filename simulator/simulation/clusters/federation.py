@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 from simulator.control.api.objects import ApiObject, Node
@@ -31,8 +31,8 @@ class Federation:
     which members push and which pull; the page says it for the others.
     """
 
-    __slots__ = ("_members", "agents", "hub", "node_objects", "notes", "page", "reach", "scheduler", "server",
-                 "sessions", "switches")  # fmt: skip
+    __slots__ = ("_members", "agents", "follows", "hub", "node_objects", "notes", "page", "reach", "scheduler",
+                 "server", "sessions", "switches")  # fmt: skip
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class Federation:
         self.node_objects: Mapping[int, Node] = {}
         self.scheduler = None
         self.sessions: Mapping[int, Session] = {}
+        self.follows: Collection[str] = ()
         self.notes: Sequence[str] = ()
         self.server = ApiServer(world.clock, world.recorder, of.watch_latency, world.uids)
         self.reach = Reach(world.network, self.server, layout.api, layout.members, page.get(ClusterStatus).bytes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -41,8 +41,8 @@ class AgreementCluster:
     runs the hub, and is no node. Raises UserError for more nodes than one user may register.
     """
 
-    __slots__ = ("addresses", "agbot", "agents", "exchange", "models", "node_objects", "notes", "page", "reach",
-                 "scheduler", "server", "sessions")  # fmt: skip
+    __slots__ = ("addresses", "agbot", "agents", "exchange", "follows", "models", "node_objects", "notes", "page",
+                 "reach", "scheduler", "server", "sessions")  # fmt: skip
 
     def __init__(
         self, world: World, layout: Layout, page: Orchestrator, runtimes: RuntimeTable, *, plane: Plane, name: str = ""
@@ -54,6 +54,7 @@ class AgreementCluster:
         self.page = page
         self.scheduler = None
         self.sessions: Mapping[int, Session] = {}
+        self.follows: Collection[str] = ()
         self.notes: list[str] = []  # what a reader of the results should know of how workloads were taken
         self.server = server = ApiServer(clock, recorder, 0, world.uids)
         self.reach = reach = Reach(network, server, layout.api, layout.members, of.poll_bytes)

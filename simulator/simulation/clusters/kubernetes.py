@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from simulator.control.api.admission import Admission
@@ -23,7 +23,7 @@ from simulator.control.scheduling.settings import SchedulerSettings
 from simulator.faults import Switch
 from simulator.runtime.agent import NodeAgent
 from simulator.simulation.clusters.delivery import delivery
-from simulator.simulation.clusters.machines import Machines, follow_boots
+from simulator.simulation.clusters.machines import FOLLOW, Machines, follow_boots
 from simulator.simulation.clusters.world import World
 from simulator.simulation.layout import Layout, components_on
 from simulator.simulation.runtimes import RuntimeTable
@@ -124,6 +124,11 @@ class Cluster:
     def switches(self) -> Mapping[str, Switch]:
         """What a fault of kind stop can stop."""
         return {**self.machines.switches, **self.watches.switches}
+
+    @property
+    def follows(self) -> Collection[str]:
+        """Kubernetes' own: they have copies on the machines of the control plane."""
+        return FOLLOW
 
     @property
     def sessions(self) -> Mapping[int, Session]:
