@@ -15,7 +15,6 @@ import copy
 import inspect
 import pickle
 import random
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import index
@@ -28,6 +27,7 @@ import numpy as np
 from simulator.policy.api import Placement
 from simulator.policy.clusters import ClusterPolicy
 from simulator.policy.decision import Bind, Reject, Wait
+from simulator.policy.profiled import profiled
 from simulator.policy.reference import instantiate
 from simulator.policy.samples import PODS, sample_asks, sample_cluster
 from simulator.policy.view import ClusterView, PodView
@@ -190,13 +190,9 @@ def check_no_wall_clock(policy: Any) -> None:
             if getattr(called, "__module__", None) == "time" or name in _CLOCKS:
                 asked.append(name)
 
-    before = sys.getprofile()
     for _, pod, view in sample_asks():
-        sys.setprofile(look)
-        try:
+        with profiled(look):
             _answer(policy, pod, view)
-        finally:
-            sys.setprofile(before)
     if asked:
         raise CheckFailed(f"it calls {asked[0]}: simulated time is cluster.now_s")
 

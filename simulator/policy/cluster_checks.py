@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import random
-import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, Final
@@ -14,6 +13,7 @@ import numpy as np
 from simulator.policy.checks import CheckFailed, _numpy_state, check_constructor_only_stores, check_picklable
 from simulator.policy.clusters import ClusterPolicy, Divide, MembersView, WorkloadView, fault_of
 from simulator.policy.decision import Reject, Wait
+from simulator.policy.profiled import profiled
 from simulator.streams import Rng, key
 
 _GI: Final = 1 << 30
@@ -113,13 +113,9 @@ def check_no_wall_clock(policy: Any) -> None:
         if event == "c_call" and getattr(called, "__module__", None) == "time":
             asked.append(called.__qualname__)
 
-    before = sys.getprofile()
     for _, ask in _asks():
-        sys.setprofile(look)
-        try:
+        with profiled(look):
             _answer(policy, *ask)
-        finally:
-            sys.setprofile(before)
     if asked:
         raise CheckFailed(f"it calls {asked[0]}: simulated time is members.now_s")
 

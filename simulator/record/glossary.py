@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.record import reconciling
+from simulator.record import clusters, reconciling
 
 if TYPE_CHECKING:
     import polars as pl
@@ -331,6 +331,38 @@ _METRICS: Final = (
         "count",
         "control messages lost for good in the whole run: with a node's power, or with a connection that was given up",
         reconciling.delivery_events("lost"),
+    ),
+    Metric(
+        "cluster_detection_s",
+        "s",
+        "mean time until a hub believes a member cluster not Ready that it believed Ready: from when the member's API "
+        "server went down or its path to the hub was cut, whichever of what still lasts came first; turns of members "
+        "that are up and in reach do not count",
+        clusters.cluster_detection_s,
+    ),
+    Metric(
+        "false_cluster_detections",
+        "count",
+        "times in the whole run that a hub turns from believing a member cluster Ready to believing it not Ready at a "
+        "moment when the member's API server is up and the path between both is open",
+        clusters.false_cluster_detections,
+    ),
+    Metric(
+        "cluster_ready_again_s",
+        "s",
+        "mean, over the returns in the whole run of member clusters that a hub believes not Ready, of the time from "
+        "having both API server and path again until the hub believes the member Ready; members that it never believes "
+        "Ready again do not count",
+        clusters.cluster_ready_again_s,
+    ),
+    Metric(
+        "propagation_s",
+        "s",
+        "mean, over a hub's decisions of the whole run, of the time until the last member cluster that a decision "
+        "concerns has received the object: a decision gives members another number of copies "
+        "(ScheduleBindingSucceed), or is a new image (Updated) for all that have the workload; to the end of the run, "
+        "a lower bound, if a member has not received it by then",
+        clusters.propagation_s,
     ),
     Metric(
         "recovery_s",

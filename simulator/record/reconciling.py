@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 Tables = Mapping[str, "pl.DataFrame"]
 
 
-def _beliefs(tables: Tables) -> pl.DataFrame:
-    """Each change of a node's state with what its truths then are: `ready` (null before the first belief), `up`,
-    `open`, `since` (when it went down, if it is down, else when its path was last cut), and whether this row `turned`
-    the belief away from Ready."""
+def beliefs(changes: pl.DataFrame, thing: str) -> pl.DataFrame:
+    """Each change of the state of a node (or a cluster: `thing` is the column of its name) with what its truths then
+    are: `ready` (null before the first belief), `up`, `open`, `since` (when it went down, if it is down, else when its
+    path was last cut), and whether this row `turned` the belief away from Ready."""
     import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
 
     believed, running = pl.col("truth") == "believed", pl.col("truth") == "running"
     went_down, was_cut = running & (pl.col("state") == "down"), (pl.col("truth") == "path") & (pl.col("state") == "cut")
-    rows = tables["nodes"].sort("time_s", maintain_order=True)
+    rows = changes.sort("time_s", maintain_order=True)
     rows = rows.with_columns(
-        ready=pl.when(believed).then(pl.col("state") == "Ready").forward_fill().over("node"),
-        up=pl.when(running).then(pl.col("state") == "up").forward_fill().over("node").fill_null(True),
+        ready=pl.when(believed).then(pl.col("state") == "Ready").forward_fill().over(thing),
+        up=pl.when(running).then(pl.col("state") == "up").forward_fill().over(thing).fill_null(True),
         open=pl.when(pl.col("truth") == "path")
         .then(pl.col("state") == "open")
         .forward_fill()
-        .over("node")
+        .over(thing)
         .fill_null(True),
-        down=pl.when(went_down).then(pl.col("time_s")).forward_fill().over("node"),
-        cut=pl.when(was_cut).then(pl.col("time_s")).forward_fill().over("node"),
+        down=pl.when(went_down).then(pl.col("time_s")).forward_fill().over(thing),
+        cut=pl.when(was_cut).then(pl.col("time_s")).forward_fill().over(thing),
     )
-    turned = believed & ~pl.col("ready") & pl.col("ready").shift(1).over("node").fill_null(False)
+    turned = believed & ~pl.col("ready") & pl.col("ready").shift(1).over(thing).fill_null(False)
     return rows.with_columns(turned=turned, since=pl.when(pl.col("up")).then(pl.col("cut")).otherwise(pl.col("down")))
 
 
@@ -45,7 +45,7 @@ def belief_error_s(tables: Tables, context: MetricContext) -> float:
     import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
 
     start = pl.col("time_s").clip(context.warm_up_s, context.duration_s)
-    rows = _beliefs(tables).with_columns(start=start)
+    rows = beliefs(tables["nodes"], "node").with_columns(start=start)
     rows = rows.with_columns(end=pl.col("start").shift(-1).over("node").fill_null(context.duration_s))
     wrong = rows.filter((pl.col("ready") != pl.col("up")).fill_null(False))
     return float((wrong["end"] - wrong["start"]).sum())
@@ -53,9 +53,8 @@ def belief_error_s(tables: Tables, context: MetricContext) -> float:
 
 def detection_s(tables: Tables, _: MetricContext) -> float:
     """Mean time until a loss is believed."""
-    turned = _beliefs(tables)
-    turned = turned.filter(turned["turned"])
-    return _mean(turned["time_s"] - turned["since"])
+    turned = beliefs(tables["nodes"], "node").filter("turned")
+    return mean(turned["time_s"] - turned["since"])
 
 
 def ready_again_s(tables: Tables, _: MetricContext) -> float:
@@ -63,27 +62,30 @@ def ready_again_s(tables: Tables, _: MetricContext) -> float:
     import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
 
     believed = (pl.col("truth") == "believed") & (pl.col("state") == "Ready")
-    rows = _beliefs(tables).with_columns(then=pl.when(believed).then("time_s").backward_fill().over("node"))
+    rows = beliefs(tables["nodes"], "node").with_columns(
+        then=pl.when(believed).then("time_s").backward_fill().over("node")
+    )
     opened = rows.filter(pl.col("truth") == "path", pl.col("state") == "open", ~pl.col("ready"))
-    return _mean(opened["then"] - opened["time_s"])
+    return mean(opened["then"] - opened["time_s"])
 
 
 def false_detections(tables: Tables, _: MetricContext) -> float:
     """Turns away from Ready of nodes that were up and in reach."""
-    return float(_beliefs(tables).filter("turned", "up", "open").height)
+    return float(beliefs(tables["nodes"], "node").filter("turned", "up", "open").height)
 
 
 def replacement_s(tables: Tables, _: MetricContext) -> float:
     """Mean time from a loss to a replacement elsewhere."""
-    return _mean(truths.replacements(tables)["took_s"])
+    return mean(truths.replacements(tables)["took_s"])
 
 
 def reconciliation_s(tables: Tables, context: MetricContext) -> float:
     """Mean time from a node's return until its pods' truths agree."""
-    return _mean(truths.reconciliations(tables, context.duration_s)["took_s"])
+    return mean(truths.reconciliations(tables, context.duration_s)["took_s"])
 
 
-def _mean(column: pl.Series) -> float:
+def mean(column: pl.Series) -> float:
+    """Over what is known; NaN where nothing is."""
     known = column.drop_nulls().to_numpy()
     return float(known.mean()) if known.size else nan
 

@@ -184,8 +184,12 @@ CLUSTERS = Table(
     (
         Column("time_s", "time", "when that truth changed"),
         Column("cluster", "code", "the member's name"),
-        Column("truth", "code", "believed (its Ready condition at the hub) or path (the network between both)"),
-        Column("state", "code", "believed: Ready NotReady Unknown; path: open cut"),
+        Column(
+            "truth",
+            "code",
+            "believed (its Ready condition at the hub), running (its API server), or path (the network between both)",
+        ),
+        Column("state", "code", "believed: Ready NotReady Unknown; running: up down; path: open cut"),
     ),
 )
 

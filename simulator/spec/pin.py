@@ -1,4 +1,4 @@
-"""What `--set` does to the plan: a path that is an axis is pinned, so the axis goes; what changes nothing is a problem."""
+"""What `--set` does to the plan: it pins an axis, which then goes; and what would change nothing is a problem."""
 
 from __future__ import annotations
 

@@ -195,8 +195,8 @@ def lost_endpoint(min_sync: str = "1s") -> Run:
         "topology": {
             "nodes": [
                 {"name": "cloud", "model": "cloud-vm", "zone": "cloud", "role": "control-plane"},
-                *({"name": f"w{i}", "model": "x86-edge", "zone": "shop"} for i in range(10)),
-                {"name": "till", "model": "till", "zone": "shop", "role": "device"},
+                *({"name": f"w{i}", "model": "x86-edge", "zone": f"z{i}"} for i in range(10)),
+                {"name": "till", "model": "till", "zone": "z9", "role": "device"},
             ],
             "links": [
                 {"name": "w", "between": ["cloud", "w*"], "latency": "2ms", "rate": "1Gbps"},
@@ -205,7 +205,7 @@ def lost_endpoint(min_sync: str = "1s") -> Run:
         },
         "images": {"shop/web": {"compressed": "1MB", "unpacked": "2MB", "platforms": LINUX}},
         "workloads": [
-            {"kind": "service", "name": "web", "image": "shop/web", "per": "node", "work": "1ms", "workers": 100},
+            {"kind": "service", "name": "web", "image": "shop/web", "replicas": 10, "work": "1ms", "workers": 100},
             {"kind": "requests", "name": "ask", "source": "till", "target": "web", "arrivals": {"poisson": "100/s"},
              "request": "1kB", "response": "1kB", "timeout": "1s"},
         ],

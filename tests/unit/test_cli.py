@@ -41,7 +41,7 @@ def littoral(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: py
 
 
 def run(littoral: Call, out: str = "out", *more: str) -> tuple[int, Any, str]:
-    return littoral("run", "quickstart", "--out", out, "--replications", "2", "--no-report", *more)
+    return littoral("run", "wan-outage", "--out", out, "--replications", "2", "--no-report", *more)
 
 
 def test_run_prints_a_summary_and_writes_a_study(littoral: Call) -> None:
@@ -96,16 +96,16 @@ def test_resume_and_overwrite(littoral: Call) -> None:
     ("arguments", "message"),
     [
         (("run", "quikstart"), "no experiment named 'quikstart'"),
-        (("run", "quickstart", "--set", "scenario.duratoin=1h"), "duratoin"),
-        (("run", "quickstart", "--set", "nonsense"), "nonsense"),
-        (("run", "quickstart", "--set", "scenario.duration=1h", "--set", "scenario.duration=2h"), "twice"),
-        (("run", "quickstart", "--replications", "0"), "--replications 0: it must be at least 1"),
-        (("run", "quickstart", "--workers", "-1"), "--workers -1: it must be at least 1"),
-        (("run", "quickstart", "--seed", "one"), "one"),
-        (("run", "quickstart", "--bogus"), "--bogus"),
-        (("run", "quickstart", "--executor", "threads"), "no executor named 'threads'"),
-        (("run", "quickstart", "--executor", "dask:host"), "dask: is not offered"),
-        (("run", "quickstart", "--uncertain-facts"), "--uncertain-facts is not offered"),
+        (("run", "wan-outage", "--set", "scenario.duratoin=1h"), "duratoin"),
+        (("run", "wan-outage", "--set", "nonsense"), "nonsense"),
+        (("run", "wan-outage", "--set", "scenario.duration=1h", "--set", "scenario.duration=2h"), "twice"),
+        (("run", "wan-outage", "--replications", "0"), "--replications 0: it must be at least 1"),
+        (("run", "wan-outage", "--workers", "-1"), "--workers -1: it must be at least 1"),
+        (("run", "wan-outage", "--seed", "one"), "one"),
+        (("run", "wan-outage", "--bogus"), "--bogus"),
+        (("run", "wan-outage", "--executor", "threads"), "no executor named 'threads'"),
+        (("run", "wan-outage", "--executor", "dask:host"), "dask: is not offered"),
+        (("run", "wan-outage", "--uncertain-facts"), "--uncertain-facts is not offered"),
         (("run",), "EXPERIMENT"),
         (("import", "topology", "zoo.graphml", "--out", "x.yaml"), "import is not offered"),
         (("serve-policy", "least-loaded", "--port", "80"), "serve-policy is not offered"),
@@ -113,7 +113,7 @@ def test_resume_and_overwrite(littoral: Call) -> None:
         (("list", "noeds"), "noeds"),
         (("show", "rasberry-pi"), "no model and no experiment is named 'rasberry-pi'"),
         (("show", "raspberry-pi-4b", "--diff", "rasberry"), "rasberry"),
-        (("show", "quickstart", "--case", "three minutes"), "no case named 'three minutes'"),
+        (("show", "wan-outage", "--case", "three minutes"), "no case named 'three minutes'"),
         (("check", "missing.yaml"), "there is no such file"),
         (("compare", "a", "b"), "a is no study folder"),
         (("explain", "a", "pod"), "a is no study folder"),
@@ -151,7 +151,7 @@ def test_several_problems_are_several_lines_each_with_its_place(littoral: Call, 
 
 def test_check_says_what_would_run(littoral: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "check", lambda data, base: ["an image is described nowhere"])
-    status, document, _ = littoral("check", "quickstart", "--json")
+    status, document, _ = littoral("check", "wan-outage", "--json")
     assert status == 0
     assert document["problems"] == []
     assert document["scenarios"] == ["case=two-minutes", "case=ten-minutes"]
@@ -171,14 +171,14 @@ def test_a_failed_run_is_exit_1(littoral: Call, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_mistake_of_ours_is_one_line_and_a_trace_on_request(littoral: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "check", lambda data, base: 1 / 0)
-    status, _, err = littoral("check", "quickstart")
+    status, _, err = littoral("check", "wan-outage")
     assert status == 1
     assert err == (
         "this is a mistake in Littoral, please report it: ZeroDivisionError: division by zero "
         "(LITTORAL_DEBUG=1 shows more)\n"
     )
     monkeypatch.setenv("LITTORAL_DEBUG", "1")
-    assert "Traceback" in littoral("check", "quickstart")[2]
+    assert "Traceback" in littoral("check", "wan-outage")[2]
 
 
 def test_ctrl_c_is_one_word(littoral: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def test_ctrl_c_is_one_word(littoral: Call, monkeypatch: pytest.MonkeyPatch) -> 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(backend, "check", interrupted)
-    assert littoral("check", "quickstart") == (1, "", "interrupted\n")
+    assert littoral("check", "wan-outage") == (1, "", "interrupted\n")
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
@@ -286,7 +286,7 @@ def test_show_a_model_its_difference_and_an_experiment(littoral: Call, monkeypat
 
     world = {"nodes": [{"name": "till-0", "zone": "a"}], "links": []}
     monkeypatch.setattr(backend, "resolve", lambda data, base: world)
-    status, document, _ = littoral("show", "quickstart", "--case", "ten minutes", "--json")
+    status, document, _ = littoral("show", "wan-outage", "--case", "ten minutes", "--json")
     assert (status, document["scenario"], document["nodes"][0]["name"]) == (0, "case=ten-minutes", "till-0")
 
 
@@ -312,7 +312,7 @@ def test_validate_fails_only_where_a_verdict_is_not_the_recorded_one(
 ) -> None:
     expect = {"metric": "availability", "value": 0.96, "tolerance": "5%", "independence": "semantic", **more}
     given = {"expect": (spec.Expectation(**expect),), "replications": 2}
-    case = backend.load("quickstart").model_copy(update=given)
+    case = backend.load("wan-outage").model_copy(update=given)
     monkeypatch.setattr("simulator.cli.validate.chosen", lambda cases: ["V01"])
     monkeypatch.setattr(backend, "load", lambda ref: case)
     got, rows, err = littoral("validate", "--json")

@@ -163,7 +163,7 @@ def test_memory_is_that_of_the_process_itself() -> None:
 
 
 def test_a_benchmark_is_measured_by_its_driver_or_by_its_own_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    experiment = load_experiment("quickstart")
+    experiment = load_experiment("wan-outage")
     asked: list[Any] = []
 
     def driver(data: Any, base: Any) -> list[dict[str, Any]]:
@@ -190,6 +190,6 @@ def test_a_benchmark_is_measured_by_its_driver_or_by_its_own_runs(monkeypatch: p
 
 def test_a_benchmark_that_fails_says_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_module, "bench_names", lambda names: ["warp"])
-    monkeypatch.setattr(backend, "load", lambda *_, **__: load_experiment("quickstart"))
+    monkeypatch.setattr(backend, "load", lambda *_, **__: load_experiment("wan-outage"))
     with pytest.raises(RunFailed, match=r"the benchmark warp failed: .*no experiment named 'bench/warp'"):
         bench_module.run_bench(["warp"])

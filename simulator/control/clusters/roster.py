@@ -86,6 +86,8 @@ class Roster:
         self._open: list[bool | None] = [None] * len(self.sites)  # the path, as it was last recorded
         for row, way in enumerate(self.ways):
             recorder.clusters.add(clock.now, self.sites[row].name, "believed", "Ready")
+            recorder.clusters.add(clock.now, self.sites[row].name, "running", "up")
+            self.sites[row].server.up_hooks.append(partial(self._server_changed, row))
             self._look(row)
             way.tell(partial(self._path_changed, row))
 
@@ -174,6 +176,9 @@ class Roster:
     # The truth: for the record, and for how old a belief of the past was.
     def _path_changed(self, row: int, _rows: list[int], _booted: list[int]) -> None:
         self._look(row)
+
+    def _server_changed(self, row: int, up: bool) -> None:
+        self._recorder.clusters.add(self._clock.now, self.sites[row].name, "running", "up" if up else "down")
 
     def _look(self, row: int) -> None:
         way, now, since = self.ways[row], self._clock.now, self._silent[row]
