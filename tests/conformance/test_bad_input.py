@@ -113,7 +113,7 @@ ONE_THING_WRONG = {
     "unknown link model": ("model: ethernet", "model: ethrenet", "did you mean ethernet?"),
     "unknown orchestrator": ("orchestrator: kubernetes", "orchestrator: kubernets", "did you mean kubernetes?"),
     "unknown version": ("orchestrator: kubernetes", "orchestrator: kubernetes@1.3", "kubernetes has no version 1.3"),
-    "unknown runtime": ("count: 2, labels", "count: 2, runtimes: [containerd/runk], labels", "did you mean runc?"),
+    "unknown runtime": ("count: 2, labels", "count: 2, runtimes: [containerd/runcc], labels", "did you mean runc?"),
     "image that nobody uses": ("shop/db: {", "shop/dbb: {", "no workload uses image shop/dbb"),
     "unknown key of an image": ("6, platforms", "6, colour: red, platforms", "unknown key colour"),
     "behaviour of nobody": ("    api:\n", "    apii:\n", "no workload is named apii (did you mean api?)"),

@@ -13,11 +13,12 @@ from commands import littoral
 from simulator.facts import Catalogue
 from simulator.simulation.simulation import Simulation
 from simulator.spec import Scenario
-from simulator.spec.mechanism import Kubelet, Lease, NodeAgent, Server
+from simulator.spec.mechanism import MECHANISMS, Kubelet, Lease, NodeAgent, Server, kind_of
 from simulator.spec.orchestrator import load_orchestrator
 from simulator.units import SECOND
 
-TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 
 
 @pytest.fixture
@@ -90,3 +91,18 @@ def test_v02_without_load_is_missed_by_a_little(page: Path) -> None:
     found = reconnections(page, 500)
     assert found.max() <= 10
     assert 3.7 - 1 < found.mean() < 3.7 + 1
+
+
+def test_every_mechanism_has_its_row_and_every_row_its_files() -> None:
+    """The table "Where a mechanism lives": by list and kind, with paths that exist."""
+    rows, group = {}, ""
+    section = TEXT.partition("## Where a mechanism lives")[2].partition("\n## ")[0]
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 and "`" in cells[1]:
+            group = cells[0].strip("`") or group
+            for kind in re.findall(r"`([^`]+)`", cells[1]):
+                rows[group, kind] = re.findall(r"`([^`]+)`", cells[2])
+    assert set(rows) == {(group, kind_of(each)) for group, classes in MECHANISMS.items() for each in classes}
+    missing = [path for paths in rows.values() for path in paths if not (ROOT / "simulator" / path).exists()]
+    assert missing == []
