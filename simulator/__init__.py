@@ -23,6 +23,7 @@ _HOME = {
     "Cut": "simulator.spec.faults",
     "Experiment": "simulator.spec",
     "Filter": "simulator.policy",
+    "Function": "simulator.spec.function",
     "LittoralError": "simulator.errors",
     "Manifest": "simulator.spec.workload",
     "Placement": "simulator.policy",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from simulator.simulation.simulation import Simulation
     from simulator.spec import Experiment, Scenario
     from simulator.spec.faults import Crash, Cut, Stop, Update
+    from simulator.spec.function import Function
     from simulator.spec.workload import Manifest, Requests, Service, Telemetry
     from simulator.streams import Rng
     from simulator.study.compare import compare
@@ -74,6 +76,7 @@ __all__ = [
     "Cut",
     "Experiment",
     "Filter",
+    "Function",
     "LittoralError",
     "Manifest",
     "Placement",

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from simulator.cli.answer import Answer, table
 from simulator.errors import RunFailed
 
 LIMIT_S = 60.0  # wall clock of all checks: each asks a policy a few dozen times
 
 
-def check_policy(reference: str, /) -> Answer:
+def check_policy(reference: str, /, *, point: Literal["placement", "clusters"] = "placement") -> Answer:
     """Run the conformance suite on a policy; exit status 1 where it fails, or hangs.
 
     Parameters
     ----------
     reference
         A shipped name, ./file.py:Name, package.module:Name, or distribution/entry-point.
+    point
+        The decision point that it is for: placement of pods on nodes, or clusters, the division of workloads over the
+        members of a hub. A class says it itself; a plain function does not.
     """
     from simulator.control.scheduling.watchdog import Overtime, limited  # noqa: PLC0415  # only here
     from simulator.policy.checks import check_policy as run_checks  # noqa: PLC0415
+    from simulator.policy.reference import at_point  # noqa: PLC0415
 
+    named = at_point(reference, point) if point != "placement" else reference
     try:
-        results = limited(LIMIT_S, run_checks, reference, "collect")
+        results = limited(LIMIT_S, run_checks, named, "collect", None, point)
     except Overtime:
         raise RunFailed(f"{reference} hangs: its checks took over {LIMIT_S:g} s") from None
     rows = [{"check": r.check, "passed": r.passed, "message": r.message} for r in results]

@@ -10,6 +10,7 @@ from simulator.units import SECOND
 
 # The columns of a kind in print; every key of a row is in its JSON.
 COLUMNS: Final = {
+    "orchestrators": ("name", "title", "versions", "status", "facts", "sources", "validated"),
     "runtimes": (
         "name", "role", "mode", "start", "clock", "memory", "slowdown", "architectures", "isolation", "oci", "kvm",
         "status", "sources",
@@ -24,6 +25,8 @@ def with_columns(catalogue: Catalogue, kind: str, row: dict[str, Any]) -> dict[s
     """The row with the columns of its kind. Times in s, sizes in bytes; `print_row` makes cells of them."""
     if kind not in COLUMNS:
         return row
+    if kind == "orchestrators":
+        return {**row, "versions": catalogue.versions(kind, row["name"])}
     model = catalogue.model(kind, row["name"])
     return {**row, **(_runtime(model) if kind == "runtimes" else _system(model))}
 

@@ -8,7 +8,7 @@ from textwrap import fill
 from typing import Any, Literal
 
 from simulator.cli.answer import Answer, table
-from simulator.policy.reference import resolve, shipped_names
+from simulator.policy.reference import POINTS, resolve, shipped_names
 
 Kind = Literal[
     "orchestrators", "runtimes", "systems", "nodes", "links", "images", "topologies", "policies", "experiments",
@@ -29,11 +29,11 @@ def list_(kind: Kind, /) -> Answer:
         return Answer(found, "\n".join(f"{row['name']} ({row['unit']})\n{_indented(row['title'])}" for row in found))
     if found and kind in ("runtimes", "systems"):
         return Answer(found, _models(kind, found))
-    named = ("name", "title", "status", "facts", "sources", "validated")
+    named = ("name", "point", "title", "versions", "status", "facts", "sources", "validated")
     modelled = any(row["facts"] for row in found)
     columns = [c for c in named if any(row.get(c) not in (None, "") for row in found)]
     if not modelled:
-        columns = [c for c in columns if c in ("name", "title")]
+        columns = [c for c in columns if c in ("name", "point", "title")]
     return Answer(found, table(found, columns) if found else f"no {kind} in this version")
 
 
@@ -48,7 +48,7 @@ def rows(kind: Kind) -> list[dict[str, Any]]:
     if kind == "workloads":
         return _workloads()
     if kind == "policies":
-        return [_row(name, kind, _first_line(name, "policies")) for name in shipped_names("policies")]
+        return _policies()
     if kind == "topologies":
         return [_row(name, kind, _first_line(name, "topologies")) for name in shipped_names("topologies")]
     from simulator.cli.columns import with_columns  # noqa: PLC0415  # numpy
@@ -87,6 +87,13 @@ def _first_line(name: str, folder: Literal["policies", "topologies"]) -> str:
     return text.partition("\n")[0]
 
 
+def _policies() -> list[dict[str, Any]]:
+    """Those that place pods on nodes by their name; those of another decision point as `point/name`."""
+    named = [("placement", name) for name in shipped_names("policies")]
+    named += [(point, f"{point}/{name}") for point in POINTS for name in shipped_names("policies", point)]
+    return [_row(name, "policies", _first_line(name, "policies"), point=point) for point, name in named]
+
+
 def _experiments() -> list[dict[str, Any]]:
     from simulator.facts.yaml import load_yaml  # noqa: PLC0415
     from simulator.spec.load import experiment_names, find_experiment  # noqa: PLC0415  # pydantic
@@ -102,5 +109,5 @@ def _experiments() -> list[dict[str, Any]]:
 def _workloads() -> list[dict[str, Any]]:
     from simulator.spec import workload  # noqa: PLC0415  # pydantic
 
-    classes = (workload.Manifest, workload.Service, workload.Requests, workload.Telemetry)
+    classes = (workload.Manifest, workload.Service, workload.Requests, workload.Telemetry, workload.Function)
     return [_row(c.model_fields["kind"].default, "workloads", (c.__doc__ or "").partition("\n")[0]) for c in classes]

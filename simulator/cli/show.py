@@ -80,12 +80,24 @@ def _model(catalogue: Catalogue, kind: str, name: str) -> Answer:
         lines += [{**other, "path": "  or"} for other in fact["alternatives"]]
     title = f"{name} ({kind}): {header.title}" if header.title else f"{name} ({kind})"
     parts = [title, header.about, table(lines, [c for c in _FACTS if any(line.get(c) for line in lines)])]
-    parts.append("\n".join(f"{path}: {_words(value)}" for path, value in structure.items()))
+    parts.append(
+        "\n".join(f"{path}: {_words(value)}" for path, value in structure.items() if not _names_itself(path, value))
+    )
+    versions = catalogue.versions(kind, name.partition("@")[0]) if not name.endswith(".yaml") else []
+    if versions:
+        said = f"versions: {', '.join(versions)}; this is {catalogue.model(kind, name).version}"
+        parts.append(f"{said} (littoral show {name.partition('@')[0]}@{versions[0]} --diff {name})")
     document = {
         "name": name, "kind": kind, "title": header.title, "status": header.status, "validated": header.validated,
-        "facts": facts, "structure": structure,
+        "versions": versions, "facts": facts, "structure": structure,
     }  # fmt: skip
     return Answer(document, "\n\n".join(filter(None, parts)))
+
+
+def _names_itself(path: str, value: Any) -> bool:
+    """Whether this is the kind of a mechanism whose paths are called by it."""
+    parts = path.split(".")
+    return parts[-1] == "kind" and parts[-2:-1] == [value]
 
 
 def _diff(catalogue: Catalogue, kind: str, name: str, other: str) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -83,6 +83,10 @@ class Catalogue:
         """What the model states without a number: path -> name, flag or list of names."""
         return {path: plain.value for path, plain in self.model(kind, name).tree.plain.items()}
 
+    def versions(self, kind: str, name: str) -> list[str]:
+        """The versions that can be asked for as `name@version`, the newest last; none where it has no versions."""
+        return _versions(self._lineage(kind, name))
+
     def rows(self, kind: str) -> list[dict[str, Any]]:
         """One row for each model of a kind: name, kind, status, title, facts, sources, validated."""
         rows = []
@@ -142,7 +146,7 @@ class Catalogue:
         base, _, version = (name, "", "") if name.endswith(_SUFFIX) else name.partition("@")
         lineage = self._lineage(kind, base)
         header = lineage[0][0].header
-        versions = next((list(page.versions) for page, pinned in lineage if page.versions and not pinned), [])
+        versions = _versions(lineage)
         if version and version not in versions:
             hint = f"known are {', '.join(versions)}" if versions else f"{base} has no versions"
             raise UserError(Problem(f"{base} has no version {version}", hint=hint))
@@ -216,6 +220,11 @@ class Catalogue:
         if label not in self._sources:
             self._sources[label] = read_bibtex(_bytes(file, label).decode(), label) if file.is_file() else {}
         return self._sources[label]
+
+
+def _versions(lineage: Sequence[tuple[Page, str]]) -> list[str]:
+    """Those of the first page that has any and is not pinned to one."""
+    return next((list(page.versions) for page, pinned in lineage if page.versions and not pinned), [])
 
 
 def _listing(folder: Traversable) -> Iterator[Traversable]:

@@ -21,6 +21,9 @@ PLATFORMS: Final = frozenset(
     "freertos/xtensa", "zephyr/arc", "zephyr/arm", "zephyr/riscv32",
 }  # fmt: skip
 
+# What an image is built for that is a Wasm module.
+WASM: Final = frozenset({"wasi/wasm", "wasip1/wasm"})
+
 _ALSO_CALLED: Final = {
     "x86_64": "linux/amd64", "x86-64": "linux/amd64", "amd64": "linux/amd64", "i386": "linux/386",
     "aarch64": "linux/arm64", "arm64": "linux/arm64", "armv8": "linux/arm64", "linux/arm64/v8": "linux/arm64",

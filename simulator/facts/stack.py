@@ -51,6 +51,7 @@ CLOCKS: Final[Mapping[str, tuple[str, ...]]] = {
 
 MODES: Final = ("native", "user-kernel", "virtualised", "interpreter", "single-pass", "jit", "aot")
 ISOLATION: Final = ("process", "user-kernel", "vm", "language", "enclave")
+FORMATS: Final = ("oci", "wasm", "rootfs", "unikernel", "nabla", "capstan", "appc", "pantavisor")  # of images
 WASI: Final = (
     "preview1", "preview2", "sockets", "nn", "crypto", "proxy-wasm", "threads", "wasix", "async",
 )  # fmt: skip
@@ -99,6 +100,7 @@ RUNTIMES: Final[Mapping[str, Field]] = {
     # What it takes.
     "memory.per_instance": Field("size"),  # beyond the application's own
     "memory.shared": Field("size", required=False),  # once, however many instances
+    "memory.vmm": Field("size", required=False),  # a VMM's own, beside whatever guest it has
     "memory.daemon": Field("size"),
     "memory.least": Field("size", required=False),  # with which an instance runs at all
     "minimum.ram": Field("size", required=False),  # of a node
@@ -110,15 +112,22 @@ RUNTIMES: Final[Mapping[str, Field]] = {
     "kvm": Field("flag"),
     "sgx": Field("flag", required=False),
     "oci": Field("flag"),
-    "formats": Field("list", required=False),  # of images
+    "formats": Field("list", required=False, words=FORMATS),  # of images
     "wasi": Field("list", required=False, words=WASI),
     "languages": Field("list", required=False),  # that an application can be written in
     "rebuild": Field("duration", required=False),  # of an image, on any change
     # How it pulls.
     "pull.overlap": Field("flag", required=False),  # unpacks a layer while others still come
+    "pull.pipelined": Field("flag", required=False),  # decompresses and writes a layer while it comes
     "pull.drops_archives": Field("flag", required=False),  # frees a layer's archive once it is unpacked
+    "pull.layers_at_once": Field("count", required=False),  # over the node agent's
+    "pull.verify": Field("byterate", required=False),  # of archives, by one core
+    "pull.unpack": Field("byterate", required=False),  # of what comes out of them, by one core
+    "pull.speed": Field("ratio", required=False),  # of the cores that these two were measured on
+    "pull.threads": Field("count", required=False),  # that decompress a layer
     "pull.mount_per_layer": Field("duration", required=False),
-    "pull.delta": Field("share", required=False),  # of the layers' size
+    "pull.delta": Field("share", required=False),  # of a layer's size, where an earlier version of the image is there
+    "pull.lazy": Field("share", required=False),  # of a layer's size, that is there before a container starts
     # The review's table 2.
     "language": Field("text", required=False),
     "embedding": Field("list", required=False),
@@ -126,3 +135,11 @@ RUNTIMES: Final[Mapping[str, Field]] = {
     "review.responsible": Field("text", required=False),
     "review.stars": Field("count", required=False),
 }
+
+
+def handlers(name: str) -> tuple[str, ...]:
+    """The names by which a RuntimeClass, or a service, asks for the stack that a node names so: the whole name, and
+    what is left of it from each page further down: `containerd/kata/firecracker`, `kata/firecracker`, `firecracker`.
+    """
+    pages = name.split("/")
+    return tuple("/".join(pages[at:]) for at in range(len(pages)))

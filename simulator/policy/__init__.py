@@ -3,6 +3,7 @@
 from simulator.policy.api import Filter, Placement, Score
 from simulator.policy.clusters import ClusterPolicy, Divide, Division, MembersView, WorkloadView
 from simulator.policy.decision import Bind, Decision, Migrate, Reason, Reject, Scale, Wait
+from simulator.policy.scaling import FunctionView, Keep, Scaling
 from simulator.policy.view import ClusterView, PodView
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "Divide",
     "Division",
     "Filter",
+    "FunctionView",
+    "Keep",
     "MembersView",
     "Migrate",
     "Placement",
@@ -20,6 +23,7 @@ __all__ = [
     "Reason",
     "Reject",
     "Scale",
+    "Scaling",
     "Score",
     "Wait",
     "WorkloadView",

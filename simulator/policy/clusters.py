@@ -35,9 +35,9 @@ class MembersView:
 
     `free_…` is what the last status of a member leaves over: what its nodes can allocate less what its pods request.
     `age_s` is how old that status is; the member itself may be somewhere else by now. `feasible` are the members that
-    may get copies: no taint keeps the workload away, or it is there already; and it has a node of those that the workload
-    asks for by its labels. `replicas` is how many copies of this
-    workload each has now, by the hub's last decision. `latency_s` is half the round trip of the last status.
+    may get copies: no taint keeps the workload away, or it is there already; and they have nodes with the labels that
+    it asks for. `replicas` is how many copies of this workload each has now, by the hub's last decision. `latency_s` is
+    half the round trip of the last status.
     """
 
     now_s: float

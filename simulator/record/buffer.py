@@ -85,6 +85,7 @@ class Recorder:
         deliveries: Buffer
         clusters: Buffer
         decisions: Buffer
+        functions: Buffer
 
     def frames(self) -> dict[str, pl.DataFrame]:
         """Every table as a frame."""

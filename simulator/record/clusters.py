@@ -59,6 +59,29 @@ def cluster_ready_again_s(tables: Tables, _: MetricContext) -> float:
     return mean(back["then"] - back["time_s"])
 
 
+def _evictions(tables: Tables) -> pl.DataFrame:
+    """Each workload that was taken from a member: (time_s, cluster)."""
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+    rows = tables["events"].filter(pl.col("kind") == "EvictWorkloadFromClusterSucceed")
+    return rows.select("time_s", cluster=pl.col("detail").str.strip_prefix("from "))
+
+
+def evicted_workloads(tables: Tables, _: MetricContext) -> float:
+    """How often a workload was taken from a member."""
+    return float(_evictions(tables).height)
+
+
+def cluster_failover_s(tables: Tables, _: MetricContext) -> float:
+    """Mean time from a member's loss until a workload is taken from it."""
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+    states = _lost(tables).filter("lost").select("cluster", "began", since="time_s").sort("since")
+    left = _evictions(tables).with_columns(pl.col("cluster").cast(states["cluster"].dtype)).sort("time_s")
+    known = left.join_asof(states, left_on="time_s", right_on="since", by="cluster", check_sortedness=False)
+    return mean(known["time_s"] - known["began"])
+
+
 def propagation_s(tables: Tables, context: MetricContext) -> float:
     """Mean time from a hub's decision until the last member that it concerns has it."""
     arrivals, took = _Arrivals(tables), []

@@ -9,22 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from math import inf, nan
+from math import nan
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from simulator.record import clusters, reconciling
+from simulator.record import clusters, functions, outages, placing, pod_time, reconciling, traffic
 
 if TYPE_CHECKING:
     import polars as pl
 
 Tables = Mapping[str, "pl.DataFrame"]
-
-FAILED: Final = ("timeout", "no_endpoint", "refused", "lost", "died")
-# How long a service must answer as before until it counts as recovered: a choice of this glossary.
-_RECOVERED_S: Final = 60.0
 
 
 def _no_latency(_: float) -> float:
@@ -57,138 +50,6 @@ class Metric:
     compute: Callable[[Tables, MetricContext], float]
 
 
-def _after(tables: Tables, name: str, context: MetricContext) -> pl.DataFrame:
-    """The interval rows that start at or after the end of the warm-up."""
-    frame = tables[name]
-    return frame.filter(frame["start_s"] >= context.warm_up_s)
-
-
-def _count(tables: Tables, name: str, context: MetricContext, *columns: str) -> float:
-    frame = _after(tables, name, context)
-    return float(sum(int(frame[column].sum()) for column in columns))
-
-
-def _availability(tables: Tables, context: MetricContext) -> float:
-    completed = _count(tables, "traffic", context, "completed")
-    ended = completed + _count(tables, "traffic", context, *FAILED)
-    return completed / ended if ended else nan
-
-
-def _in_flight(tables: Tables, _: MetricContext) -> float:
-    frame = tables["traffic"]
-    return float(int(frame["issued"].sum()) - sum(int(frame[column].sum()) for column in ("completed", *FAILED)))
-
-
-def _message_age(tables: Tables, context: MetricContext) -> float:
-    frame = _after(tables, "messages", context)
-    frame = frame.filter(frame["delivered"] > 0)
-    delivered = frame["delivered"].to_numpy()
-    return float(np.average(frame["mean_age_s"].to_numpy(), weights=delivered)) if delivered.size else nan
-
-
-def _integral(times: NDArray[np.float64], values: NDArray[np.float64], context: MetricContext) -> float:
-    """Integral, after the warm-up, of the step function that takes values[i] at times[i] (sorted) and is 0 before."""
-    edges = np.clip(np.append(times, context.duration_s), context.warm_up_s, context.duration_s)
-    return float(values @ np.diff(edges))
-
-
-def _running_steps(tables: Tables) -> pl.DataFrame:
-    """When a pod's containers started (+1) or stopped (-1), in order of time: owner, time_s, step."""
-    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
-
-    rows = tables["pods"].filter(pl.col("truth") == "running").sort("time_s", maintain_order=True)
-    before = pl.col("state").shift(1).over("pod").fill_null("stopped")
-    return rows.filter(pl.col("state") != before).select(
-        "owner", "time_s", step=pl.when(pl.col("state") == "started").then(1.0).otherwise(-1.0)
-    )
-
-
-def _double_pod_seconds(tables: Tables, context: MetricContext) -> float:
-    total = 0.0
-    steps = _running_steps(tables)
-    for owner in sorted(set(steps["owner"].unique()) & set(context.wanted)):
-        mine = steps.filter(steps["owner"] == owner)
-        running = np.cumsum(mine["step"].to_numpy())
-        total += _integral(mine["time_s"].to_numpy(), np.maximum(running - context.wanted[owner], 0.0), context)
-    return total
-
-
-def _pod_seconds(tables: Tables, context: MetricContext) -> float:
-    steps = _running_steps(tables)
-    return _integral(steps["time_s"].to_numpy(), np.cumsum(steps["step"].to_numpy()), context)
-
-
-def _recovery_s(tables: Tables, context: MetricContext) -> float:
-    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
-
-    faults = [(start, end) for start, end in context.faults if start < context.duration_s]
-    ended = max((end for _, end in faults), default=inf)
-    if ended >= context.duration_s:
-        return nan
-    rows = _after(tables, "traffic", context).group_by("start_s").agg(pl.col("completed", *FAILED).sum())
-    rows = rows.sort("start_s")
-    start, completed = rows["start_s"].to_numpy(), rows["completed"].to_numpy()
-    all_ended = completed + rows.select(pl.sum_horizontal(*FAILED)).to_series().to_numpy()
-    step = float(np.diff(start).min()) if start.size > 1 else context.duration_s
-    first = min(begin for begin, _ in faults)
-    before, seen = start + step <= first, all_ended > 0
-    if not all_ended[before].sum():
-        return nan
-    level = completed[before].sum() / all_ended[before].sum() - 0.01
-    good = seen & (completed >= level * all_ended)
-    during = (start + step > first) & seen
-    if not (during & ~good).any():
-        return nan
-    # A service that answers again and breaks down once more has not recovered: it must hold for a while.
-    holds = max(1, round(_RECOVERED_S / step))
-    back = [at for i, at in enumerate(start) if at >= ended and (good | ~seen)[i : i + holds].all()]
-    return float((back[0] if back else context.duration_s) - ended)
-
-
-def _evicted_pods(tables: Tables, _: MetricContext) -> float:
-    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
-
-    # Kubernetes' words. The taint manager's event of the same kind also says when it cancels a deletion.
-    tainted = (pl.col("kind") == "TaintManagerEviction") & pl.col("detail").str.starts_with("Marking for deletion")
-    return float(tables["events"].filter(tainted | (pl.col("kind") == "Evicted"))["subject"].n_unique())
-
-
-def _pods_started(tables: Tables, _: MetricContext) -> float:
-    pods = tables["pods"]
-    return float(pods.filter((pods["truth"] == "running") & (pods["state"] == "started"))["pod"].n_unique())
-
-
-def _start_p50_s(tables: Tables, _: MetricContext) -> float:
-    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
-
-    first = pl.col("time_s").min()
-    pods = tables["pods"]
-    bound = pods.filter((pl.col("truth") == "believed") & (pl.col("state") == "Scheduled"))
-    ran = pods.filter((pl.col("truth") == "running") & (pl.col("state") == "started"))
-    both = bound.group_by("pod").agg(bound=first).join(ran.group_by("pod").agg(ran=first), on="pod")
-    return float(np.median((both["ran"] - both["bound"]).to_numpy())) if both.height else nan
-
-
-def _decisions(kind: str | None) -> Callable[[Tables, MetricContext], float]:
-    def count(tables: Tables, _: MetricContext) -> float:
-        made = tables["decisions"]["decision"]
-        return float(len(made) if kind is None else int((made == kind).sum()))
-
-    return count
-
-
-def _unschedulable_pods(tables: Tables, _: MetricContext) -> float:
-    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
-
-    gone = tables["pods"].filter((pl.col("truth") == "believed") & (pl.col("state") == "Deleted"))["pod"].unique()
-    last = tables["decisions"].group_by("pod", maintain_order=True).agg(pl.col("decision").last())
-    return float(last.filter(pl.col("decision").ne("Bind") & ~pl.col("pod").is_in(gone.implode())).height)
-
-
-def _sum_of(table: str, *columns: str) -> Callable[[Tables, MetricContext], float]:
-    return lambda tables, context: _count(tables, table, context, *columns)
-
-
 def _quantile(q: float) -> Callable[[Tables, MetricContext], float]:
     return lambda _, context: context.latency(q)
 
@@ -199,7 +60,7 @@ _METRICS: Final = (
         "ratio",
         "completed / (completed + failed): the requests that ended well among those that ended in intervals after the "
         "warm-up; without a warm-up this is completed / (issued - in flight at the end)",
-        _availability,
+        traffic.availability,
     ),
     Metric(
         "mean_latency_s",
@@ -217,55 +78,66 @@ _METRICS: Final = (
         )
         for percent in (50, 95, 99)
     ),
-    Metric("requests_issued", "count", "requests issued after the warm-up", _sum_of("traffic", "issued")),
-    Metric("requests_completed", "count", "requests completed after the warm-up", _sum_of("traffic", "completed")),
+    Metric("requests_issued", "count", "requests issued after the warm-up", traffic.sum_of("traffic", "issued")),
+    Metric(
+        "requests_completed", "count", "requests completed after the warm-up", traffic.sum_of("traffic", "completed")
+    ),
     Metric(
         "requests_failed",
         "count",
         "requests that, after the warm-up, timed out for the last time, found no endpoint, were refused, were lost, "
         "or died with their pod or node",
-        _sum_of("traffic", *FAILED),
+        traffic.sum_of("traffic", *traffic.FAILED),
     ),
     Metric(
         "requests_in_flight",
         "count",
         "requests still in flight at the end: issued - completed - failed, over the whole run",
-        _in_flight,
+        traffic.in_flight,
     ),
-    Metric("delivered_messages", "count", "readings delivered after the warm-up", _sum_of("messages", "delivered")),
-    Metric("lost_messages", "count", "readings lost after the warm-up", _sum_of("messages", "lost")),
+    Metric(
+        "delivered_messages", "count", "readings delivered after the warm-up", traffic.sum_of("messages", "delivered")
+    ),
+    Metric("lost_messages", "count", "readings lost after the warm-up", traffic.sum_of("messages", "lost")),
     Metric(
         "late_messages",
         "count",
         "readings delivered after the warm-up that took over one interval of their flow longer than an unloaded way",
-        _sum_of("messages", "late"),
+        traffic.sum_of("messages", "late"),
     ),
     Metric(
         "duplicated_messages",
         "count",
         "arrivals after the warm-up of readings that had been delivered before",
-        _sum_of("messages", "duplicated"),
+        traffic.sum_of("messages", "duplicated"),
     ),
     Metric(
         "superseded_messages",
         "count",
         "values of device twins that a newer one replaced, after the warm-up, before they were sent",
-        _sum_of("messages", "superseded"),
+        traffic.sum_of("messages", "superseded"),
     ),
     Metric(
         "mean_message_age_s",
         "s",
         "mean age at arrival of the readings delivered after the warm-up: each interval's mean, weighted by its count",
-        _message_age,
+        traffic.message_age,
     ),
     Metric(
         "double_pod_seconds",
         "pod s",
         "sum over owners of the integral after the warm-up of max(0, pods of the owner running - its wanted number); "
         "owners without a wanted number (Jobs) do not count",
-        _double_pod_seconds,
+        pod_time.double_pod_seconds,
     ),
-    Metric("pod_seconds", "pod s", "integral after the warm-up of the number of pods running", _pod_seconds),
+    Metric(
+        "missing_pod_seconds",
+        "pod s",
+        "sum over owners of the integral after the warm-up of max(0, its wanted number - pods of the owner running); "
+        "owners without a wanted number (Jobs) do not count",
+        pod_time.missing_pod_seconds,
+    ),
+    Metric("pod_seconds", "pod s", "integral after the warm-up of the number of pods running", pod_time.pod_seconds),
     Metric(
         "detection_s",
         "s",
@@ -314,6 +186,55 @@ _METRICS: Final = (
         reconciling.reconciliation_s,
     ),
     Metric(
+        "give_up_s",
+        "s",
+        "mean, over the pods that ran on a node when it went out of reach, of the time from then until they are "
+        "believed Terminating, Failed or Deleted; those that are not before the node is back do not count. Out of "
+        "reach is a node without power, without a path to its API server, or, in a member cluster, to the hub",
+        outages.give_up_s,
+    ),
+    Metric(
+        "killed_healthy_pods",
+        "count",
+        "pods in the whole run that ran all the while that their node was out of reach, were given up in that time, "
+        "and were ended after the return; not where an update of their owner came before they were given up",
+        outages.killed_healthy_pods,
+    ),
+    Metric(
+        "offline_running_ratio",
+        "ratio",
+        "mean, over the workloads with a pod on a node that went out of reach and came back, of the share of that time "
+        "in which a pod of theirs ran there",
+        outages.offline_running_ratio,
+    ),
+    Metric(
+        "reboot_s",
+        "s",
+        "mean, over the workloads with a pod on a node when its power went, of the time from the end of the operating "
+        "system's boot until a pod of theirs runs there again; those that waited for the way out do not count",
+        outages.reboot_s,
+    ),
+    Metric(
+        "late_reboot_s",
+        "s",
+        "as reboot_s, over those that waited: of which no pod ran on a node that booted out of reach before it was in "
+        "reach again; from then on",
+        outages.late_reboot_s,
+    ),
+    Metric(
+        "update_s",
+        "s",
+        "mean, over the updates of a workload and the nodes in reach where a pod of it ran, of the time from the "
+        "update until a pod that was made after it runs there; nodes where none does do not count",
+        outages.update_s,
+    ),
+    Metric(
+        "late_update_s",
+        "s",
+        "as update_s, over the nodes that were out of reach at the update; from when they are in reach again",
+        outages.late_update_s,
+    ),
+    Metric(
         "resync_bytes",
         "B",
         "bytes of the control messages sent or sent again in the whole run because a connection came back: full lists, "
@@ -356,6 +277,18 @@ _METRICS: Final = (
         clusters.cluster_ready_again_s,
     ),
     Metric(
+        "evicted_workloads",
+        "count",
+        "times in the whole run that a hub takes a workload away from a member cluster that it believes lost",
+        clusters.evicted_workloads,
+    ),
+    Metric(
+        "cluster_failover_s",
+        "s",
+        "mean, over these, of the time from when the member's API server went down or its path to the hub was cut",
+        clusters.cluster_failover_s,
+    ),
+    Metric(
         "propagation_s",
         "s",
         "mean, over a hub's decisions of the whole run, of the time until the last member cluster that a decision "
@@ -371,33 +304,95 @@ _METRICS: Final = (
         "end of the run, availability is at least that before the first fault minus 0.01; in steps of the recording "
         "interval; to the end of the run, a lower bound, if there is none; undefined if no interval since the first "
         "fault fell below, or if a fault lasts to the end",
-        _recovery_s,
+        traffic.recovery_s,
     ),
     Metric(
         "evicted_pods",
         "count",
         "pods evicted in the whole run, by the taint manager or by a node under memory pressure",
-        _evicted_pods,
+        placing.evicted_pods,
     ),
-    Metric("pods_started", "count", "pods whose containers started at least once in the whole run", _pods_started),
+    Metric(
+        "pods_started", "count", "pods whose containers started at least once in the whole run", placing.pods_started
+    ),
     Metric(
         "start_p50_s",
         "s",
         "median over the pods of the whole run of the time from scheduled (believed) to first running (in reality)",
-        _start_p50_s,
+        placing.start_p50_s,
     ),
-    Metric("decisions", "count", "answers of the placement policy in the whole run", _decisions(None)),
+    Metric("decisions", "count", "answers of the placement policy in the whole run", placing.decisions(None)),
     Metric(
         "policy_errors",
         "count",
         "answers in the whole run that were no answer: the policy raised, or answered nonsense",
-        _decisions("policy_error"),
+        placing.decisions("policy_error"),
     ),
     Metric(
         "unschedulable_pods",
         "count",
         "pods not deleted whose last placement decision at the end of the run is not Bind",
-        _unschedulable_pods,
+        placing.unschedulable_pods,
+    ),
+    Metric(
+        "cold_starts",
+        "count",
+        "requests to functions that, after the warm-up, began after they had waited for an instance to boot",
+        functions.total("cold_starts"),
+    ),
+    Metric(
+        "cold_start_share",
+        "ratio",
+        "cold starts by the requests to functions that began, both after the warm-up",
+        functions.cold_start_share,
+    ),
+    Metric(
+        "cold_start_wait_s",
+        "s",
+        "mean time from arrival to begin of the cold starts after the warm-up",
+        functions.mean_of("mean_cold_wait_s", "cold_starts"),
+    ),
+    Metric(
+        "function_latency_s",
+        "s",
+        "mean time from arrival to answer of the requests to functions that were completed after the warm-up",
+        functions.mean_of("mean_latency_s", "completed"),
+    ),
+    Metric(
+        "function_failures",
+        "count",
+        "requests to functions that, after the warm-up, were refused at the most instances or died with their instance",
+        lambda tables, context: sum(functions.total(column)(tables, context) for column in ("refused", "died")),
+    ),
+    Metric(
+        "mean_instances",
+        "count",
+        "instances of all functions, booting ones among them, averaged over the time after the warm-up",
+        functions.mean_number("instance_s"),
+    ),
+    Metric(
+        "busy_instances",
+        "count",
+        "instances of all functions that have a request, averaged likewise",
+        functions.mean_number("busy_s"),
+    ),
+    Metric(
+        "idle_instance_seconds",
+        "instance s",
+        "integral after the warm-up of the number of instances that are up and have no request",
+        functions.total("idle_s"),
+    ),
+    Metric(
+        "wasted_byte_seconds",
+        "B s",
+        "the same integral, each instance times the memory that it asks for",
+        functions.total("idle_byte_s"),
+    ),
+    Metric(
+        "instance_life_s",
+        "s",
+        "mean time from start to end of the instances that went after the warm-up",
+        functions.mean_of("mean_life_s", "gone"),
     ),
 )
 

@@ -193,7 +193,31 @@ CLUSTERS = Table(
     ),
 )
 
+FUNCTIONS = Table(
+    "functions",
+    "requests and instances of one function in one interval in which it had any; each counted at its own event's time",
+    (
+        Column("start_s", "time", "start of the interval"),
+        Column("function", "code", "its name"),
+        Column("issued", "int", "requests that arrived at the platform"),
+        Column("begun", "int", "requests that began to be worked on"),
+        Column("cold_starts", "int", "those of them that had waited for an instance to boot"),
+        Column("completed", "int", "requests that were answered"),
+        Column("refused", "int", "requests that found no room where no more instances are allowed"),
+        Column("died", "int", "requests that ended with their instance"),
+        Column("mean_cold_wait_s", "float", "mean wait of the cold starts, from arrival to begin; NaN if none"),
+        Column("mean_latency_s", "float", "mean time from arrival to answer, of those completed; NaN if none"),
+        Column("started", "int", "instances that the platform decided to start"),
+        Column("gone", "int", "instances that it stopped or lost"),
+        Column("mean_life_s", "float", "mean time from start to end, of those that are gone; NaN if none"),
+        Column("instance_s", "float", "integral of the number of instances, booting ones among them"),
+        Column("busy_s", "float", "integral of the number of instances with a request"),
+        Column("idle_s", "float", "integral of the number of instances that are up and have none"),
+        Column("idle_byte_s", "float", "the same times the memory that an instance asks for"),
+    ),
+)
+
 TABLES = {
     t.name: t
-    for t in (EVENTS, PODS, NODES, LINKS, REQUESTS, TRAFFIC, MESSAGES, DELIVERIES, CLUSTERS, DECISIONS)
+    for t in (EVENTS, PODS, NODES, LINKS, REQUESTS, TRAFFIC, MESSAGES, DELIVERIES, CLUSTERS, DECISIONS, FUNCTIONS)
 }  # fmt: skip

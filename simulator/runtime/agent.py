@@ -21,6 +21,7 @@ from simulator.runtime.memory import Memory
 from simulator.runtime.pod_run import Container, PodRun
 from simulator.runtime.puller import Puller
 from simulator.runtime.settings import AgentSettings, RuntimeCosts
+from simulator.runtime.starts import Starts
 from simulator.runtime.status import DesiredPod, Nobody, Upstream
 from simulator.runtime.worker import PodWorker
 from simulator.streams import Rng
@@ -99,7 +100,9 @@ class NodeAgent:
         self._memory = Memory(
             host, system_bytes, self._runs, kill=self._kernel_kills, evict=self._evict, changed=self._changed
         )
-        self._puller = Puller(host, network, registry, images, self._changed)
+        self._puller = Puller(
+            host, network, registry, images, stored=self._changed, in_use=self._images_in_use
+        )
         self._bench = self._new_bench()
         engines = max(costs.daemon_start_ns for costs in runtimes.values())
         self._boot = Boot(host, engines, engine=self._engine_started, agent=self._started)
@@ -167,11 +170,16 @@ class NodeAgent:
     def adopt(self, desired: DesiredPod, images: Iterable[Image]) -> None:
         """A pod that was here, with its images, before time began, and runs."""
         for image in images:
-            for layer in image.layers:
-                self.images.add_layer(layer)
-            self.images.add(image)
+            self.preload(image)
         self._store(desired, "desired")
         self._start(desired, adopted=True)
+
+    def preload(self, image: Image) -> bool:
+        """Have an image from the beginning. False, and nothing stored, where the disk has no room for it."""
+        if not self.images.preload(image):
+            return False
+        self._puller.gc.look()
+        return True
 
     def remove(self, uid: int, grace_ns: int | None) -> None:
         """A deletion has arrived: end the pod, then confirm. `grace_ns` None: the pod's own."""
@@ -243,6 +251,7 @@ class NodeAgent:
         """The agent runs. Pods that it does not remember wait for a `sync`; those that run already it finds running."""
         self.up = True
         self._host.start(int(self._nodes.boots[self.node]))
+        self._puller.gc.start(int(self._nodes.boots[self.node]))
         self._host.upstream = self._upstream
         self._networked_ns = self._host.clock.now + self.settings.network_ns
         for hook in self.up_hooks:
@@ -275,6 +284,7 @@ class NodeAgent:
             self._host,
             self._puller,
             self._memory,
+            Starts(self._host.clock, self._host.rng, speed=self._host.speed, threads=self._host.row.cores),
             Backoff(
                 self.settings.crash_first_ns,
                 self.settings.crash_cap_ns,
@@ -336,7 +346,12 @@ class NodeAgent:
         for container in (*run.init_containers, *run.containers):
             self._bench.crashes.forget((run.uid, container.template.name))
             self._bench.pull_failures.forget((run.uid, container.template.image))
+            self._puller.gc.released(container.template.image)
         self._host.upstream.gone(run.uid)
+
+    def _images_in_use(self) -> set[str]:
+        runs = [*self._past.values(), *(worker.run for worker in self._workers.values())]
+        return {c.template.image for run in runs for c in (*run.init_containers, *run.containers)}
 
     def _kernel_kills(self, run: PodRun, container: Container) -> None:
         self._workers[run.uid].kernel_kills(container)

@@ -11,6 +11,7 @@ from simulator.runtime.host import Host
 from simulator.runtime.memory import Memory
 from simulator.runtime.pod_run import PodRun
 from simulator.runtime.puller import Puller
+from simulator.runtime.starts import Starts
 
 if TYPE_CHECKING:
     from simulator.runtime.worker import PodWorker
@@ -25,6 +26,7 @@ class Bench:
     host: Host
     puller: Puller
     memory: Memory
+    starts: Starts
     crashes: Backoff  # by pod uid and container
     pull_failures: Backoff  # by pod uid and image
     serving_hooks: list[ServingHook]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from simulator.engine.clock import Clock
-from simulator.physics.distributions import Distribution
 from simulator.record.buffer import Recorder
 from simulator.runtime.settings import AgentSettings
 from simulator.runtime.status import Upstream
@@ -81,10 +80,6 @@ class Host:
             at += round(base * (1 + jitter * draw("resync", identity, k << 16 | i)))
             i += 1
         return at
-
-    def work_ns(self, cost: Distribution, name: str, identity: int, k: int) -> int:
-        """A CPU-bound stage: drawn on the reference core, divided by the node's speed."""
-        return round(float(cost.sample(self.rng.draw(name, identity, k))) / self.speed)
 
     def note(self, kind: str, subject: str, detail: str = "") -> None:
         """Add a row to the events table."""

@@ -7,6 +7,7 @@ kernel's oom_badness (pages used + adjustment · pages / 1000).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from simulator.engine.clock import Timer
@@ -34,6 +35,7 @@ class Memory:
         "_observed_ns",
         "_origin",
         "_pods",
+        "_shared",
         "_timer",
         "allocatable",
         "limit",
@@ -65,6 +67,7 @@ class Memory:
         """The node starts, empty."""
         check = self._host.settings.memory.check_ns
         self.used = 0
+        self._shared: Counter[str] = Counter()  # pods that have pages of one name
         self.pressure = False
         self._looking = False
         self._timer: Timer | None = None
@@ -76,7 +79,16 @@ class Memory:
         """The node loses power."""
         self._plan(None)
         self.used = 0
+        self._shared.clear()
         self.pressure = False
+
+    def share(self, pages: Iterable[tuple[str, int]], step: int) -> int:
+        """A pod more (1) or fewer (-1) has these pages (name, bytes): by how much what the node holds for that grows."""
+        more = 0
+        for name, size in pages:
+            before, self._shared[name] = self._shared[name], self._shared[name] + step
+            more += size * (bool(self._shared[name]) - bool(before))
+        return more
 
     @property
     def available(self) -> int:

@@ -1,13 +1,18 @@
 """One image on its way to a node, layer by layer.
 
-A pull asks the registry for the manifest (one round trip), fetches the lacking layers over the network, a few at once,
-and unpacks each at the disk's write speed. A layer that two pulls want travels once. Model: containerd.
+A pull asks for the manifest (one round trip), fetches the lacking layers, a few at once, and unpacks them from the base
+up. It asks the mirror of its site first, where there is one, then the registry. A layer that two pulls want travels
+once, and is unpacked once. Model: containerd.
+
+Where an engine fetches deltas, a layer takes its share of the bytes if an earlier version of the image is here. Where
+it pulls lazily, a share of each layer is fetched before the image counts as there, the rest behind the container's
+back; what a container has to wait for later is not in the model.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from simpy.events import Event
@@ -15,6 +20,7 @@ from simpy.events import Event
 from simulator.engine.activity import Activity
 from simulator.engine.clock import Timer
 from simulator.world.image import Image, Layer
+from simulator.world.registry import Mirror, Registry
 
 if TYPE_CHECKING:
     from simulator.runtime.puller import Puller
@@ -23,66 +29,106 @@ Done = Callable[[str], None]  # called with what went wrong, or with "" when the
 
 
 class Fetch:
-    """One layer on its way. Cut off in silence, it waits for the way to come back, but not for ever."""
+    """Bytes of one layer on their way. Cut off in silence, it waits for the way to come back, but not for ever.
 
-    __slots__ = ("_left", "_puller", "_timer", "_transfer", "layer", "pulls")
+    `sources` are asked in turn; the last is the registry itself.
+    """
 
-    def __init__(self, puller: Puller, layer: Layer) -> None:
+    __slots__ = ("_left", "_puller", "_sources", "_timer", "_transfer", "_wants", "layer", "pulls", "whole")
+
+    def __init__(
+        self, puller: Puller, layer: Layer, sources: Sequence[Registry | Mirror], size: int, *, whole: bool
+    ) -> None:
         self._puller = puller
-        self.layer = layer
-        self.pulls: list[Pull] = []
-        self._left = layer.compressed
-        self._timer: Timer | None = None  # set while it stalls
+        self._sources = sources
+        self._left = self._wants = size
+        self._timer: Timer | None = None  # set while nothing comes
         self._transfer: Activity | None = None
-        self.go()
+        self.layer = layer
+        self.whole = whole  # its archive, which the disk has to hold
+        self.pulls: list[Pull] = []
+
+    def begin(self) -> None:
+        """Ask the first source; if it does not have the layer yet, wait for it."""
+        self._sources[0].provide(self.layer, self._wants, self._provided)
+        if self._transfer is None and self._sources:
+            self._wait()
 
     def go(self) -> None:
         """Begin, or go on after a silence."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._transfer = self._puller.network.transfer(self._puller.registry.node, self._puller.host.index, self._left)
+        self._drop_timer()
+        source, host = self._sources[0].node, self._puller.host.index
+        self._transfer = self._puller.network.transfer(source, host, self._left)
         assert self._transfer.done.callbacks is not None  # made just now, so not yet processed
         self._transfer.done.callbacks.append(self._ended)
 
     @property
     def stalled(self) -> bool:
         """Whether no byte comes because the way is silent."""
-        return self._timer is not None
+        return self._timer is not None and self._transfer is not None
+
+    def access(self) -> str:
+        """What a connection between this node and the source meets now: ok, silent or refused."""
+        here, there, network = self._puller.host.index, self._sources[0].node, self._puller.network
+        way = network.access(here, there)
+        return way if way != "ok" else network.access(there, here)
 
     def stop(self) -> None:
         """Nobody wants it any more."""
-        transfer, self._transfer = self._transfer, None
+        self._drop_timer()
+        transfer, self._transfer, self._sources = self._transfer, None, ()
         if transfer is not None:
             transfer.cancel()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+
+    def _wait(self) -> None:
+        self._timer = self._puller.host.clock.after(self._puller.host.settings.pulls.stall_ns, self._give_up)
+
+    def _provided(self, there: bool) -> None:
+        if not self._sources or self._transfer is not None:
+            return  # stopped meanwhile
+        if there:
+            self.go()
+        else:
+            self._fail("connection reset")
 
     def _ended(self, event: Event) -> None:
         transfer = self._transfer
         if transfer is None or transfer.done is not event:
             return
-        self._transfer = None
         if event.value:
             self._puller.fetched(self, "")
             return
         self._left = round(transfer.remaining())
-        if self._puller.access() == "silent":
-            settings = self._puller.host.settings.pulls
-            self._timer = self._puller.host.clock.after(settings.stall_ns, self._give_up)
+        if self.access() == "silent":
+            self._wait()
         else:
-            self._puller.fetched(self, "connection reset")
+            self._fail("connection reset")
 
     def _give_up(self) -> None:
-        self._timer = None
-        self._puller.fetched(self, "no progress")
+        self._fail("no progress")
+
+    def _fail(self, error: str) -> None:
+        """The source is of no use: begin again with the next, or tell what went wrong."""
+        self._drop_timer()
+        self._transfer = None
+        self._sources = self._sources[1:]
+        if self._sources:
+            self._left = self._wants
+            self.begin()
+        else:
+            self._puller.fetched(self, error)
+
+    def _drop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class Pull:
     """One image on its way, for everybody on the node who wants it."""
 
-    __slots__ = ("_fetches", "_lacking", "_puller", "_ready_ns", "_timer", "image", "name", "over", "waiting")
+    __slots__ = ("_came", "_fetches", "_lacking", "_puller", "_sources", "_timer", "_to_unpack", "_unpacking", "image",
+                 "name", "over", "waiting")  # fmt: skip
 
     def __init__(self, puller: Puller, name: str) -> None:
         self._puller = puller
@@ -90,9 +136,12 @@ class Pull:
         self.waiting: list[Done] = []
         self.image: Image | None = None
         self.over = False
-        self._lacking: deque[Layer] = deque()
+        self._sources: Sequence[Registry | Mirror] = puller.sources
+        self._lacking: deque[Layer] = deque()  # to be fetched
+        self._to_unpack: deque[Layer] = deque()  # from the base up
+        self._came: set[str] = set()  # digests of layers whose bytes are here
         self._fetches: dict[str, Fetch] = {}  # by digest
-        self._ready_ns = 0  # when the disk will have unpacked what has come
+        self._unpacking: dict[str, Layer] = {}
         self._timer: Timer | None = None
 
     def begin(self) -> None:
@@ -101,48 +150,100 @@ class Pull:
         if not puller.allowance.take(clock.now):
             self.end("pull QPS exceeded")
             return
-        self._timer = clock.after(puller.host.settings.pulls.dial_timeout_ns, self.end, "registry does not answer")
-        puller.network.send(puller.host.index, puller.registry.node, 0, self._asked, failed=self._refused)
+        self._ask()
 
-    def _asked(self) -> None:
-        """The registry has been reached."""
-        puller = self._puller
-        puller.network.send(puller.registry.node, puller.host.index, 0, self._answered)
+    def _ask(self) -> None:
+        puller, asked = self._puller, self._sources
+        wait = puller.host.settings.pulls.dial_timeout_ns
+        self._timer = puller.host.clock.after(wait, self._unanswered, asked, "registry does not answer")
 
-    def _refused(self) -> None:
-        self.end("registry refuses")
+        def refused() -> None:
+            self._unanswered(asked, "registry refuses")
 
-    def _answered(self) -> None:
-        if self.over:
+        def reached() -> None:
+            asked[0].ask(self.name, answer, refused)
+
+        def answer(image: Image | None) -> None:
+            puller.network.send(asked[0].node, puller.host.index, 0, self._answered, asked, image)
+
+        puller.network.send(puller.host.index, asked[0].node, 0, reached, failed=refused)
+
+    def _unanswered(self, asked: Sequence[Registry | Mirror], error: str) -> None:
+        """This source is of no use: ask the next."""
+        if self.over or asked is not self._sources:
+            return
+        self._drop_timer()
+        if len(asked) > 1:
+            self._sources = asked[1:]
+            self._ask()
+        else:
+            self.end(error)
+
+    def _answered(self, asked: Sequence[Registry | Mirror], image: Image | None) -> None:
+        if self.over or asked is not self._sources or self.image is not None:
             return
         self._drop_timer()
         puller = self._puller
-        self.image = puller.registry.find(self.name)
-        if self.image is None:
+        if image is None:
             self.end("not found")
             return
-        self._lacking.extend(puller.store.missing(self.image))
-        self._ready_ns = puller.host.clock.now
+        self.image = image
+        puller.store.hold(image)
+        lacking = puller.store.missing(image)
+        self._to_unpack.extend(lacking)
+        self._came.update(layer.digest for layer in lacking if puller.store.has_archive(layer))
+        self._lacking.extend(layer for layer in lacking if layer.digest not in self._came)
+        if not lacking:
+            self._timer = puller.host.clock.after(0, self.end, "")
+            return
         self._fill()
+        self._unpack()
 
     def _fill(self) -> None:
-        """Keep as many layers on their way as is allowed; when the last has come, wait for the disk."""
+        """Keep as many layers on their way as is allowed."""
         puller = self._puller
         assert self.image is not None
-        while self._lacking and len(self._fetches) < puller.host.settings.pulls.layers_at_once:
+        while self._lacking and not self.over and len(self._fetches) < puller.layers_at_once:
             layer = self._lacking.popleft()
-            if layer in puller.store.missing(self.image):
+            if puller.is_here(layer):  # another pull has brought it meanwhile
+                self._came.add(layer.digest)
+            else:
                 self._fetches[layer.digest] = puller.fetch(layer, self)
-            else:  # another pull has brought it meanwhile
-                self._ready_ns = max(self._ready_ns, puller.disk_free_ns)
-        if not self._fetches:
-            self._timer = puller.host.clock.at(max(self._ready_ns, puller.host.clock.now), self.end, "")
 
-    def layer_came(self, layer: Layer, unpacked_ns: int) -> None:
-        """A layer is here and will be unpacked then."""
+    def _unpack(self) -> None:
+        """Have the layers unpacked whose bytes are here, and all below them; pipelined, those that are on their way."""
+        puller, engine = self._puller, self._puller.engine
+        if not engine.overlap and (self._lacking or self._fetches):
+            return
+        while self._to_unpack and not self.over:
+            layer = self._to_unpack[0]
+            came = layer.digest in self._came or puller.is_here(layer)
+            if not came and not (engine.pipelined and layer.digest in self._fetches):
+                return
+            self._to_unpack.popleft()
+            if not puller.store.has_layer(layer):
+                self._unpacking[layer.digest] = layer
+                puller.unpacker.add(layer, came, self._unpacked)
+        self._see_whether_done()
+
+    def layer_came(self, layer: Layer) -> None:
+        """The bytes of a layer are here."""
         del self._fetches[layer.digest]
-        self._ready_ns = max(self._ready_ns, unpacked_ns)
+        self._came.add(layer.digest)
         self._fill()
+        if not self.over:
+            self._unpack()
+
+    def _unpacked(self, layer: Layer, error: str) -> None:
+        self._unpacking.pop(layer.digest, None)
+        if error:
+            self.end(error)
+        else:
+            self._see_whether_done()
+
+    def _see_whether_done(self) -> None:
+        if not (self.over or self._to_unpack or self._unpacking):
+            self.end("")
 
     def end(self, error: str) -> None:
         """It is over, well (no error) or not. What has come stays on the disk."""
@@ -153,9 +254,11 @@ class Pull:
         for fetch in self._fetches.values():
             self._puller.leave(fetch, self)
         self._fetches.clear()
-        if not error:
-            assert self.image is not None
-            self._puller.store.add(self.image)
+        for layer in self._unpacking.values():
+            self._puller.unpacker.leave(layer, self._unpacked)
+        self._unpacking.clear()
+        if self.image is not None:
+            self._puller.store_image(self.image, error)
         self._puller.ended(self, error)
 
     def _drop_timer(self) -> None:

@@ -1,20 +1,22 @@
 """Getting images onto a node: whose turn it is, and what all pulls of the node share: the way, the disk, the limits.
 
-Model: kubelet/images (serial and parallel pullers, and their registry limiter); the disk unpacks one layer after
-another.
+Model: kubelet/images (serial and parallel pullers, and their registry limiter).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from simulator.runtime.host import Host
+from simulator.runtime.image_gc import ImageGc
 from simulator.runtime.pull import Done, Fetch, Pull
+from simulator.runtime.unpack import FULL, Unpacker
+from simulator.spec.image import repository
 from simulator.units import SECOND
-from simulator.world.image import ImageStore, Layer
+from simulator.world.image import Image, ImageStore, Layer
 from simulator.world.network import Network
-from simulator.world.registry import Registry
+from simulator.world.registry import Mirror, Registry
 
 
 class Allowance:
@@ -37,7 +39,8 @@ class Allowance:
 
 
 class Puller:
-    """All image pulls of one node. `stored()` is called when an image has been added to the store."""
+    """All image pulls of one node. `stored()` is called when an image has been added to the store, or deleted from it;
+    `in_use()` tells the images of the pods that are here."""
 
     __slots__ = (
         "_fetching",
@@ -46,15 +49,25 @@ class Puller:
         "_running",
         "_stored",
         "allowance",
-        "disk_free_ns",
+        "engine",
+        "gc",
         "host",
+        "layers_at_once",
         "network",
         "registry",
         "store",
+        "unpacker",
     )
 
     def __init__(
-        self, host: Host, network: Network, registry: Registry, store: ImageStore, stored: Callable[[], None]
+        self,
+        host: Host,
+        network: Network,
+        registry: Registry,
+        store: ImageStore,
+        *,
+        stored: Callable[[], None],
+        in_use: Callable[[], set[str]] = set,
     ) -> None:
         self.host = host
         self.network = network
@@ -67,7 +80,10 @@ class Puller:
         self._queue: deque[Pull] = deque()
         self._running = 0
         self._fetching: dict[str, Fetch] = {}  # by digest
-        self.disk_free_ns = 0
+        self.engine = settings.engine
+        self.layers_at_once = settings.engine.layers_at_once or settings.layers_at_once
+        self.gc = ImageGc(host, store, settings.gc, in_use, stored)
+        self.unpacker = Unpacker(host, store, settings.engine)
         network.after_change.append(self._network_changed)
 
     def needed(self, name: str, policy: str) -> bool:
@@ -98,12 +114,16 @@ class Puller:
         for pull in pulls:
             pull.waiting.clear()
             pull.end("node lost power")
+        for fetch in self._fetching.values():
+            fetch.stop()
+        self._fetching.clear()
+        self.gc.stop()
         self._running = 0
 
-    def access(self) -> str:
-        """What a connection between this node and the registry meets now: ok, silent or refused."""
-        there = self.network.access(self.host.index, self.registry.node)
-        return there if there != "ok" else self.network.access(self.registry.node, self.host.index)
+    @property
+    def sources(self) -> Sequence[Registry | Mirror]:
+        """Whom this node asks for images, in turn."""
+        return self.registry.sources(self.host.row.zone)
 
     def _next(self) -> None:
         settings = self.host.settings.pulls
@@ -118,9 +138,25 @@ class Puller:
         """The layer's way here, one for all who want it."""
         found = self._fetching.get(layer.digest)
         if found is None:
-            found = self._fetching[layer.digest] = Fetch(self, layer)
+            share = self._share(pull.name)
+            found = self._send_for(layer, round(layer.compressed * share), whole=share == 1)
         found.pulls.append(pull)
         return found
+
+    def is_here(self, layer: Layer) -> bool:
+        """Whether all bytes of a layer have come, or what is in them."""
+        return self.store.has_layer(layer) or self.store.has_archive(layer) or self.unpacker.has(layer)
+
+    def store_image(self, image: Image, error: str) -> None:
+        """A pull of this image is over. One that found the disk full leaves nothing there that no image has."""
+        if not error:
+            self.store.add(image)
+            self.gc.pulled(image.name)
+            if self.engine.lazy < 1:
+                self._fetch_rest(image)
+        self.store.release(image)
+        if error == FULL:
+            self.store.prune()
 
     def leave(self, fetch: Fetch, pull: Pull) -> None:
         """A pull that is over wants the layer no more."""
@@ -133,16 +169,16 @@ class Puller:
     def fetched(self, fetch: Fetch, error: str) -> None:
         """A layer has come, or will not come."""
         del self._fetching[fetch.layer.digest]
-        if not error and not self.store.add_layer(fetch.layer):
-            error = "no space left on device"
-        if error:
-            for pull in tuple(fetch.pulls):
+        if not error and fetch.whole and not self.store.add_archive(fetch.layer):
+            error = FULL
+        pulls = tuple(fetch.pulls)
+        if not error:
+            self.unpacker.came(fetch.layer)
+        for pull in pulls:
+            if error:
                 pull.end(error)
-            return
-        now, rate = self.host.clock.now, self.host.row.disk_write_bytes_per_s
-        self.disk_free_ns = max(now, self.disk_free_ns) + round(fetch.layer.unpacked * SECOND / rate)
-        for pull in fetch.pulls:
-            pull.layer_came(fetch.layer, self.disk_free_ns)
+            elif not pull.over:
+                pull.layer_came(fetch.layer)
 
     def ended(self, pull: Pull, error: str) -> None:
         """A pull is over: tell all who wait, and let the next begin."""
@@ -156,8 +192,28 @@ class Puller:
             done(error)
         self._next()
 
+    def _share(self, name: str) -> float:
+        """Of a layer's bytes, that have to travel before the image can be used."""
+        if self.engine.lazy < 1:
+            return self.engine.lazy
+        if self.engine.delta < 1 and any(
+            image.name != name and repository(image.name) == repository(name) for image in self.store
+        ):
+            return self.engine.delta
+        return 1
+
+    def _send_for(self, layer: Layer, size: int, *, whole: bool) -> Fetch:
+        fetch = self._fetching[layer.digest] = Fetch(self, layer, self.sources, size, whole=whole)
+        fetch.begin()
+        return fetch
+
+    def _fetch_rest(self, image: Image) -> None:
+        """What a lazy pull has left out comes behind the container's back."""
+        rest = Layer(f"rest of {image.name}", round(image.compressed * (1 - self.engine.lazy)), 0)
+        if rest.digest not in self._fetching:
+            self._send_for(rest, rest.compressed, whole=False)
+
     def _network_changed(self) -> None:
-        stalled = [fetch for fetch in self._fetching.values() if fetch.stalled]
-        if stalled and self.access() == "ok":
-            for fetch in stalled:
+        for fetch in [fetch for fetch in self._fetching.values() if fetch.stalled]:
+            if fetch.access() == "ok":
                 fetch.go()

@@ -3,22 +3,77 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp, log
 
+import numpy as np
+
+from simulator.facts.platforms import WASM
 from simulator.physics.distributions import Distribution
+from simulator.runtime.image_settings import PLAIN, EnginePull, ImageGcSettings
+from simulator.world.image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a start, as it was measured: alone, on a host of cores of this `speed`.
+
+    Of its time the part `cpu` goes with the speed of a node's cores. Of k starts at work on a node, each takes
+    1 + contention · (k − 1) / cores times as long; but for `hold_ns` it has the engine's one `lock`, and waits for it.
+    """
+
+    name: str  # names its draws
+    time: Distribution  # ns
+    speed: float = 1.0
+    cpu: float = 1.0
+    contention: float = 0.0
+    lock: str = ""
+    hold_ns: float = 0.0
+    by_size: tuple[tuple[int, float], ...] = ()  # bytes of a Wasm module -> how many times `time`, sizes rising
+
+    def factor(self, speed: float) -> float:
+        """How many times as long it takes, alone, on cores of this speed."""
+        return 1.0 + self.cpu * (self.speed / speed - 1.0)
+
+    def sized(self, size: int) -> float:
+        """How many times `time` a module of so many bytes takes: a power law between two sizes that were measured, in
+        proportion to the largest above it, as the smallest below it."""
+        if not self.by_size or not size:
+            return 1.0
+        sizes, times = zip(*self.by_size, strict=True)
+        if size >= sizes[-1]:
+            return float(times[-1] * size / sizes[-1])
+        return exp(float(np.interp(log(size), [log(s) for s in sizes], [log(t) for t in times])))
+
+
+Steps = tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeCosts:
-    """One container runtime. The first three are CPU-bound: times in ns on the reference core, which a node's speed
-    divides. `slowdown` divides the speed of everything that runs inside."""
+    """One stack of runtimes. `slowdown` divides the speed of everything that runs inside. A Wasm module runs wherever
+    the runtime does, whatever platforms its image names; any other image has to be built for the node.
+    """
 
-    sandbox: Distribution  # cgroup, pause process or guest, network: once per pod
-    create: Distribution  # per container, once its image is there
-    start: Distribution  # per container, until its process runs
+    sandbox: Steps  # cgroup, pause process or virtual machine, network: once per pod
+    create: Steps  # per container, once its image is there
+    start: Steps  # per container, until its process runs: virtual machine, unikernel, module
     stop: Distribution  # ns from SIGTERM until a process that heeds it has ended
     slowdown: float = 1.0
     ram_bytes: int = 0  # per pod: pause process, shim, guest kernel
+    shared: tuple[tuple[str, int], ...] = ()  # bytes of RAM that all pods on the node with this page have once
     daemon_start_ns: int = 0  # of its engine's daemon, once the operating system is up
+    wasm: bool = False
+    formats: frozenset[str] = frozenset()  # of images that it can unpack; empty: any
+
+    def refuses(self, image: Image, platform: str) -> str:
+        """Why this image does not run on a node of this platform; empty when it does."""
+        if self.formats and image.format not in self.formats:
+            return f"image format {image.format} is none of {', '.join(sorted(self.formats))}"
+        if self.wasm:
+            runs = image.format == "wasm" or not image.platforms or bool(image.platforms & WASM)
+        else:
+            runs = image.runs_on(platform)
+        return "" if runs else "exec format error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +91,8 @@ class PullSettings:
     backoff_cap_ns: int
     backoff_factor: float = 2.0
     backoff_reset_ns: int | None = None  # None: twice the cap
+    engine: EnginePull = PLAIN
+    gc: ImageGcSettings | None = None  # None: images are never deleted
 
 
 @dataclass(frozen=True, slots=True)

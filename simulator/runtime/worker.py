@@ -7,13 +7,15 @@ What happens to a container by itself reaches the agent, and is reported and act
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from simulator.engine.clock import Timer
 from simulator.runtime.bench import Bench
 from simulator.runtime.pod_run import Container, PodRun
 from simulator.runtime.probes import Health
-from simulator.runtime.settings import RuntimeCosts
+from simulator.runtime.settings import RuntimeCosts, Steps
+from simulator.runtime.starts import Start
 from simulator.runtime.status import PodStatus
 from simulator.world.pod import Probe
 
@@ -26,11 +28,13 @@ class PodWorker:
     __slots__ = (
         "_bench",
         "_busy",
+        "_coming",
         "_costs",
         "_failures",
         "_notice",
         "_reported",
         "_sandbox",
+        "_shares",
         "_timer",
         "over",
         "run",
@@ -44,9 +48,11 @@ class PodWorker:
         self.stopping = False  # the whole pod is being ended
         self.over = False  # nothing runs, and nothing will
         self._sandbox = False
+        self._shares = False  # counted among those who have the runtime's shared pages
         self._busy = False  # a container is being prepared
         self._failures = 0  # syncs that failed, to name their draws
-        self._timer: Timer | None = None  # the start path's next step
+        self._timer: Timer | None = None  # when a container is due that is not yet
+        self._coming: Start | None = None  # the sandbox or the container that is on its way
         self._notice: Timer | None = None  # when the agent will see what has happened
         self._reported = PodStatus("Pending")
 
@@ -54,12 +60,12 @@ class PodWorker:
 
     def begin(self, wait_ns: int = 0) -> None:
         """Start the pod; its sandbox can be made only after `wait_ns`, when the node has a network for it."""
-        host, run = self._bench.host, self.run
+        run = self.run
         self._watch_health()
         if run.phase == "Running":  # it did before the node lost power
             self.report()
-        cost = host.work_ns(self._costs.sandbox, "sandbox", run.identity, run.restarts)
-        self._timer = host.clock.after(wait_ns + cost, self._sandboxed)
+        steps = self._costs.sandbox
+        self._coming = self._bench.starts.begin(steps, run.identity, run.restarts, self._sandboxed, wait_ns=wait_ns)
 
     def adopt(self) -> None:
         """The pod came up before time began: no stage of its start is left, and its processes answer."""
@@ -141,8 +147,7 @@ class PodWorker:
         host, name, image = self._bench.host, self.run.name, container.template.image
         if not error:
             host.note("Pulled", name, image)
-            cost = host.work_ns(self._costs.create, "create", container.identity, container.restarts)
-            self._timer = host.clock.after(cost, self._created, container)
+            self._come(self._costs.create, container, self._created)
             return
         self._busy = False
         now, key = host.clock.now, (self.run.uid, image)
@@ -158,10 +163,14 @@ class PodWorker:
         self._advance()
 
     def _created(self, container: Container) -> None:
-        host = self._bench.host
-        host.note("Created", self.run.name, container.template.name)
-        cost = host.work_ns(self._costs.start, "start", container.identity, container.restarts)
-        self._timer = host.clock.after(cost, self._start, container)
+        self._bench.host.note("Created", self.run.name, container.template.name)
+        self._come(self._costs.start, container, self._start)
+
+    def _come(self, steps: Steps, container: Container, then: Callable[[Container], None]) -> None:
+        """Go through these steps of a container's start."""
+        begin, image = self._bench.starts.begin, self._bench.puller.store.find(container.template.image)
+        size = image.unpacked if image is not None else 0
+        self._coming = begin(steps, container.identity, container.restarts, partial(then, container), size=size)
 
     def _start(self, container: Container, listens: bool = False) -> None:
         host, run, template = self._bench.host, self.run, container.template
@@ -170,9 +179,10 @@ class PodWorker:
         container.restarts += container.ran
         container.ran = True
         container.started_ns = now
-        if not self._bench.puller.runs_here(template.image):
-            host.note("Failed", run.name, "exec format error")
-            self._settle(container, 1, "exec format error", "exited")
+        image = self._bench.puller.store.find(template.image)
+        if image is not None and (refusal := self._costs.refuses(image, host.row.platform)):
+            host.note("Failed", run.name, refusal)
+            self._settle(container, 1, refusal, "exited")
             self._advance()
             return
         container.state, container.reason, container.seen = "running", "", False
@@ -221,6 +231,9 @@ class PodWorker:
         for container in (*run.init_containers, *run.containers):
             held += container.working_set(run.in_flight)
         more, run.ram_bytes = held - run.ram_bytes, held
+        if self._sandbox is not self._shares:
+            self._shares = self._sandbox
+            more += self._bench.memory.share(self._costs.shared, 1 if self._sandbox else -1)
         if more:
             self._bench.memory.add(more)
 
@@ -340,7 +353,7 @@ class PodWorker:
         running = self._runs()
         if not self.stopping:
             self.stopping = True
-            _cancel(self._timer, self._notice)
+            _cancel(self._timer, self._coming, self._notice)
             if running:
                 self._bench.host.note("Killing", self.run.name, f"grace {grace_ns / 1e9:g} s")
         for container in running:
@@ -357,7 +370,7 @@ class PodWorker:
 
     def vanish(self) -> None:
         """The node has lost power."""
-        _cancel(self._timer, self._notice)
+        _cancel(self._timer, self._coming, self._notice)
         for container in self._runs():
             container.state = "waiting"
             container.finished_ns = self._bench.host.clock.now
@@ -381,11 +394,11 @@ class PodWorker:
             self.over = True
             self._sandbox = False
             self.weigh()
-            _cancel(self._timer, self._notice)
+            _cancel(self._timer, self._coming, self._notice)
             self._bench.ended(self)
 
 
-def _cancel(*timers: Timer | None) -> None:
+def _cancel(*timers: Timer | Start | None) -> None:
     for timer in timers:
         if timer is not None:
             timer.cancel()

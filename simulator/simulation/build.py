@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.control.scaling.functions import FunctionPlatform
 from simulator.control.scheduling.scheduler import Scheduler
 from simulator.engine.clock import Clock
 from simulator.errors import Problem, UserError
@@ -19,18 +20,21 @@ from simulator.simulation.clusters.world import World
 from simulator.simulation.compile import CompiledWorkload, compile_manifest
 from simulator.simulation.deciders import Deciders, check_points, read_deciders, written_at
 from simulator.simulation.demand import add_behaviours, add_flows
+from simulator.simulation.functions import FunctionLoad, add_functions, check_platform, read_functions
+from simulator.simulation.images import add_mirrors, prepull
 from simulator.simulation.layout import Layout, check_links, check_machines, lay_out
 from simulator.simulation.memory import RequestMemory
 from simulator.simulation.mischief import Mischief
 from simulator.simulation.observer import Observer
 from simulator.simulation.placed import settle, transplant
-from simulator.simulation.runtimes import RuntimeTable
+from simulator.simulation.runtimes import RuntimeTable, check_stacks
 from simulator.simulation.settings import kubernetes as settings
 from simulator.simulation.settings.availability import check_servers
 from simulator.spec.check import check_resolved
 from simulator.spec.check_match import check_node_match
 from simulator.spec.clusters import top
 from simulator.spec.faults import Update
+from simulator.spec.function import each
 from simulator.spec.image import Image
 from simulator.spec.look import Look
 from simulator.spec.mechanism import NodeMatch, Server
@@ -38,7 +42,7 @@ from simulator.spec.notes import gathered
 from simulator.spec.orchestrator import Orchestrator, load_orchestrator
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
-from simulator.spec.workload import Requests, Telemetry
+from simulator.spec.workload import Function, Requests, Telemetry
 from simulator.streams import Rng
 from simulator.traffic.plane import RequestPlane
 from simulator.units import SECOND
@@ -59,6 +63,7 @@ class Plan:
     layout: Layout
     workload: CompiledWorkload
     deciders: Deciders
+    functions: Sequence[FunctionLoad]
 
     def warnings(self) -> Iterator[str]:
         """What whoever reads the results should know of their foundations."""
@@ -94,6 +99,7 @@ class Parts:
     clusters: Mapping[str, Cluster]  # members before their hub
     plane: RequestPlane
     mischief: Mischief
+    platform: FunctionPlatform | None = None
 
     @property
     def cluster(self) -> Cluster:
@@ -183,6 +189,8 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
         *(p for name, page in pages.items() for p in check_machines(page, layout.clusters[name], scenario.world)),
         *(p for name, page in pages.items() if page.find(Server) for p in check_servers(page, layout.clusters[name])),
         *(p for share in layout.clusters.values() for p in check_links(share)),
+        *check_platform(look, pages[top(scenario.family)]),
+        *check_stacks(scenario, catalogue, layout.nodes, source),
         *check_resolved(
             scenario, [n.name for n in layout.nodes], [link.name for link in layout.links], source
         ),
@@ -190,7 +198,7 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
     if problems:
         raise UserError(problems)
     workload = compiled(scenario, catalogue, layout, source)
-    return Plan(scenario, catalogue, pages, layout, workload, read_deciders(scenario))
+    return Plan(scenario, catalogue, pages, layout, workload, read_deciders(scenario), read_functions(scenario))
 
 
 def compiled(scenario: Scenario, catalogue: Catalogue, layout: Layout, source: Source = UNKNOWN) -> CompiledWorkload:
@@ -202,8 +210,10 @@ def compiled(scenario: Scenario, catalogue: Catalogue, layout: Layout, source: S
         scenario.behaviour,
         _default_image(catalogue) if None in look.images.values() else Image.parse(_NO_IMAGE),
         services=[item for _, item in look.services],
+        functions=[single for _, item in look.functions for single, _ in each(item, scenario.folder)],
         sites=layout.sites,
         later=[fault.image for fault in scenario.faults if isinstance(fault, Update)],
+        handlers=RuntimeTable(catalogue).handlers([layout.nodes[i] for i in layout.members]),
     )
 
 
@@ -247,6 +257,7 @@ def build(
         exact_events=exact_events,
         retransmission=tcp,
     )
+    add_mirrors(world)
     clusters = assemble(world, layout, plan.pages, RuntimeTable(catalogue), scenario, plane=plane)
     parts = Parts(plan, world, clusters, plane, Mischief(world, clusters, top(scenario.family)))
     for cluster in clusters.values():
@@ -254,6 +265,7 @@ def build(
         if (period := memory_check(cluster.page)) is not None:
             RequestMemory(clock, cluster.agents.values(), plane, period)
     _serve(plan, clusters.values(), plane)
+    prepull(world, clusters.values(), plan.workload.images, scenario.images)
     if scenario.start == "placed":
         _lay_out_pods(parts, _settled(scenario, seed, replication, source))
     else:
@@ -262,6 +274,7 @@ def build(
         cluster.start()
     add_buffers(plane, clock, clusters.values())
     add_flows(plane, scenario, layout, network, rng, catalogue=catalogue)
+    parts.platform = add_functions(world, parts.cluster, plan.functions, plan.workload.functions, scenario)
     for number, fault in enumerate(scenario.faults):
         with written_at(f"faults.{number}"):
             parts.mischief.add(fault)
@@ -270,7 +283,7 @@ def build(
 
 def _settled(scenario: Scenario, seed: int, replication: int, source: Source) -> Parts:
     """The same world some time after its workloads were applied to empty nodes: what `start: placed` begins with."""
-    quiet = [item for item in scenario.workloads if not isinstance(item, Requests | Telemetry)]
+    quiet = [item for item in scenario.workloads if not isinstance(item, Function | Requests | Telemetry)]
     changes = {"start": "empty", "workloads": tuple(quiet), "faults": ()}
     empty = scenario.model_copy(update=changes).placed(scenario.folder, scenario.facts)
     parts = build(empty, seed, replication, source=source)
@@ -288,7 +301,7 @@ def _lay_out_pods(parts: Parts, settled: Parts) -> None:
 
 def _serve(plan: Plan, clusters: Iterable[Cluster], plane: RequestPlane) -> None:
     """Containers that begin and cease to answer do so in the request plane too."""
-    names: Sequence[str] = list(plan.workload.wanted)
+    names: Sequence[str] = [*plan.workload.wanted, *plan.workload.functions]
     add_behaviours(plane, names, plan.workload.behaviours, plan.scenario.folder)
 
     def serving(run: Any, up: bool, how: str) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from simulator.control.api import objects as api
+from simulator.simulation.runtimes import Handler
 from simulator.simulation.template import Cluster, pod_template, runtime_image, selector_term
 from simulator.spec import image
 from simulator.spec.behaviour import Behaviour
@@ -16,10 +17,12 @@ from simulator.spec.kubernetes.kinds import roots
 from simulator.spec.kubernetes.pod import Pod, PodSpec, PodTemplateSpec, TemplateMeta, template_of
 from simulator.spec.kubernetes.scheduling import LabelSelector
 from simulator.spec.kubernetes.workloads import DaemonSet, Deployment, DeploymentSpec, Job, ReplicaSet
+from simulator.spec.workload import Function
 from simulator.spec.workload import Service as ServiceItem
 from simulator.world.image import Image
 from simulator.world.pod import PodTemplate
 
+_NO_HANDLERS: Mapping[str, Handler] = {}
 ZONE = "topology.kubernetes.io/zone"
 # Kubernetes 1.34 renamed the one; of the other, no orchestrator here knows what to do (the reader says so).
 _DISTRIBUTION = {"PreferClose": "PreferClose", "PreferSameZone": "PreferClose", "PreferSameNode": ""}
@@ -28,7 +31,8 @@ _DISTRIBUTION = {"PreferClose": "PreferClose", "PreferSameZone": "PreferClose", 
 @dataclass(frozen=True, slots=True)
 class CompiledWorkload:
     """What is to run. `objects` in the order of the files, services last; `behaviours` by workload name; `images` by
-    the name in the containers; `config_bytes`: the size of each ConfigMap and Secret; `notes`: what was assumed.
+    the name in the containers; `config_bytes`: the size of each ConfigMap and Secret; `notes`: what was assumed;
+    `functions`: what an instance of each function is, by its name.
     """
 
     objects: tuple[api.ApiObject, ...]
@@ -36,6 +40,7 @@ class CompiledWorkload:
     images: Mapping[str, Image]
     config_bytes: Mapping[str, int]
     notes: tuple[str, ...]
+    functions: Mapping[str, PodTemplate] = field(default_factory=dict)
 
     def joined(self, more: CompiledWorkload) -> CompiledWorkload:
         """Both together."""
@@ -45,6 +50,7 @@ class CompiledWorkload:
             {**self.images, **more.images},
             {**self.config_bytes, **more.config_bytes},
             (*self.notes, *more.notes),
+            {**self.functions, **more.functions},
         )
 
     @property
@@ -71,24 +77,28 @@ def compile_manifest(
     default_image: image.Image,
     *,
     services: Sequence[ServiceItem] = (),
+    functions: Sequence[Function] = (),
     sites: Sequence[str] = (),
     later: Iterable[str] = (),
+    handlers: Mapping[str, Handler] = _NO_HANDLERS,
 ) -> CompiledWorkload:
-    """Compile the objects of all manifests, and the scenario's items of kind service.
+    """Compile the objects of all manifests, and the scenario's items of kind service and (single ones) function.
 
     `default_image` stands for what `images` does not describe; `sites` are the zones that `per: site` means; `later`
-    are the images that workloads are updated to. Input has passed `simulator.spec.check`: names are unique, and what
-    the images of a pod share is not empty.
+    are the images that workloads are updated to; `handlers` say what the runtimes of the nodes mean. Input has passed
+    `simulator.spec.check`: names are unique, and what the images of a pod share is not empty.
     """
     given = list(manifests)
     workloads = [(obj, template) for obj in roots(given) if (template := template_of(obj)) is not None]
     by_service = [(item, _service_template(item)) for item in services]
-    names = [c.image for t in (t for _, t in (*workloads, *by_service)) for c in _containers(t)]
+    by_function = [(item, _service_template(item)) for item in functions]
+    names = [c.image for t in (t for _, t in (*workloads, *by_service, *by_function)) for c in _containers(t)]
     used = {name: _image(name, images, default_image) for name in dict.fromkeys((*names, *later))}
     cluster = Cluster(
         used,
         {obj.name: obj for obj in given if isinstance(obj, PriorityClass)},
         {obj.name: obj for obj in given if isinstance(obj, RuntimeClass)},
+        handlers,
     )
     objects: list[api.ApiObject] = []
     behaviours: dict[str, Behaviour] = {}
@@ -104,7 +114,11 @@ def compile_manifest(
         objects.append(api.Service(item.name, selector=selector_term(_selector(item)), distribution=near))
     objects += [_service(obj) for obj in given if isinstance(obj, Service) and obj.spec.selector]
     sizes = {obj.title: obj.size_bytes for obj in given if isinstance(obj, ConfigMap | Secret)}
-    return CompiledWorkload(tuple(objects), behaviours, used, sizes, tuple(_assumed(objects, behaviours)))
+    instances = {
+        item.name: pod_template(item.name, template, Behaviour(start=item.start), cluster)
+        for item, template in by_function
+    }
+    return CompiledWorkload(tuple(objects), behaviours, used, sizes, tuple(_assumed(objects, behaviours)), instances)
 
 
 def _containers(template: PodTemplateSpec) -> tuple[Container, ...]:
@@ -113,7 +127,11 @@ def _containers(template: PodTemplateSpec) -> tuple[Container, ...]:
 
 def _image(name: str, images: Mapping[str, image.Image], default: image.Image) -> Image:
     key = image.find(images, name)
-    return runtime_image(name, default if key is None else images[key])
+    if key is None:
+        return runtime_image(name, default)
+    base = images[key].base
+    below = () if base is None else _image(image.canonical(base), images, default).layers
+    return runtime_image(name, images[key], below)
 
 
 def _workload(obj: K8sObject, template: PodTemplate) -> api.ApiObject:
@@ -162,7 +180,7 @@ def _selector(item: ServiceItem) -> LabelSelector:
     return LabelSelector(match_labels={"app": item.name})
 
 
-def _service_template(item: ServiceItem) -> PodTemplateSpec:
+def _service_template(item: ServiceItem | Function) -> PodTemplateSpec:
     """The pod that the short form means: one container, named like the service."""
     requests = {"cpu": f"{int(item.cpu)}m"} if item.cpu else {}
     requests |= {"memory": str(int(item.ram))} if item.ram else {}

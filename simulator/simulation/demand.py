@@ -15,9 +15,10 @@ from simulator.facts.dist import parse_dist
 from simulator.physics.distributions import Distribution, from_spec
 from simulator.simulation.layout import Layout
 from simulator.spec import behaviour as spec
+from simulator.spec.arrivals import Arrivals
 from simulator.spec.scenario import Scenario
 from simulator.spec.topology import matching
-from simulator.spec.workload import Arrivals, Requests, Telemetry, labels
+from simulator.spec.workload import Requests, Telemetry, labels
 from simulator.streams import Rng, key
 from simulator.traffic import flows
 from simulator.traffic.plane import RequestPlane
@@ -67,7 +68,7 @@ def add_flows(
                 doors[source] = _door(source, layout, network, rng)
         proxies = tuple(doors[source] for source in sources)
         if isinstance(item, Requests):
-            arrivals = _arrivals(item.arrivals, scenario.folder)
+            arrivals = arrivals_of(item.arrivals, scenario.folder)
             timeout = None if item.timeout is None else int(item.timeout)
             plane.add_requests(
                 flows.RequestFlow(
@@ -127,7 +128,8 @@ def _door(source: int, layout: Layout, network: Network, rng: Rng) -> int:
     return min(reached)[2]
 
 
-def _arrivals(given: Arrivals, folder: Path) -> flows.Arrivals:
+def arrivals_of(given: Arrivals, folder: Path) -> flows.Arrivals:
+    """When requests are issued, as it was written, with the times of a trace read."""
     if given.poisson is not None:
         return flows.Poisson(float(given.poisson))
     if given.every is not None:

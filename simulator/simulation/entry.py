@@ -59,15 +59,18 @@ def check(data: Mapping[str, Any], base: Path) -> Sequence[str]:
 
 
 def resolve(data: Mapping[str, Any], base: Path) -> Mapping[str, Sequence[Row]]:
-    """The resolved world as rows: nodes, links, pods (workloads), and each member's path to the control plane."""
+    """The resolved world as rows: nodes, links, pods (workloads), and the path of each member to its control plane, and
+    of a member cluster's control plane to its hub's."""
     plan = read(_scenario(data, base), seed=1)
     layout = plan.layout
+    cluster_of = {member: name for name, share in layout.clusters.items() if name for member in share.members}
     nodes = [
         {
-            "node": n.name, "model": n.model, "zone": n.zone, "role": n.role, "platform": n.platform, "cores": n.cores,
+            "node": n.name, **({"cluster": cluster_of.get(i)} if cluster_of else {}),
+            "model": n.model, "zone": n.zone, "role": n.role, "platform": n.platform, "cores": n.cores,
             "speed": n.speed, "ram_bytes": n.ram_bytes, "disk_bytes": n.disk_bytes,
         }
-        for n in layout.nodes
+        for i, n in enumerate(layout.nodes)
     ]  # fmt: skip
     links = [
         {
@@ -104,6 +107,8 @@ def _paths(plan: Plan) -> Sequence[Row]:
     network = Network(clock, table, layout.links, Recorder(), Rng(1), retransmission=tcp)
     rows = []
     ways = [(member, share.api) for share in layout.clusters.values() for member in share.members]
+    for name, cluster in plan.scenario.family.items():
+        ways += [(layout.clusters[member].api, layout.clusters[name].api) for member in cluster.members]
     for member, api in ways:
         route = network.route(member, api)
         if route is not None:

@@ -5,6 +5,8 @@ It reads what is and what is believed, and nobody reads it.
 
 from __future__ import annotations
 
+import numpy as np
+
 from simulator.control.delivery.reach import DOWN, OK, Reach
 from simulator.engine.clock import Clock
 from simulator.record.buffer import Recorder
@@ -25,16 +27,22 @@ class Observer:
             recorder.nodes.add(clock.now, nodes.names[node], "running", "up" if nodes.up[node] else "down")
             self._look(row)
         reach.tell(self._changed)
+        network.after_change.append(self._network_changed)
 
     def _changed(self, rows: list[int], _booted: list[int]) -> None:
         for row in rows:
             self._look(row)
 
+    def _network_changed(self) -> None:
+        # Where no agent runs, nobody is told of the path by `reach`: it is there all the same.
+        for row in np.flatnonzero(self._reach.state == DOWN):
+            self._look(int(row))
+
     def _look(self, row: int) -> None:
-        if self._reach.state[row] == DOWN:
+        node = self._reach.rows[row]
+        if not self._network.is_up(node):
             return
         # The server's own being down is no cut: ask the network where the path might be whole.
-        node = self._reach.rows[row]
         is_open = self._reach.state[row] == OK or self._network_open(node)
         if self._open.get(row) != is_open:
             self._open[row] = is_open

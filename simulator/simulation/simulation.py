@@ -14,6 +14,7 @@ from simulator.control.scheduling.scheduler import Scheduler
 from simulator.policy import Decision
 from simulator.record.glossary import MetricContext, summarise
 from simulator.simulation.build import Parts, build
+from simulator.simulation.functions import record_functions
 from simulator.simulation.join import join
 from simulator.simulation.run import Run
 from simulator.spec.faults import Crash, Cut, Stop, Update
@@ -189,6 +190,8 @@ class Simulation:
         parts = self._parts
         end = parts.world.clock.now
         parts.plane.finish(end)
+        if parts.platform is not None:
+            record_functions(parts.world, parts.platform, parts.plan.functions, int(self.scenario.record.interval))
         tables = parts.world.recorder.frames()
         warm_up = int(self.scenario.warm_up)
         wanted = _wanted(parts)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from simulator.facts.platforms import WASM
+from simulator.simulation.runtimes import Handler
 from simulator.spec import image
 from simulator.spec.behaviour import Behaviour
 from simulator.spec.kubernetes.cluster import SYSTEM_PRIORITIES, PriorityClass, RuntimeClass
@@ -16,7 +18,7 @@ from simulator.spec.kubernetes.scheduling import Affinity, LabelSelector, NodeSe
 from simulator.spec.kubernetes.scheduling import Toleration as K8sToleration
 from simulator.spec.quantity import Duration
 from simulator.units import SECOND
-from simulator.world.image import Image
+from simulator.world.image import Image, Layer
 from simulator.world.pod import (
     ContainerTemplate,
     PodAffinityTerm,
@@ -29,18 +31,26 @@ from simulator.world.pod import (
 )
 
 _NO_BEHAVIOUR = Behaviour()
+_NO_HANDLER = Handler({}, frozenset())
 _ENDS_AT_ONCE = Behaviour(run=Duration("1ns"))
 
 
 class Cluster:
-    """What templates refer to: images by the name in the container, priority classes and runtime classes by name."""
+    """What templates refer to: images by the name in the container, priority classes and runtime classes by name, and
+    what the nodes' runtimes are by the handlers that they answer to.
+    """
 
     def __init__(
-        self, images: Mapping[str, Image], priorities: Mapping[str, PriorityClass], runtimes: Mapping[str, RuntimeClass]
+        self,
+        images: Mapping[str, Image],
+        priorities: Mapping[str, PriorityClass],
+        runtimes: Mapping[str, RuntimeClass],
+        handlers: Mapping[str, Handler],
     ) -> None:
         self.images = images
         self.priorities = priorities
         self.runtimes = runtimes
+        self.handlers = handlers
 
     def priority(self, spec: PodSpec) -> tuple[int, bool]:
         """The pod's priority, and whether it may preempt others. A class that is nowhere counts as none."""
@@ -58,13 +68,16 @@ def pod_template(
     """The template of one workload's pods. `behaviour` is its first container's."""
     spec = template.spec
     runtime = cluster.runtimes.get(spec.runtime_class_name or "")
-    overhead = spec.overhead or (runtime.overhead.pod_fixed if runtime else {})
+    handler = runtime.handler if runtime else spec.runtime_class_name or ""
+    known = cluster.handlers.get(handler, _NO_HANDLER)
+    # A service names a handler without a class: its overhead is what the runtime's page says such a class declares.
+    overhead = spec.overhead or (runtime.overhead.pod_fixed if runtime else known.overhead)
     needs = effective(spec, overhead)
     mains = [*spec.containers, *(c for c in spec.init_containers if c.restart_policy == "Always")]
     containers = [_container(c, behaviour if c is spec.containers[0] else None, spec) for c in mains]
     before = [_init(c, spec) for c in spec.init_containers if c.restart_policy is None]
     used = [cluster.images[c.image] for c in (*spec.init_containers, *spec.containers)]
-    built = [i.platforms for i in used if i.platforms]
+    built = [(known.platforms or i.platforms) if i.platforms & WASM else i.platforms for i in used if i.platforms]
     priority, preempts = cluster.priority(spec)
     affinity = spec.affinity or Affinity()
     on_nodes = affinity.node_affinity
@@ -91,7 +104,7 @@ def pod_template(
             for s in spec.topology_spread_constraints
         ),
         tolerations=tuple(map(_toleration, (*spec.tolerations, *(runtime.scheduling.tolerations if runtime else ())))),
-        runtime_class=runtime.handler if runtime else spec.runtime_class_name or "",
+        runtime_class=handler,
         priority=priority,
         preempts=preempts,
         restart_policy=spec.restart_policy,
@@ -231,8 +244,8 @@ def _pod_terms(affinity: PodAffinity | None) -> tuple[PodAffinityTerm, ...]:
     return tuple(PodAffinityTerm(selector_term(t.label_selector), t.topology_key, weight) for weight, t in weighted)
 
 
-def runtime_image(name: str, described: image.Image) -> Image:
-    """The image that nodes pull, from what the scenario says of it."""
+def runtime_image(name: str, described: image.Image, base: tuple[Layer, ...] = ()) -> Image:
+    """The image that nodes pull, from what the scenario says of it; `base` are the layers that it begins with."""
     return Image.equal(
         name,
         compressed=int(described.compressed),
@@ -240,4 +253,5 @@ def runtime_image(name: str, described: image.Image) -> Image:
         layers=described.layers,
         platforms=frozenset(described.platforms),
         format=described.format,
+        base=base,
     )

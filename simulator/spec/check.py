@@ -11,8 +11,10 @@ from pathlib import Path
 
 from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
+from simulator.facts.stack import handlers
 from simulator.facts.yaml import Path as Place
 from simulator.spec import image
+from simulator.spec.check_function import check_functions
 from simulator.spec.distribution import files
 from simulator.spec.faults import Crash, Cut, Update
 from simulator.spec.kubernetes import K8sObject
@@ -134,10 +136,34 @@ def check_images(look: Look) -> Iterator[Problem]:
     if not look.complete:
         return
     used = {key for key in look.images.values() if key is not None}
+    used |= {base for key in used for base in image.bases(look.scenario.images, key)}
     for name in look.scenario.images:
         if name not in used:
             hint = did_you_mean(name, [*look.images, *map(image.repository, look.images)], "workloads use")
             yield look.source.problem(("images", name), f"no workload uses image {name}", hint)
+
+
+def check_bases(look: Look) -> Iterator[Problem]:
+    """Every base is an image that is described, and leaves room above it."""
+    images = look.scenario.images
+    for name, described in images.items():
+        if described.base is None:
+            continue
+        place: Place = ("images", name, "base")
+        key = image.find(images, described.base)
+        if key is None:
+            hint = did_you_mean(described.base, images, "images are") or "describe it, too"
+            yield look.source.problem(place, f"no image is named {described.base}", hint)
+        elif name in image.bases(images, name):
+            yield look.source.problem(place, f"image {name} is, by whatever detour, its own base")
+        else:
+            for what in ("compressed", "unpacked"):
+                if getattr(described, what) < getattr(images[key], what):
+                    said = f"image {name} is smaller than its base {key}"
+                    yield look.source.problem(("images", name, what), said, "its bytes count those of the base")
+            if described.layers <= images[key].layers:
+                said = f"image {name} has no layer above the {images[key].layers} of its base {key}"
+                yield look.source.problem(("images", name, "layers"), said, "its layers count those of the base")
 
 
 def check_pods(look: Look) -> Iterator[Problem]:
@@ -162,13 +188,13 @@ def check_platforms(look: Look) -> Iterator[Problem]:
 
 
 def check_runtimes(look: Look) -> Iterator[Problem]:
-    """Some node that is written out has the runtime that a service asks for, by its whole name or its last part."""
+    """Some node that is written out has the runtime that a service or function asks for, by its whole name or an end of it."""
     if look.nodes is None:
         return
     workers = [node for node in look.scenario.world.nodes if node.role in ("worker", "control-plane")]
     written = {name for node in workers for name in node.runtimes or (DEFAULT_RUNTIME,)}
-    known = written | {name.rpartition("/")[2] for name in written}
-    for number, service in look.services:
+    known = {handler for name in written for handler in handlers(name)}
+    for number, service in (*look.services, *look.functions):
         if service.runtime is not None and service.runtime not in known:
             said = f"no node has the runtime {service.runtime}"
             yield look.source.problem(("workloads", number, "runtime"), said, did_you_mean(service.runtime, known))
@@ -281,6 +307,7 @@ CHECKS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
     check_links,
     check_models,
     check_images,
+    check_bases,
     check_pods,
     check_platforms,
     check_runtimes,
@@ -290,6 +317,7 @@ CHECKS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
     check_circles,
     check_times,
     check_files,
+    check_functions,
 )
 
 
@@ -311,6 +339,9 @@ def check_resolved(
     for name, cluster in scenario.family.items() if scenario.clusters else ():
         for glob in cluster.nodes:
             yield from _matches(source, ("clusters", name, "nodes"), glob, nodes, "node")
+    for name, described in scenario.images.items():
+        for glob in described.prepulled:
+            yield from _matches(source, ("images", name, "prepulled"), glob, nodes, "node")
     for number, item in enumerate(scenario.workloads):
         if isinstance(item, Requests | Telemetry):
             yield from _matches(source, ("workloads", number, "source"), item.source, nodes, "node")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
@@ -14,11 +14,16 @@ Globs = Annotated[tuple[Glob, ...], BeforeValidator(lambda given: (given,) if is
 
 
 class ClusterSpec(Spec):
-    """An orchestrator over the nodes that `nodes` matches (a glob, or several); a hub names its `members`."""
+    """An orchestrator over the nodes that `nodes` matches (a glob, or several); a hub names its `members`.
+
+    `mode` says of a member who opens the connection to its hub: the hub (push), or an agent in the member (pull); where
+    it is left out, the hub's page says it.
+    """
 
     orchestrator: ModelName
     nodes: Globs
     members: tuple[Name, ...] = ()
+    mode: Literal["push", "pull"] | None = None
 
 
 def check_family(clusters: Mapping[str, ClusterSpec]) -> None:
@@ -36,6 +41,10 @@ def check_family(clusters: Mapping[str, ClusterSpec]) -> None:
             if member in hub_of:
                 raise wrong(f"cluster {member} is a member of {hub_of[member]} already", "one hub for each", at)
             hub_of[member] = name
+    for name, cluster in clusters.items():
+        if cluster.mode is not None and name not in hub_of:
+            hint = "mode says how a member is joined to its hub"
+            raise wrong(f"cluster {name} is no hub's member", hint, ("clusters", name, "mode"))
     tops = [name for name in clusters if name not in hub_of]
     if len(tops) != 1:
         said = (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
 
 from simulator.facts.platforms import platform
-from simulator.spec.base import Spec, Text, not_offered, wrong
+from simulator.facts.stack import FORMATS
+from simulator.spec.base import Glob, Spec, Text, wrong
+from simulator.spec.near import did_you_mean
 from simulator.spec.quantity import Size
 from simulator.units import UnitError
 
@@ -25,19 +27,25 @@ Layers = Annotated[int, Field(strict=True, ge=1, le=127)]  # overlayfs as Docker
 
 
 class Image(Spec):
-    """One image: bytes over the network, bytes on disk, equal layers, and the platforms it is built for."""
+    """One image: bytes over the network, bytes on disk, equal layers, and the platforms it is built for.
+
+    `base` is an image of the same list: this one begins with its layers, which are stored, and travel, once; bytes and
+    layers count them. `prepulled` are the nodes, and mirrors, that have it before time begins.
+    """
 
     compressed: Size
     unpacked: Size
     layers: Layers = 1
     platforms: Annotated[tuple[Platform, ...], Field(min_length=1)]
     format: Text = "oci"
+    base: Text | None = None
+    prepulled: tuple[Glob, ...] = ()
 
     @field_validator("format")
     @classmethod
     def _known(cls, given: str) -> str:
-        if given != "oci":
-            raise not_offered(f"images of format {given!r} are")
+        if given not in FORMATS:
+            raise wrong(f"no image has the format {given!r}", did_you_mean(given, FORMATS, "formats are"))
         return given
 
 
@@ -56,3 +64,12 @@ def find(images: Iterable[str], name: str) -> str | None:
     """The key in `images` that describes the image of this name: the same name, or else its name without tag."""
     keys = {canonical(key): key for key in images}
     return keys.get(canonical(name)) or keys.get(repository(name))
+
+
+def bases(images: Mapping[str, Image], key: str) -> Iterator[str]:
+    """The keys of the image that the one under `key` begins with, of that one's, and so on, until one comes twice."""
+    seen: set[str] = set()
+    while (base := images[key].base) is not None and (found := find(images, base)) is not None and found not in seen:
+        seen.add(found)
+        yield found
+        key = found

@@ -23,7 +23,7 @@ from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
 from simulator.spec.topology import expand_links, expand_nodes, matching
 from simulator.spec.workload import Manifest as ManifestItem
-from simulator.spec.workload import Service, Telemetry, labels
+from simulator.spec.workload import Function, Service, Telemetry, labels
 
 MOST_NODES = 1_000_000
 MOST_LINKS = 1_000_000
@@ -77,6 +77,11 @@ class Look:
         return [(n, item) for n, item in enumerate(self.scenario.workloads) if isinstance(item, Service)]
 
     @cached_property
+    def functions(self) -> list[tuple[int, Function]]:
+        """The `function` items with their positions."""
+        return [(n, item) for n, item in enumerate(self.scenario.workloads) if isinstance(item, Function)]
+
+    @cached_property
     def pods_of(self) -> dict[str, dict[str, str]]:
         """The labels of the pods of each workload, by the workload's name; also of what is not simulated yet."""
         found = {item.name: {"app": item.name} for _, item in self.services}
@@ -101,7 +106,7 @@ class Look:
         """Every image that a workload, or an update of one, names, and the key of `images` that describes it."""
         templates = [template for obj in self.objects if (template := template_of(obj)) is not None]
         names = [c.image for t in templates for c in (*t.spec.init_containers, *t.spec.containers)]
-        names += [item.image for _, item in self.services]
+        names += [item.image for _, item in (*self.services, *self.functions)]
         names += [fault.image for fault in self.scenario.faults if isinstance(fault, Update)]
         return {name: image.find(self.scenario.images, name) for name in names}
 

@@ -206,17 +206,22 @@ def checked(plan: Plan, check: Check) -> list[str]:
 
 def _policies(plan: Plan, base: Path) -> dict[str, str]:
     """Each policy and plug-in of the plan, with the hash of its file: a module has no copy in inputs/."""
-    from simulator.policy.reference import hash_of  # noqa: PLC0415  # numpy
+    from simulator.policy.reference import at_point, hash_of  # noqa: PLC0415  # numpy
 
-    found = {}
+    found: dict[str, str] = {}
     for point in plan.points:
         scenario = point.data["scenario"]
         given = scenario.get("policies") or {}
         placement = scenario.get("policy") or given.get("placement") or "kube-default"
-        for chosen in (placement, *given.get("filters", ()), *given.get("scores", ())):
-            reference = chosen if isinstance(chosen, str) else str(chosen["use"])
-            found[reference] = hash_of(reference, base)
+        named = [_reference(chosen) for chosen in (placement, *given.get("filters", ()), *given.get("scores", ()))]
+        if (dividing := given.get("clusters")) is not None:
+            named.append(at_point(_reference(dividing), "clusters"))
+        found |= {reference: hash_of(reference, base) for reference in named}
     return found
+
+
+def _reference(chosen: Any) -> str:
+    return chosen if isinstance(chosen, str) else str(chosen["use"])
 
 
 def _results(jobs: Sequence[Job], workshop: Executor, board: Board) -> Iterator[tuple[Job, Run | Failure]]:

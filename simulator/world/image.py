@@ -74,17 +74,21 @@ def _split(total: int, parts: int) -> list[int]:
 class ImageStore:
     """The images of one node. A layer is stored once, however many images have it; survives a crash, as disks do.
 
-    A pull adds layer after layer and then the image, so that one which breaks off keeps what it has got.
+    A layer comes as an archive (its compressed bytes), and is unpacked: meanwhile the disk holds both. Afterwards the
+    archive goes, unless `keeps_archives`: then it stays as long as the layer. A pull that breaks off keeps what it has
+    got. What is on the disk stays there as long as an image has it, or a pull that wants it holds it.
     """
 
-    __slots__ = ("_images", "_layers", "_uses", "capacity_bytes", "used_bytes")
+    __slots__ = ("_archives", "_images", "_layers", "_uses", "capacity_bytes", "keeps_archives", "used_bytes")
 
-    def __init__(self, capacity_bytes: int) -> None:
+    def __init__(self, capacity_bytes: int, keeps_archives: bool = False) -> None:
         self.capacity_bytes = capacity_bytes
+        self.keeps_archives = keeps_archives
         self.used_bytes = 0
         self._images: dict[str, Image] = {}
         self._layers: dict[str, Layer] = {}
-        self._uses: Counter[str] = Counter()  # images that have a layer, by its digest
+        self._archives: dict[str, Layer] = {}
+        self._uses: Counter[str] = Counter()  # images that have a layer, and pulls that hold it, by its digest
 
     def __contains__(self, name: object) -> bool:
         return name in self._images
@@ -97,18 +101,60 @@ class ImageStore:
         """Room left for layers."""
         return self.capacity_bytes - self.used_bytes
 
+    def find(self, name: str) -> Image | None:
+        """The image of that name, if it is here."""
+        return self._images.get(name)
+
     def missing(self, image: Image) -> tuple[Layer, ...]:
-        """The layers that have still to be pulled, from the base up, each once."""
+        """The layers that are not unpacked yet, from the base up, each once."""
         return tuple({layer.digest: layer for layer in image.layers if layer.digest not in self._layers}.values())
 
-    def add_layer(self, layer: Layer) -> bool:
-        """Unpack a layer. False, and nothing stored, when the disk has no room for it."""
-        if layer.digest in self._layers:
+    def has_layer(self, layer: Layer) -> bool:
+        """Whether the layer is unpacked."""
+        return layer.digest in self._layers
+
+    def has_archive(self, layer: Layer) -> bool:
+        """Whether the layer has come, and its archive is still here."""
+        return layer.digest in self._archives
+
+    def add_archive(self, layer: Layer) -> bool:
+        """A layer has come. False, and nothing stored, when the disk has no room for it."""
+        if layer.digest in self._archives:
             return True
+        if layer.compressed > self.free_bytes:
+            return False
+        self._archives[layer.digest] = layer
+        self.used_bytes += layer.compressed
+        return True
+
+    def reserve(self, layer: Layer) -> bool:
+        """Room for a layer that is about to be unpacked. False, and nothing taken, when the disk has none."""
         if layer.unpacked > self.free_bytes:
             return False
-        self._layers[layer.digest] = layer
         self.used_bytes += layer.unpacked
+        return True
+
+    def unreserve(self, layer: Layer) -> None:
+        """Its unpacking has broken off."""
+        self.used_bytes -= layer.unpacked
+
+    def unpacked(self, layer: Layer) -> None:
+        """A layer for which room was reserved is there now; its archive goes, or stays."""
+        self._layers[layer.digest] = layer
+        if not self.keeps_archives:
+            self._drop_archive(layer.digest)
+
+    def add_layer(self, layer: Layer) -> bool:
+        """Have a layer as if it had come and been unpacked. False, and nothing stored, when there is no room."""
+        if layer.digest in self._layers:
+            return True
+        kept = layer.compressed if self.keeps_archives and layer.digest not in self._archives else 0
+        if layer.unpacked + kept > self.free_bytes:
+            return False
+        if kept:
+            self.add_archive(layer)
+        self.reserve(layer)
+        self.unpacked(layer)
         return True
 
     def add(self, image: Image) -> None:
@@ -119,23 +165,43 @@ class ImageStore:
             self._images[image.name] = image
             self._uses.update({layer.digest for layer in image.layers})
 
+    def preload(self, image: Image) -> bool:
+        """Have a whole image at once. False, and nothing stored, when there is no room."""
+        self.hold(image)
+        there = all(self.add_layer(layer) for layer in self.missing(image))
+        if there:
+            self.add(image)
+        self.release(image)
+        if not there:
+            self.prune(image)
+        return there
+
+    def hold(self, image: Image) -> None:
+        """A pull wants these layers: whatever else is removed, they stay (containerd's lease)."""
+        self._uses.update({layer.digest for layer in image.layers})
+
+    def release(self, image: Image) -> None:
+        """The pull is over. What no image has stays, until it is pruned."""
+        self._uses.subtract({layer.digest for layer in image.layers})
+
     def remove(self, name: str) -> int:
         """Delete an image and those of its layers that no other has; the bytes freed. Raises KeyError if absent."""
         image = self._images.pop(name)
+        self.release(image)
+        return self.prune(image)
+
+    def prune(self, image: Image | None = None) -> int:
+        """Delete what no image has and no pull holds, of this image's layers or of all; the bytes freed."""
         before = self.used_bytes
-        for digest in {layer.digest for layer in image.layers}:
-            self._uses[digest] -= 1
-            self._drop_unused(digest)
+        digests = {*self._layers, *self._archives} if image is None else {layer.digest for layer in image.layers}
+        for digest in digests:
+            if not self._uses[digest]:
+                del self._uses[digest]
+                self._drop_archive(digest)
+                layer = self._layers.pop(digest, None)
+                self.used_bytes -= layer.unpacked if layer is not None else 0
         return before - self.used_bytes
 
-    def prune(self) -> int:
-        """Delete the layers of no image, which broken-off pulls have left; the bytes freed. Not during a pull."""
-        before = self.used_bytes
-        for digest in tuple(self._layers):
-            self._drop_unused(digest)
-        return before - self.used_bytes
-
-    def _drop_unused(self, digest: str) -> None:
-        if not self._uses[digest]:
-            self.used_bytes -= self._layers.pop(digest).unpacked
-            del self._uses[digest]
+    def _drop_archive(self, digest: str) -> None:
+        archive = self._archives.pop(digest, None)
+        self.used_bytes -= archive.compressed if archive is not None else 0

@@ -114,6 +114,8 @@ ONE_THING_WRONG = {
     "unknown orchestrator": ("orchestrator: kubernetes", "orchestrator: kubernets", "did you mean kubernetes?"),
     "unknown version": ("orchestrator: kubernetes", "orchestrator: kubernetes@1.3", "kubernetes has no version 1.3"),
     "unknown runtime": ("count: 2, labels", "count: 2, runtimes: [containerd/runcc], labels", "did you mean runc?"),
+    "a runtime that drives none": ("count: 2, labels", "count: 2, runtimes: [runc/kata], labels", "runc does not drive"),
+    "unknown format": ("format: oci", "format: nabula", "no image has the format 'nabula' (did you mean nabla?)"),
     "image that nobody uses": ("shop/db: {", "shop/dbb: {", "no workload uses image shop/dbb"),
     "unknown key of an image": ("6, platforms", "6, colour: red, platforms", "unknown key colour"),
     "behaviour of nobody": ("    api:\n", "    apii:\n", "no workload is named apii (did you mean api?)"),
@@ -260,7 +262,6 @@ NOT_OFFERED = {
     "designs": ("design: cross", "design: {kind: morris, trajectories: 20}", "designs other than cross"),
     "profiles": ("{poisson: 10/s}", "{poisson: {rate: 10/s, profile: day.csv}}", "arrival profiles are not offered"),
     "scaling": ("{placement: kube-default}", "{placement: kube-default, scaling: hpa}", "policies for scaling are"),
-    "formats": ("format: oci", "format: nabla", "images of format 'nabla' are not offered yet"),
     "files": ("    nodes:\n", "    file: net.graphml\n    nodes:\n", "topologies from a file are not offered yet"),
 }  # fmt: skip
 

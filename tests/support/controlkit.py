@@ -228,8 +228,9 @@ class Cluster:
         ]
         self.reach = Reach(self.network, self.server, 0, range(1, workers + 1), 300)
         self.beats = Heartbeats(
-            self.clock, self.rng, self.server, self.reach, nodes=self.nodes, settings=self.numbers.lease_settings()
-        )
+            self.clock, self.rng, self.server, self.reach, nodes=self.nodes,
+            settings=self.numbers.lease_settings(), intake=self.server.intake,
+        )  # fmt: skip
         watch = WatchSettings(self.numbers.channel(), 2000, 500)
         self.watches = PodWatches(
             self.clock, self.rng, self.network, self.server, self.reach, api_node=0, settings=watch

@@ -15,11 +15,13 @@ from simulator.control.delivery.acked_push import AckedPush, AckedPushSettings
 from simulator.control.delivery.cloudcore import CloudCore
 from simulator.control.delivery.dial_cycle import DialSettings
 from simulator.control.delivery.edge_pods import EdgePods, EdgePodSettings
+from simulator.control.delivery.intake import Intake
 from simulator.control.delivery.mesh import Mesh
 from simulator.control.delivery.proxy import Proxies, ProxySettings
 from simulator.control.delivery.push import PushSettings
 from simulator.control.delivery.reach import Reach
 from simulator.control.delivery.session import Session, SessionSettings
+from simulator.control.delivery.station import HubStation, StationSettings
 from simulator.control.liveness.heartbeat import Heartbeats
 from simulator.control.liveness.session import SessionWays
 from simulator.engine.clock import Clock
@@ -70,9 +72,20 @@ def ns(seconds: float) -> int:
 
 
 class EdgeCluster:
-    """Node 0 is the cloud's machine and no member; edge nodes `w0 …` hang on it, a link `l0 …` each, zones apart."""
+    """Node 0 is the cloud's machine and no member; edge nodes `w0 …` hang on it, a link `l0 …` each, zones apart.
 
-    def __init__(self, nodes: int, numbers: EdgeNumbers | None = None, *, seed: int = 1, lossless: bool = True) -> None:
+    `station`: what the edge nodes send waits at CloudCore.
+    """
+
+    def __init__(
+        self,
+        nodes: int,
+        numbers: EdgeNumbers | None = None,
+        *,
+        seed: int = 1,
+        lossless: bool = True,
+        station: StationSettings | None = None,
+    ) -> None:
         self.numbers = n = numbers or EdgeNumbers()
         self.clock, self.rng, self.recorder = Clock(), Rng(seed), Recorder()
         names = ["control", *(f"w{i}" for i in range(nodes))]
@@ -85,6 +98,10 @@ class EdgeCluster:
         self.core = CloudCore(
             self.clock, self.rng, self.recorder, self.network, node=0, limit=n.limit, settings=n.session()
         )
+        if station is not None:
+            self.core.intake = Intake(self.clock, HubStation(self.rng, "cloudcore", station))
+            for process in (self.core, self.server):
+                process.up_hooks.append(self.core.intake.server_changed)
         hub = self.hub = Reach(self.network, self.core, 0, range(1, nodes + 1), 300)
         self.core.listen(hub)
         self.push = AckedPush(self.clock, self.rng, self.recorder, self.server, self.core, settings=n.push())
@@ -106,7 +123,10 @@ class EdgeCluster:
             self.agents.append(agent)
         self.sessions: list[Session] = [self.core.sessions[row + 1] for row in range(nodes)]
         ways = self.ways = SessionWays(self.reach, self.server, dict(enumerate(self.sessions)))
-        self.beats = Heartbeats(self.clock, self.rng, self.server, ways, nodes=self.nodes, settings=n.lease_settings())
+        self.beats = Heartbeats(
+            self.clock, self.rng, self.server, ways, nodes=self.nodes, settings=n.lease_settings(),
+            intake=self.core.intake,
+        )  # fmt: skip
         for row, session in enumerate(self.sessions):
             session.sends_next = lambda row=row: self.beats.attempt(row)
         self.admission = Admission(n.toleration, "app-offline.kubeedge.io=autonomy")

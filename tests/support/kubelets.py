@@ -15,7 +15,7 @@ from simulator.physics.distributions import Constant
 from simulator.record.buffer import Recorder
 from simulator.runtime.agent import NodeAgent
 from simulator.runtime.pod_run import PodRun
-from simulator.runtime.settings import AgentSettings, MemorySettings, PullSettings, RuntimeCosts
+from simulator.runtime.settings import AgentSettings, MemorySettings, PullSettings, RuntimeCosts, Step
 from simulator.runtime.status import DesiredPod, PodStatus
 from simulator.streams import Rng
 from simulator.units import MINUTE, MS, SECOND
@@ -60,7 +60,10 @@ SETTINGS = AgentSettings(
     status_ns=10 * SECOND,
 )
 COSTS = RuntimeCosts(
-    sandbox=Constant(400 * MS), create=Constant(100 * MS), start=Constant(100 * MS), stop=Constant(0), slowdown=1.0
+    sandbox=(Step("sandbox", Constant(400 * MS)),),
+    create=(Step("create", Constant(100 * MS)),),
+    start=(Step("start", Constant(100 * MS)),),
+    stop=Constant(0),
 )
 IMAGE = Image.equal("app", compressed=10_000_000, unpacked=10_000_000, layers=1)
 

@@ -33,7 +33,7 @@ BASE: dict[str, Any] = {
             {"name": "till", "between": ["cloud", "till-*"], "latency": "5ms", "rate": "100Mbps"},
         ],
     },
-    "images": {"shop/api": {"compressed": "20MB", "unpacked": "50MB", "layers": 2, "platforms": LINUX}},
+    "images": {"shop/api": {"compressed": "20MB", "unpacked": "50MB", "layers": 2, "platforms": [*LINUX, "wasi/wasm"]}},
     "workloads": [
         {"kind": "service", "name": "api", "image": "shop/api", "replicas": 1, "cpu": "500m", "ram": "256Mi",
          "work": {"exponential": "5ms"}, "memory": {"idle": "100Mi", "per_request": "1Mi"}},

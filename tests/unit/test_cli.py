@@ -72,6 +72,17 @@ def test_run_gives_the_json_that_others_rely_on(littoral: Call) -> None:
     assert "duration: 30min" in Path("out/runs/case=two-minutes/0/scenario.yaml").read_text()
 
 
+def test_what_is_set_pins_an_axis_and_the_runs_say_it_no_more(littoral: Call) -> None:
+    status, document, _ = littoral(
+        "run", "quickstart", "--replications", "1", "--set", "scenario.orchestrator=k3s", "--json"
+    )
+    assert status == 0
+    assert [run["axes"] for run in document["runs"]] == [{}]
+    status, _, err = littoral("check", "wan-outage", "--set", "scenario.faults.wan.duration=3min")
+    assert status == 2
+    assert "every case sets scenario.faults.wan.duration itself, so it has no effect" in err
+
+
 def test_a_folder_that_is_not_empty_is_exit_2_and_untouched(littoral: Call) -> None:
     Path("out").mkdir()
     Path("out/mine.txt").write_text("mine")

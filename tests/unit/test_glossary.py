@@ -38,6 +38,9 @@ def test_every_metric_of_a_run_in_which_nothing_happened() -> None:
         *("availability", "mean_latency_s", "p50_latency_s", "p95_latency_s", "p99_latency_s"),
         *("mean_message_age_s", "detection_s", "recovery_s", "start_p50_s"),
         *("replacement_s", "reconciliation_s", "ready_again_s"),
+        *("cluster_detection_s", "cluster_ready_again_s", "cluster_failover_s", "propagation_s"),
+        *("give_up_s", "offline_running_ratio", "reboot_s", "late_reboot_s", "update_s", "late_update_s"),
+        *("cold_start_share", "cold_start_wait_s", "function_latency_s", "instance_life_s"),
     }
     assert all(number == 0 for name, number in got.items() if name not in undefined)
 
@@ -101,6 +104,19 @@ def test_double_pods_are_those_beyond_the_wanted_number() -> None:
     assert value("double_pod_seconds", recorder, wanted={"api": 2}, warm_up_s=40) == 5 + 10
     assert value("double_pod_seconds", recorder, wanted={"api": 1}) == 20 + 15 * 2 + 45 + 10 * 2
     assert value("pod_seconds", recorder) == 45 + 90 + 70 + 10 + 95
+
+
+def test_missing_pods_are_those_short_of_the_wanted_number() -> None:
+    recorder = Recorder()
+    pod(recorder, 10, "a", "started")  # 2 are missing before, 1 from then on
+    pod(recorder, 30, "b", "started")
+    pod(recorder, 35, "c", "started")  # one too many makes up for nothing
+    pod(recorder, 60, "a", "stopped")
+    pod(recorder, 60, "b", "stopped")  # 1 is missing to the end
+    assert value("missing_pod_seconds", recorder, wanted={"api": 2}) == 2 * 10 + 20 + 40
+    assert value("missing_pod_seconds", recorder, wanted={"api": 2}, warm_up_s=20) == 10 + 40
+    assert value("missing_pod_seconds", recorder, wanted={"api": 1, "never": 3}) == 10 + 300
+    assert value("missing_pod_seconds", recorder) == 0
 
 
 def test_a_container_that_starts_twice_is_one_pod() -> None:

@@ -13,9 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controlkit import Cluster, Numbers
+from horizons import Horizon, per_node
 from simulator.control.api.client import TokenBucket
 from simulator.control.delivery.intake import Intake
 from simulator.control.delivery.station import HubStation, StationSettings
+from simulator.control.liveness.lease import NEVER
+from simulator.control.liveness.stream import HubStream
 from simulator.engine.clock import Clock
 from simulator.facts import Catalogue
 from simulator.physics.distributions import Constant, Exponential
@@ -132,6 +135,53 @@ def test_another_sender_shifts_nobodys_service() -> None:
     assert gaps[0] == gaps[1]
 
 
+def sorted_by_simpy(workers: int, places: int, messages: list[tuple[int, bool]]) -> list[int]:
+    """When each message is taken, or each heartbeat has passed: one dispatcher before a channel of so many places."""
+    env, taken = simpy.Environment(), [-1] * len(messages)
+    line, channel = simpy.Store(env), simpy.Store(env, places)
+
+    def bring() -> Generator[Any, Any, None]:
+        for number, (at, beat) in enumerate(messages):
+            yield env.timeout(at - env.now)
+            line.put((number, beat))
+
+    def dispatch() -> Generator[Any, Any, None]:
+        while True:
+            number, beat = yield line.get()
+            if beat:
+                taken[number] = int(env.now)
+            else:
+                yield channel.put(number)
+
+    def worker() -> Generator[Any, Any, None]:
+        while True:
+            number = yield channel.get()
+            taken[number] = int(env.now)
+            yield env.timeout(10)
+
+    for process in (bring(), dispatch(), *(worker() for _ in range(workers))):
+        env.process(process)
+    env.run(10**6)
+    return taken
+
+
+@given(
+    st.integers(1, 3),
+    st.integers(1, 5),
+    st.lists(st.tuples(st.integers(0, 150), st.booleans()), min_size=1, max_size=60).map(sorted),
+)
+def test_a_heartbeat_overtakes_those_that_wait_behind_the_dispatcher(
+    workers: int, places: int, messages: list[tuple[int, bool]]
+) -> None:
+    hub = station(workers, Constant(10), heartbeat=0.0, overtakes=places)
+    ours = []
+    for at, beat in messages:
+        if beat:
+            assert max(at, hub.heartbeat_at) == hub.arrive(at, share=0.0)
+        ours.append(hub.arrive(at, share=0.0 if beat else 1.0))
+    assert ours == sorted_by_simpy(workers, places, messages)
+
+
 # The intake.
 def test_an_idle_hub_passes_at_once_and_without_an_event() -> None:
     clock = Clock()
@@ -235,6 +285,43 @@ def test_what_was_in_a_hub_that_stops_is_lost_and_said_to_be() -> None:
     assert sorted(lost) == [2, 3, 4, 5]
 
 
+def test_many_that_come_at_once_are_put_one_after_the_other() -> None:
+    """Who is told of each asks about all others at once, and there are more than the stack is deep."""
+
+    class Beats:
+        def __init__(self) -> None:
+            self.next = np.full(2000, 100, np.int64)
+
+        def advance_all(self, now: int) -> None:
+            pass
+
+        def due(self) -> Any:
+            return self.next.copy()
+
+        def due_of(self, row: int) -> int:
+            return int(self.next[row])
+
+        def take(self, row: int) -> None:
+            self.next[row] = NEVER
+
+        def through(self, row: int, now: int) -> None:
+            heard.append(row)
+
+        def forget(self, now: int) -> None:
+            pass
+
+    clock, heard = Clock(), list[int]()
+    hub = station(1, Constant(50), heartbeat=0.0)
+    stream = HubStream(
+        clock, Intake(clock, hub), Beats(), keys={row: row for row in range(1999)}, rate=0.0, waits=lambda _row: None,
+        heard=lambda _row: stream.catch_up(),
+    )  # fmt: skip
+    hub.arrive(51)
+    stream.look()
+    clock.run(200)
+    assert heard == list(range(1999))  # the last does not pass here
+
+
 # Heartbeats.
 def arrivals(cluster: Cluster, until_s: float, step_s: float = 0.01) -> list[list[int]]:
     """Each node's heartbeats as the API server sees them, read often enough to miss none."""
@@ -279,6 +366,37 @@ def test_both_ways_agree_to_the_nanosecond_where_nobody_waits(loss: float) -> No
         made = cluster.clock.fired - before
     assert seen[0] == seen[1]
     assert made >= sum(map(len, seen[1]))  # they did pass one by one
+
+
+def polls(hub: Horizon, until_s: int) -> list[list[int]]:
+    """Each node's polls as the Exchange hears them, looked at twice a second."""
+    heard: list[list[int]] = [[] for _ in range(20)]
+    for half in range(2 * until_s):
+        hub.run(half / 2)
+        for row in range(20):
+            at = hub.cluster.exchange.heard(row + 1)
+            if heard[row][-1:] != [at]:
+                heard[row].append(at)
+    return heard
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.2])
+def test_both_ways_of_polls_agree_where_nobody_waits(loss: float) -> None:
+    """Twenty agents agree, and then poll ever less often: the same one by one. One is cut off for a while."""
+    seen, fired = [], []
+    for one_by_one in (False, True):
+        hub = Horizon(20, loss=loss)
+        stream = hub.cluster.exchange._stream
+        assert stream is not None
+        if one_by_one:
+            stream._always = True
+            stream.look()
+        hub.apply(per_node())
+        hub.cut(3, 300.2, 100)
+        seen.append(polls(hub, 900))
+        fired.append(hub.clock.fired)
+    assert seen[0] == seen[1]
+    assert loss or fired[1] - fired[0] >= 200  # they did pass one by one
 
 
 def dues(cluster: Cluster, now_s: float) -> list[tuple[int, int]]:
@@ -376,8 +494,11 @@ def test_a_hub_that_heartbeats_alone_overload_is_loaded_from_the_beginning() -> 
     assert cluster.server.intake.station.free_at - cluster.clock.now == pytest.approx(12 * SECOND, abs=60 * MS)
 
 
-def test_a_page_may_give_its_server_a_station() -> None:
-    page = load_orchestrator(Catalogue(), "kubernetes")
+def test_a_page_may_give_each_of_its_servers_a_station() -> None:
+    page = load_orchestrator(Catalogue(), "kubeedge")
+    assert of_page(page) == StationSettings(200, Constant(10 * MS))
+    edge = StationSettings(100, Constant(10 * MS), limit=(2500.0, 5000), heartbeat=0.0, overtakes=1024)
+    assert of_page(page, "cloudcore") == edge
     server = page.get(Server)
     written = Station(workers=4, service="20 ms", queue=1024, qps=2500.0, burst=5000, heartbeat=0.5)
     page.mechanisms["components"] = (server.model_copy(update={"station": written}),)

@@ -117,9 +117,9 @@ def test_the_path_is_recorded_beside_the_belief() -> None:
     hubs.run(100)
     rows = hubs.recorder.clusters.frame().rows()
     assert [(truth, state) for _, _, truth, state in rows] == [
-        ("believed", "Ready"), ("path", "open"), ("path", "cut"), ("believed", "NotReady"),
+        ("believed", "Ready"), ("running", "up"), ("path", "open"), ("path", "cut"), ("believed", "NotReady"),
     ]  # fmt: skip
-    assert rows[2][0] == 50
+    assert rows[3][0] == 50
 
 
 def test_a_page_moves_what_it_says() -> None:

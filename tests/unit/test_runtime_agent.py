@@ -12,6 +12,7 @@ import pytest
 from kubelets import COSTS, GI, IMAGE, SETTINGS, Kubelets, container, kubelets, template
 from simulator.physics.distributions import Constant, Uniform
 from simulator.runtime.agent import NodeAgent
+from simulator.runtime.settings import Step
 from simulator.runtime.status import DesiredPod, PodStatus
 from simulator.units import SECOND
 from simulator.world.image import Image
@@ -152,7 +153,7 @@ def test_a_runtime_slows_what_runs_inside_only() -> None:
 
 
 def test_names_decide_the_draws() -> None:
-    costs = replace(COSTS, sandbox=Uniform(0, 10 * SECOND))
+    costs = replace(COSTS, sandbox=(Step("sandbox", Uniform(0, 10 * SECOND)),))
     alone, among = kubelets(costs=costs), kubelets(costs=costs)
     alone.admit("mine")
     for name in ("other", "mine", "more"):

@@ -44,8 +44,8 @@ class HorizonAgent:
     """One node's agent. It is the node agent's upstream: what containers do is reported by it."""
 
     __slots__ = ("_agreements", "_calls", "_clock", "_exchange", "_govern_ns", "_index", "_names", "_network",
-                 "_node_agent", "_placed", "_poller", "_reach", "_recorder", "_row", "_seen", "_settings", "_start",
-                 "_starting", "_sync", "_took")  # fmt: skip
+                 "_node_agent", "_placed", "_reach", "_recorder", "_row", "_seen", "_settings", "_start",
+                 "_starting", "_sync", "_took", "poller")  # fmt: skip
 
     def __init__(
         self,
@@ -74,12 +74,14 @@ class HorizonAgent:
         self._took = 0
         self._start = Attempts(0, 0, settings.retry_ns, settings.polls.syn_ns)
         self._govern_ns = clock.now + int(settings.govern_ns * rng.draw("agent-govern", key(node.name)))
-        self._calls = Calls(clock, recorder, network, reach, row=row, name=node.name, settings=settings)
-        self._poller = Poller(
+        self._calls = Calls(
+            clock, recorder, network, reach, row=row, name=node.name, exchange=exchange, settings=settings
+        )
+        self.poller = Poller(
             clock, rng, network, reach, row=row, name=node.name, exchange=exchange, settings=settings.polls,
             answered=self._answered, restored=self._restored, broke=self._heartbeat_failed,
         )  # fmt: skip
-        exchange.register(self._index, node, self._poller)
+        exchange.register(self._index, node, self.poller)
         agent.connect(self)
         agent.up_hooks.append(self._powered)
 
@@ -92,7 +94,7 @@ class HorizonAgent:
         elif self._starting:
             self._plan_sync()
         elif self._node_agent.up:
-            self._poller.path_changed()
+            self.poller.path_changed()
             self._calls.path_changed()
 
     def _powered(self, up: bool) -> None:
@@ -106,7 +108,7 @@ class HorizonAgent:
 
     def _halt(self) -> None:
         """What was under way is forgotten."""
-        self._poller.halt()
+        self.poller.halt()
         self._calls.forget()
         _cancel(self._sync)
         self._sync, self._starting, self._took = None, False, 0
@@ -128,12 +130,12 @@ class HorizonAgent:
     def _synced(self) -> None:
         """The Exchange answers: the agent works. It asks about every agreement that it finds on its disk."""
         self._sync, self._starting = None, False
-        self._poller.start()
+        self.poller.start()
         for agreement in list(self._agreements.values()):
             if not agreement.started:  # never acknowledged, and the question would be for nothing
                 self._end(agreement, "ended")
             elif not agreement.ended:
-                self._poller.agreed()
+                self.poller.agreed()
         self._report_all()
         self._verify_all()
 
@@ -176,7 +178,7 @@ class HorizonAgent:
             self._pass(self._clock.now + self._settings.accepted_ns + 1), self._not_acknowledged, agreement
         )
         self._to_hub("accept", offer.agreement)
-        self._poller.reset()
+        self.poller.reset()
 
     def _begin(self, agreement: Agreement) -> None:
         """The hub has acknowledged: record it, and have its containers started."""
@@ -189,7 +191,7 @@ class HorizonAgent:
         )
         offer = agreement.offer
         self._call("agreement", offer.agreement, self._exchange.record, self._index, offer.service, offer.agreement)
-        self._poller.agreed()
+        self.poller.agreed()
         self._placed(self._index, offer.service, offer.uid)
         self._node_agent.admit(DesiredPod(offer.uid, offer.agreement, offer.template))
 
@@ -210,7 +212,7 @@ class HorizonAgent:
         if agreement.started:
             self._call("agreement", offer.agreement, self._exchange.unrecord, self._index, offer.service,
                        offer.agreement)  # fmt: skip
-            self._poller.alert()
+            self.poller.alert()
             self._node_agent.remove(offer.uid, None)
         else:
             self._forget(offer.uid)

@@ -9,10 +9,12 @@ from functools import partial
 from typing import Any
 
 from simulator.control.agreements.attempts import Attempts
+from simulator.control.agreements.exchange import Exchange
 from simulator.control.agreements.settings import AgentSettings
 from simulator.control.delivery.reach import OK, SILENT, Reach
 from simulator.engine.clock import Clock, Timer
 from simulator.record.buffer import Recorder
+from simulator.streams import key as identity
 from simulator.world.network import Network
 
 
@@ -35,8 +37,8 @@ class _Call:
 class Calls:
     """The calls of one node. A transport error is no end: a call is made again until an answer comes."""
 
-    __slots__ = ("_attempts", "_clock", "_name", "_network", "_queue", "_reach", "_recorder", "_row", "_sent",
-                 "_settings", "_took", "_trial", "_wait")  # fmt: skip
+    __slots__ = ("_attempts", "_clock", "_exchange", "_key", "_name", "_network", "_queue", "_reach", "_recorder",
+                 "_row", "_sent", "_settings", "_took", "_trial", "_wait")  # fmt: skip
 
     def __init__(
         self,
@@ -47,10 +49,12 @@ class Calls:
         *,
         row: int,
         name: str,
+        exchange: Exchange,
         settings: AgentSettings,
     ) -> None:
         self._clock, self._recorder, self._network, self._reach = clock, recorder, network, reach
-        self._row, self._name, self._settings = row, name, settings
+        self._row, self._name, self._exchange, self._settings = row, name, exchange, settings
+        self._key = identity(name)  # at the Exchange's intake
         self._queue: deque[_Call] = deque()
         self._attempts = Attempts(0, 0, settings.retry_ns, settings.polls.syn_ns)
         self._sent = False  # the first of the queue is under way
@@ -120,6 +124,13 @@ class Calls:
         )  # fmt: skip
 
     def _arrive(self, call: _Call, trial: int) -> None:
+        self._exchange.take_in(self._key, self._taken, call, trial, lost=self._dropped)
+
+    def _dropped(self, _call: _Call, trial: int) -> None:
+        """The hub has stopped, and hangs up."""
+        self._failed(trial)
+
+    def _taken(self, call: _Call, trial: int) -> None:
         """At the hub. Its answer goes back the same way."""
         if not call.lost:
             self._note(call, "duplicate" if call.arrived else "delivered", call.cause)

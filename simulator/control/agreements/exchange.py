@@ -6,13 +6,15 @@ mailbox for each node, and one for the AgBot. It never sends anything by itself:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from simulator.control.agreements.mailbox import Mail, Mailbox, Offer
 from simulator.control.agreements.settings import HubSettings
 from simulator.control.api.objects import Node, Pod
 from simulator.control.api.server import ApiServer
+from simulator.control.liveness.stream import HubStream
 from simulator.engine.clock import Clock
 from simulator.record.buffer import Recorder
 from simulator.runtime.status import PodStatus
@@ -52,10 +54,13 @@ class Hub(Protocol):
 
 
 class Exchange:
-    """One Exchange. Nodes go by the index of their machine."""
+    """One Exchange. Nodes go by the index of their machine.
 
-    __slots__ = ("_clock", "_mailboxes", "_mails", "_pulses", "_recorder", "_settings", "hub", "names", "nodes",
-                 "records", "server")  # fmt: skip
+    What nodes send waits at its server's `intake`, where there is one.
+    """
+
+    __slots__ = ("_clock", "_mailboxes", "_mails", "_pulses", "_recorder", "_rows", "_settings", "_stream", "hub",
+                 "names", "nodes", "records", "server")  # fmt: skip
 
     def __init__(self, clock: Clock, recorder: Recorder, server: ApiServer, settings: HubSettings) -> None:
         self._clock, self._recorder, self.server = clock, recorder, server
@@ -63,6 +68,8 @@ class Exchange:
         self._mails = 0
         self._mailboxes: dict[int, Mailbox] = {}
         self._pulses: dict[int, Pulse] = {}
+        self._stream: HubStream | None = None  # of quiet polls
+        self._rows: dict[int, int] = {}  # node -> its row there
         self.hub: Hub
         self.nodes: dict[int, Node] = {}
         self.names: dict[str, int] = {}
@@ -74,19 +81,23 @@ class Exchange:
         lost = partial(self._note, index, "lost")
         self._mailboxes[index] = Mailbox(self._clock, self._settings.ttl_ns, lost)
 
+    def join(self, stream: HubStream, rows: dict[int, int]) -> None:
+        """Quiet polls pass this stream from now on, each node's in its row there."""
+        self._stream, self._rows = stream, rows
+
     # What the hub asks.
 
     def heard(self, index: int) -> int:
         """When the node's last poll came (ns): lastHeartbeat."""
-        return self._pulses[index].heard()
+        return self._pulse(index).heard()
 
     def overdue(self, index: int, missing_ns: int, origin: int, period: int) -> int | None:
         """As `Pulse.overdue`."""
-        return self._pulses[index].overdue(missing_ns, origin, period)
+        return self._pulse(index).overdue(missing_ns, origin, period)
 
     def next_poll(self, index: int) -> int | None:
         """As `Pulse.next_poll`."""
-        return self._pulses[index].next_poll()
+        return self._pulse(index).next_poll()
 
     def polls_per_s(self) -> float:
         """Heartbeats that arrive in a second now."""
@@ -101,6 +112,24 @@ class Exchange:
         self._pulses[index].news()
 
     # What a node asks and tells; each of these arrives over the network.
+
+    def take_in(self, sender: int, call: Callable[..., object], *args: Any, lost: Callable[..., object]) -> None:
+        """A request of this sender has arrived: `call(*args)` when it is taken, or `lost(*args)` if it never is."""
+        intake = self.server.intake
+        if intake is not None and self.server.up:
+            intake.send(sender, call, *args, lost=lost)
+        else:
+            call(*args)
+
+    def pulse_changed(self, index: int) -> None:
+        """This node polls otherwise from now on."""
+        self.comes_otherwise(index)
+        self.hub.pulse_changed(index)
+
+    def comes_otherwise(self, index: int) -> None:
+        """Its next quiet poll comes at another time than before."""
+        if self._stream is not None:
+            self._stream.again(self._rows[index])
 
     def waiting(self, index: int) -> bool:
         """Whether its next poll will find something."""
@@ -151,6 +180,11 @@ class Exchange:
             if status.ready and pod.ready_ns is None:
                 pod.ready_ns = self._clock.now
             self.server.changed(pod)
+
+    def _pulse(self, index: int) -> Pulse:
+        if self._stream is not None:
+            self._stream.catch_up()
+        return self._pulses[index]
 
     def _note(self, index: int, event: str, mail: Mail) -> None:
         name, size = self.nodes[index].name, self._settings.message_bytes

@@ -18,6 +18,7 @@ from simulator.control.agreements.mailbox import Mail
 from simulator.control.agreements.polling import Polls
 from simulator.control.agreements.settings import PollSettings
 from simulator.control.delivery.reach import OK, SILENT, Reach
+from simulator.control.liveness.lease import NEVER
 from simulator.engine.clock import Clock, Timer
 from simulator.runtime.ticks import next_tick
 from simulator.streams import Rng, key
@@ -35,9 +36,9 @@ class Poller:
     """`answered(mails)` is called with what a poll has brought, `broke()` when the heartbeat has failed, and
     `restored(gap)` when it is back, so many ns after the last good poll."""
 
-    __slots__ = ("_answered", "_arrived", "_attempts", "_broke", "_broken", "_clock", "_exchange", "_good", "_grace",
-                 "_in_cycle", "_index", "_mode", "_network", "_polls", "_reach", "_restored", "_row", "_settings",
-                 "_timer", "_took", "_trial")  # fmt: skip
+    __slots__ = ("_answered", "_arrived", "_attempts", "_broke", "_broken", "_came", "_clock", "_exchange", "_good",
+                 "_grace", "_in_cycle", "_index", "_key", "_mode", "_network", "_polls", "_reach", "_restored", "_row",
+                 "_settings", "_timer", "_took", "_trial", "_whole")  # fmt: skip
 
     def __init__(
         self,
@@ -57,13 +58,16 @@ class Poller:
         self._clock, self._network, self._reach, self._row = clock, network, reach, row
         self._index = reach.rows[row]
         self._exchange, self._settings = exchange, settings
+        self._key = key(name)  # at the Exchange's intake
         self._answered, self._restored, self._broke = answered, restored, broke
-        first = clock.now + int(settings.least_ns * rng.draw("poll-phase", key(name)))
+        first = clock.now + int(settings.least_ns * rng.draw("poll-phase", self._key))
         self._polls = Polls(settings, clock.now, first)
         self._attempts = Attempts(settings.retries, settings.gap_ns, settings.least_ns, settings.syn_ns)
         self._in_cycle = False  # a poll has begun, or failed, and none has been answered since
         self._took = 0  # how long a request takes to fail on the way as it is
         self._arrived = self._good = clock.now  # when the last poll that was made arrived; was answered
+        self._whole = int(reach.delay_ns[row])
+        self._came = clock.now  # when the request under way came to the Exchange
         self._broken = False  # the heartbeat has failed
         self._timer: Timer | None = None  # the next poll, or the time-out of the one under way
         self._grace: Timer | None = None  # when the heartbeat will have failed
@@ -78,7 +82,7 @@ class Poller:
         """When the last poll that arrived did so."""
         if self._mode != _QUIET:
             return self._arrived
-        delay = int(self._reach.delay_ns[self._row])
+        delay = self._delay
         return max(self._arrived, self._polls.heard(self._clock.now - delay) + delay)
 
     def next_poll(self) -> int | None:
@@ -98,7 +102,7 @@ class Poller:
             return next_tick(origin, period, max(now + 1, self._arrived + missing_ns))
         if missing_ns > most:
             return None
-        delay = int(self._reach.delay_ns[self._row])
+        delay = self._delay
         at, steady = next_tick(origin, period, now + 1), 0
         # Once the interval has stopped growing, polls and passes meet in the same way again after a common multiple.
         while steady <= most // gcd(most, period):
@@ -112,6 +116,45 @@ class Poller:
         """Something waits: the next poll is made."""
         if self._mode == _QUIET:
             self._go_on()
+
+    # At a loaded Exchange.
+
+    def due(self) -> int:
+        """When the next quiet poll comes to the Exchange, now at the earliest; NEVER while the next is not quiet."""
+        if self._mode != _QUIET:
+            return NEVER
+        delay = self._delay
+        return self._polls.due(self._clock.now - delay) + delay
+
+    def made(self) -> int:
+        """The quiet poll that comes now has to wait. From here on it is a request like any other: this one."""
+        self._came = self._clock.now
+        sent = self._came - self._delay
+        self._good = self._polls.heard(sent - 1)
+        self._arrived = max(self._arrived, self._good + self._came - sent)
+        self._polls.pass_until(sent - 1)
+        self._request(sent)
+        return self._trial
+
+    def taken(self, trial: int) -> None:
+        """A request has been taken, and is answered."""
+        self._arrived = self._clock.now
+        if self._mode == _SENT and trial == self._trial:
+            self._polls.waited(self._arrived - self._came)
+        mails = self._exchange.polled(self._index)
+        size = self._settings.bytes + self._exchange.size(mails)
+        self._network.send(self._reach.api_node, self._index, size, self._response, trial, mails)
+
+    def lost(self, trial: int) -> None:
+        """A request has failed."""
+        if self._mode != _SENT or trial != self._trial:
+            return
+        if self._attempts.ended(self._clock.now):
+            self._fail()
+        if self._state == OK:
+            self._set(self._attempts.at)
+        else:
+            self._stick(self._attempts.at)
 
     # What its agent does.
 
@@ -127,7 +170,7 @@ class Poller:
         self._arrived = self.heard()
         self._stop()
         self._mode, self._in_cycle, self._broken = _OFF, False, False
-        self._exchange.hub.pulse_changed(self._index)
+        self._exchange.pulse_changed(self._index)
 
     def agreed(self) -> None:
         """The node has an agreement: its interval may grow."""
@@ -163,6 +206,8 @@ class Poller:
                     self._stick(self._attempts.at)
             case "set":
                 self._go_on()
+            case "quiet":
+                self._exchange.comes_otherwise(self._index)
 
     # Inside.
 
@@ -173,6 +218,13 @@ class Poller:
     @property
     def _smooth(self) -> bool:
         return self._state == OK and not self._reach.loss[self._row]
+
+    @property
+    def _delay(self) -> int:
+        """How long a poll is on its way, or was when the way was whole last."""
+        if self._state == OK:
+            self._whole = int(self._reach.delay_ns[self._row])
+        return self._whole
 
     def _adjust(self, change: Callable[[int], None]) -> None:
         now = self._clock.now
@@ -188,7 +240,7 @@ class Poller:
         self._stop()
         if self._smooth and not self._exchange.waiting(self._index):
             self._mode = _QUIET
-            self._exchange.hub.pulse_changed(self._index)
+            self._exchange.pulse_changed(self._index)
             return
         now = self._clock.now
         if self._mode == _QUIET:
@@ -205,7 +257,7 @@ class Poller:
         self._stop()
         self._mode = _SET
         self._timer = self._clock.at(at, self._poll)
-        self._exchange.hub.pulse_changed(self._index)
+        self._exchange.pulse_changed(self._index)
 
     def _stick(self, at: int) -> None:
         """The way is broken: the next request, at `at`, and all after it fail."""
@@ -218,7 +270,7 @@ class Poller:
         if not self._broken:
             end = self._attempts.fails(self._took, max(self._good + self._settings.failed_ns, self._clock.now - 1))
             self._grace = self._clock.at(end, self._break)
-        self._exchange.hub.pulse_changed(self._index)
+        self._exchange.pulse_changed(self._index)
 
     def _break(self) -> None:
         self._attempts.pass_until(self._clock.now, self._took)
@@ -232,25 +284,25 @@ class Poller:
             self._broke()
 
     def _poll(self) -> None:
-        now = self._clock.now
-        self._mode = _SENT
-        self._trial += 1
-        self._polls.poll(now)
-        if not self._in_cycle:
-            self._attempts.begin(now)
-            self._in_cycle = True
-        self._timer = self._clock.after(self._settings.timeout_ns, self._lost, self._trial)
+        self._request(self._clock.now)
         self._network.send(
             self._index, self._reach.api_node, self._settings.bytes, self._arrive, self._trial,
-            failed=partial(self._lost, self._trial),
+            failed=partial(self.lost, self._trial),
         )  # fmt: skip
 
+    def _request(self, sent: int) -> None:
+        self._mode = _SENT
+        self._trial += 1
+        self._polls.poll(sent)
+        if not self._in_cycle:
+            self._attempts.begin(sent)
+            self._in_cycle = True
+        self._timer = self._clock.at(sent + self._settings.timeout_ns, self.lost, self._trial)
+
     def _arrive(self, trial: int) -> None:
-        """At the Exchange."""
-        self._arrived = self._clock.now
-        mails = self._exchange.polled(self._index)
-        size = self._settings.bytes + self._exchange.size(mails)
-        self._network.send(self._reach.api_node, self._index, size, self._response, trial, mails)
+        if trial == self._trial:
+            self._came = self._clock.now
+        self._exchange.take_in(self._key, self.taken, trial, lost=self.lost)
 
     def _response(self, trial: int, mails: tuple[Mail, ...]) -> None:
         if self._mode != _SENT or trial != self._trial:
@@ -267,16 +319,6 @@ class Poller:
             self._restored(gap)
         if mails:
             self._answered(mails)
-
-    def _lost(self, trial: int) -> None:
-        if self._mode != _SENT or trial != self._trial:
-            return
-        if self._attempts.ended(self._clock.now):
-            self._fail()
-        if self._state == OK:
-            self._set(self._attempts.at)
-        else:
-            self._stick(self._attempts.at)
 
     def _stop(self) -> None:
         for timer in (self._timer, self._grace):

@@ -58,6 +58,10 @@ class Polls:
         """A poll is made now whose outcome is open; the next counts from it. All before were told of."""
         self._at = self._at._replace(base=now, heard=now)
 
+    def waited(self, time_ns: int) -> None:
+        """The poll made last has waited for so long at the hub: the next counts from its answer."""
+        self._at = self._at._replace(base=self._at.base + time_ns, heard=self._at.heard + time_ns)
+
     def quiet(self) -> None:
         """The poll made last has found nothing."""
         self._at = self._counted(self._at, self._at.base, 1)

@@ -50,6 +50,11 @@ class Client:
         self.calls = 0
         server.up_hooks.append(self._server_changed)
 
+    @property
+    def next_ns(self) -> int:
+        """When the next token is there (ns; it may be past)."""
+        return self._bucket.next_ns
+
     def call(self, write: Callable[..., object], *args: Any) -> None:
         """Make `write(*args)` at the server as soon as the limits allow."""
         self.calls += 1

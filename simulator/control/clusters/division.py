@@ -17,6 +17,7 @@ from simulator.control.clusters.objects import Binding, Member
 from simulator.control.clusters.roster import Roster
 from simulator.control.clusters.summary import CPU, PODS, RAM, USED_CPU, USED_PODS, USED_RAM
 from simulator.control.controllers.base import Controller
+from simulator.control.scheduling.settings import Draws
 from simulator.control.scheduling.watchdog import Overtime, limited
 from simulator.engine.clock import Clock
 from simulator.errors import RunFailed
@@ -33,12 +34,14 @@ _WORKERS: Final = 1  # a scheduler decides one thing after the other
 
 @dataclass(frozen=True, slots=True)
 class DivisionSettings:
-    """Times in ns: of one cycle, and between the samples of the history that a policy may ask for."""
+    """Times in ns: of one cycle, between the samples of the history that a policy may ask for, and, drawn, what the
+    policy takes for an answer besides the cycle."""
 
     cycle_ns: int
     history_step_ns: int
     history_samples: int
     on_policy_error: Literal["fallback", "stop"] = "fallback"
+    thinking: Draws | None = None
     answer_limit_s: float = 10.0  # wall clock for one answer; it ends the run and never enters simulated time
 
 
@@ -80,16 +83,19 @@ class DivisionScheduler(Controller[Binding]):
         if key.deleted or not self._due(key):
             return True
         yield self.clock.sleep(self._settings.cycle_ns)
-        members = self._view(key)
+        members, wanted = self._view(key), key.wanted
         if not key.counted:
             targets = {name: 0 for name, ok in zip(members.names, members.feasible, strict=True) if ok}
             answer: Division = Divide(np.zeros(len(members), np.int64)) if targets else Wait()
         else:
             answer = self._answer(self._workload(key), members)
             targets = self._targets(answer, members)
+            if (thinking := self._settings.thinking) is not None:
+                u = self._rng.draw("cluster-policy-thinking", _identity(key), self._asked[key.uid])
+                yield self.clock.sleep(round(float(thinking.sample(np.array([u]))[0])))
         if isinstance(answer, Divide):
-            if targets != key.replicas or not key.scheduled or key.divided != key.wanted:
-                yield self.call(self._write, key, targets, answer.duplicated, key.wanted)
+            if targets != key.replicas or not key.scheduled or key.divided != wanted:
+                yield self.call(self._write, key, targets, answer.duplicated, wanted)
             return True
         reason = "; ".join(f"{r.who}: {r.text}" for r in answer.reasons) or _short(members, key)
         if key.scheduled or key.reason != reason:

@@ -7,7 +7,8 @@ a round that would find nothing is not made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from functools import partial
 
 from simulator.control.api.server import ApiServer
@@ -38,6 +39,7 @@ class _Member:
     store: EdgeStore
     push: Push
     deliveries: Deliveries
+    missed: set[Hashable] = field(default_factory=set)  # objects that it lacked when its session was served again
 
 
 class AckedPush:
@@ -128,6 +130,7 @@ class AckedPush:
         if self._server.up:  # the ledger's entries are objects there
             self._ledger.acknowledge(member.row, letter.key, letter.version)
         member.push.acknowledged(letter.key, letter.version)
+        member.missed.discard(letter.key)
         self._plan_if_behind(member)
 
     # The ledger's rounds.
@@ -145,6 +148,7 @@ class AckedPush:
 
     def _session_changed(self, member: _Member, served: bool) -> None:
         if served:
+            member.missed.update(letter.key for letter in self._ledger.stale(member.row))
             self._plan_if_behind(member)
         else:
             member.push.clear()
@@ -164,7 +168,7 @@ class AckedPush:
         for member in self._members.values():
             if member.session.served and self._ledger.behind(member.row):
                 for letter in self._ledger.stale(member.row):
-                    member.push.offer(letter, RESYNC)
+                    member.push.offer(letter, RESYNC if letter.key in member.missed else CHANGE)
 
 
 def _lost(member: _Member, _letter: Letter, record: Message) -> None:

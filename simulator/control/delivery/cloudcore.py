@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from simulator.control.delivery.intake import Intake
 from simulator.control.delivery.reach import OK, Reach
 from simulator.control.delivery.session import Session, SessionSettings
 from simulator.engine.clock import Clock
@@ -15,11 +16,12 @@ from simulator.world.network import Network
 class CloudCore:
     """A component that can be stopped. It serves at most `limit` nodes; `sessions` go by the index of their machine.
 
-    `reach` must be a look at the way to this process (`listen`): its being stopped is refusal.
+    `reach` must be a look at the way to this process (`listen`): its being stopped is refusal. `intake` is where what
+    nodes send on their sessions waits; None: it never waits.
     """
 
     __slots__ = ("_by_row", "_clock", "_limit", "_network", "_reach", "_recorder", "_rng", "_served", "_settings",
-                 "node", "sessions", "up", "up_hooks")  # fmt: skip
+                 "intake", "node", "sessions", "up", "up_hooks")  # fmt: skip
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class CloudCore:
         self._limit = limit
         self._settings = settings
         self.node = node
+        self.intake: Intake | None = None
         self.up = True
         self.up_hooks: list[Callable[[bool], None]] = []
         self.sessions: dict[int, Session] = {}

@@ -53,12 +53,14 @@ class EdgeNode:
     While offline it keeps the latest report of each pod, in memory; a loop posts them once it is connected again.
     """
 
-    __slots__ = ("_agent", "_clock", "_deliveries", "_flush_timer", "_kept", "_node_object", "_phase", "_pods", "_said",
-                 "_sender", "_server", "_session", "_settings", "_unrestored", "pods", "store", "takers")  # fmt: skip
+    __slots__ = ("_agent", "_clock", "_core", "_deliveries", "_flush_timer", "_kept", "_node_object", "_phase", "_pods",
+                 "_said", "_sender", "_server", "_session", "_settings", "_unrestored", "pods", "store",
+                 "takers")  # fmt: skip
 
     def __init__(self, pods: EdgePods, session: Session, agent: Agent, node_object: Node) -> None:
         self._pods = pods
         self._clock = pods.clock
+        self._core = pods.core
         self._server = pods.server
         self._settings = settings = pods.settings
         self._session = session
@@ -69,7 +71,7 @@ class EdgeNode:
         self.store = EdgeStore(pods.clock, settings.write_ns, self.takers)
         self._said: dict[int, PodStatus] = {}
         self._kept: dict[Hashable, Message] = {}
-        self._sender = identity(session.name)  # at the hub's intake, where it has one
+        self._sender = identity(session.name)  # at CloudCore's intake, where it has one
         self._deliveries = Deliveries(pods.clock, pods.recorder, session.name)
         self._phase = round(settings.flush_ns * pods.rng.draw("post-phase", identity(f"edged/{session.name}")))
         self._flush_timer: Timer | None = None
@@ -174,7 +176,7 @@ class EdgeNode:
     # At the cloud.
 
     def _arrived(self, key: Hashable, message: Message) -> None:
-        intake = self._server.intake
+        intake = self._core.intake
         if intake is not None and self._server.up:
             intake.send(self._sender, self._taken, key, message, lost=self._lost)
         else:
@@ -206,7 +208,7 @@ class EdgeNode:
 class EdgePods:
     """CloudCore's side of all edge nodes' pods. `reach` is the look at the way between each node and CloudCore."""
 
-    __slots__ = ("_by_name", "_by_row", "_core", "_push", "_reach", "_row", "_seen", "clock", "recorder",
+    __slots__ = ("_by_name", "_by_row", "_push", "_reach", "_row", "_seen", "clock", "core", "recorder",
                  "rng", "server", "settings")  # fmt: skip
 
     def __init__(
@@ -225,7 +227,7 @@ class EdgePods:
         self.rng = rng
         self.recorder = recorder
         self.server = server
-        self._core = core
+        self.core = core
         self._push = push
         self._reach = reach
         self.settings = settings
@@ -239,11 +241,11 @@ class EdgePods:
     def attach(self, agent: Agent, node_object: Node, row: int) -> EdgeNode:
         """The node whose row in `reach` this is: its session stands from now on."""
         name = node_object.name
-        session = self._core.attach(name, row)
+        session = self.core.attach(name, row)
         node = self._by_name[name] = self._by_row[row] = EdgeNode(self, session, agent, node_object)
         self._row[name] = row
         self._push.join(row, session, node.store)
-        self._core.begin(row)
+        self.core.begin(row)
         if not session.served:  # it could not register
             node_object.ready = "Unknown"
             self.server.changed(node_object)

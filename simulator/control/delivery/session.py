@@ -308,13 +308,12 @@ class Session:
     def _mind_lateness(self) -> None:
         """Find when the hub will close, if nothing changes."""
         now = self._clock.now
-        if self.served and not self.open:
-            if self._deadline is None:
-                self._deadline = self._clock.at(self._beats.overdue(now), self._overdue)
-            return
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+        if self.served and not self.open:
+            self._deadline = self._clock.at(self._beats.overdue(now), self._overdue)
+            return
         planned = self._beats.plan(now, self._delay, self._loss) if self.open else None
         if planned is not None:
             at, closes = planned

@@ -24,8 +24,9 @@ class StationSettings:
 
     `queue` messages can wait; who comes when these places are taken is held back until there is room. None: no bound.
     `limit` is (qps, burst) of the calls that all workers together may make, one for each message; None: none.
-    A heartbeat takes `heartbeat` of a message's service: 1 where the same workers deal with both, 0 where heartbeats
-    only wait in the same line.
+    A heartbeat takes `heartbeat` of a message's service: 1 where the same workers deal with both, 0 where it has
+    workers of its own. Such a heartbeat only waits in the same line, and overtakes the last `overtakes` messages
+    before it, which wait elsewhere for their workers.
     """
 
     workers: int
@@ -33,6 +34,7 @@ class StationSettings:
     queue: int | None = None
     limit: tuple[float, int] | None = None
     heartbeat: float = 1.0
+    overtakes: int = 0
 
 
 class HubStation:
@@ -42,7 +44,8 @@ class HubStation:
     draws of its own, so that another sender does not shift them.
     """
 
-    __slots__ = ("_bucket", "_counts", "_draw", "_fixed_ns", "_free", "_latest", "_rng", "busy_until", "settings")
+    __slots__ = ("_bucket", "_counts", "_draw", "_fixed_ns", "_free", "_latest", "_past", "_rng", "busy_until",
+                 "settings")  # fmt: skip
 
     def __init__(self, rng: Rng, name: str, settings: StationSettings) -> None:
         if settings.workers < 1 or (settings.queue is not None and settings.queue < 1):
@@ -56,6 +59,7 @@ class HubStation:
         self._counts: Counter[int] = Counter()
         self._free: list[int]  # a heap: when each worker will be free
         self._latest: deque[int]  # when the last `queue` messages are taken
+        self._past: deque[int]  # the same of the last `overtakes`, and of one before them
         self.busy_until: int
         self.clear()
 
@@ -63,12 +67,20 @@ class HubStation:
         """The hub has stopped: whatever waited in it is lost."""
         self._free = [0] * self.settings.workers
         self._latest = deque(maxlen=self.settings.queue)
+        self._past = deque(maxlen=self.settings.overtakes + 1)
         self.busy_until = 0
 
     @property
     def free_at(self) -> int:
         """From when on a message is taken as it arrives, if no other arrives before (ns; it may be past)."""
         return self._free[0] if self._bucket is None else max(self._free[0], self._bucket.next_ns)
+
+    @property
+    def heartbeat_at(self) -> int:
+        """From when on a heartbeat is taken as it arrives, if nothing else arrives before (ns; it may be past)."""
+        if self.settings.heartbeat or not self.settings.overtakes:
+            return self.free_at
+        return self._past[0] if len(self._past) > self.settings.overtakes else 0
 
     def room_at(self, now: int) -> int:
         """When a message that comes now finds a place: now, or when the one `queue` before it is taken."""
@@ -83,6 +95,8 @@ class HubStation:
         It need not ask for room: whoever is held back comes into the queue behind all who came before it, and is
         taken at the same time. Only the sender's next message has to wait for the room (see `Intake`).
         """
+        if not share and self.settings.overtakes:
+            return max(now, self.heartbeat_at)
         taken = max(now, self._free[0])
         if self._bucket is not None:
             taken = self._bucket.take(taken)
@@ -91,6 +105,7 @@ class HubStation:
         self.busy_until = max(self.busy_until, done)
         if self.settings.queue is not None:
             self._latest.append(taken)
+        self._past.append(taken)
         return taken
 
     def _service(self, sender: int) -> int:
@@ -105,7 +120,8 @@ class HubStation:
         """The part of its time for which each worker is busy with `rate` messages a second of this share; from 1 on a
         backlog grows for ever."""
         busy = rate * share * self.settings.service.mean / SECOND / self.settings.workers
-        return busy if self.settings.limit is None else max(busy, rate / self.settings.limit[0])
+        limit = self.settings.limit
+        return busy if limit is None or not share else max(busy, rate / limit[0])
 
     def delay(self, now: int, rate: float = 0.0) -> int:
         """How long a message that comes now would wait (ns): for the backlog, and for a Poisson stream of `rate`

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.control.api.objects import Node
 from simulator.control.api.server import ApiServer
+from simulator.control.delivery.intake import Intake
 from simulator.control.delivery.reach import OK, Ways
 from simulator.control.liveness.lease import LeaseSettings, Renewals
 from simulator.control.liveness.stream import HubStream
@@ -19,7 +20,7 @@ from simulator.units import SECOND
 
 class Heartbeats:
     """The agents' side of liveness. A heartbeat of a node that is believed Ready costs nothing, unless it has to wait
-    at a loaded hub (the server's `intake`, where it has one).
+    at a loaded hub: at `intake`, where there is one, except those of the rows in `direct`.
 
     With its first heartbeat that gets through to a server which does not believe it Ready, an agent also posts its
     status, and Ready becomes True. (Kubernetes' agent posts status in a second loop of the same period; here it is
@@ -37,6 +38,8 @@ class Heartbeats:
         *,
         nodes: Sequence[Node],
         settings: LeaseSettings,
+        intake: Intake | None = None,
+        direct: Container[int] = (),
     ) -> None:
         self._clock = clock
         self._server = server
@@ -49,11 +52,11 @@ class Heartbeats:
         self._hub: HubStream | None = None
         for row in range(len(nodes)):
             self._meets(row, booted=False)
-        if server.intake is not None:
-            rate = len(nodes) * SECOND / settings.renew_ns
-            keys = [key(node.name) for node in nodes]
+        if intake is not None:
+            keys = {row: key(node.name) for row, node in enumerate(nodes) if row not in direct}
+            rate = len(keys) * SECOND / settings.renew_ns
             self._hub = HubStream(
-                clock, server.intake, self._renewals, keys=keys, rate=rate, waits=self._waits, heard=self._heard
+                clock, intake, self._renewals, keys=keys, rate=rate, waits=self._waits, heard=self._heard
             )
         reach.tell(self._changed)
 
@@ -74,7 +77,7 @@ class Heartbeats:
 
     def attempt(self, row: int) -> int:
         """When the agent will try to renew next, whether or not it gets through (ns)."""
-        self._renewals.advance(row, self._clock.now)
+        self._advance(row)
         return int(self._renewals.upcoming[row])
 
     def unsteady(self, row: int) -> bool:

@@ -110,7 +110,9 @@ class NodeLifecycle:
         self._due_at: dict[int, int] = {}
         self._queues: list[ZoneQueue] = []
         self._states: list[ZoneState] = []
-        self._writer = NodeWriter(clock, recorder, server, client, lambda node: beats.missed(beats.row(node)))
+        self._writer = NodeWriter(
+            clock, recorder, server, client, missed=self._missed, silent=self._silent, heard=self._heard
+        )
         beats.hooks.append(self._prospects_changed)
         server.watch(Node, self._node_changed)
         server.up_hooks.append(self._server_changed)
@@ -233,9 +235,12 @@ class NodeLifecycle:
 
     def _examine(self, row: int, time: int) -> None:
         node, observed = self._nodes[row], self._seen[row]
+        if self._writer.writes(node, "Ready"):  # the pass before has not got there yet
+            assert self._passes is not None
+            self._look_at(self._passes.after(time), row)
+            return
         current = observed
-        probe = self._probe(row, time - self._server.watch_ns)
-        if observed != "Unknown" and time > probe + self._settings.grace_ns:
+        if observed != "Unknown" and self._silent(node):
             current = "Unknown"
             self._writer.unknown(node, self._pods.on(node.name) if observed == "True" else ())
         self._ready[row] = current == "True"
@@ -253,6 +258,24 @@ class NodeLifecycle:
             assert self._passes is not None
             self._seen[row] = current
             self._look_at(self._passes.after(time), row)
+
+    def _silent(self, node: Node) -> bool:
+        """Whether it has not been heard of for the grace period."""
+        now = self._clock.now
+        probe = self._probe(self._beats.row(node), now - self._server.watch_ns)
+        return not node.deleted and now > probe + self._settings.grace_ns
+
+    def _missed(self, node: Node) -> None:
+        """It has become Unknown."""
+        self._beats.missed(self._beats.row(node))
+
+    def _heard(self, node: Node) -> None:
+        """It was to become Unknown, and was heard of before."""
+        if not node.deleted:
+            assert self._passes is not None
+            row = self._beats.row(node)
+            self._seen[row], self._ready[row] = node.ready, node.ready == "True"
+            self._look_at(self._passes.after(self._clock.now), row)
 
     def _disruption(self, time: int) -> None:
         """Zone states after a pass, and the rates that follow from them (handleDisruption)."""

@@ -8,7 +8,7 @@ those of all senders together are more than the hub can do, this is so from the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from typing import Protocol
 
@@ -43,15 +43,15 @@ class Senders(Protocol):
 
 
 class HubStream:
-    """Joins senders to a hub's intake. `keys` are the senders' names there, so that a sender's other messages and
-    these stay in order; `rate` is how many come in a second altogether.
+    """Joins senders to a hub's intake. `keys`: the rows that pass it, and the senders' names there, so that a sender's
+    other messages and these stay in order; `rate` is how many of them come in a second altogether.
 
     `waits(row)` is called when a message begins to wait, `heard(row)` when one of those that came one by one is
     taken.
     """
 
-    __slots__ = ("_always", "_clock", "_heap", "_heard", "_horizon", "_intake", "_keys", "_senders", "_share",
-                 "_timer", "_waits")  # fmt: skip
+    __slots__ = ("_always", "_clock", "_heap", "_heard", "_horizon", "_intake", "_keys", "_putting", "_rows",
+                 "_senders", "_share", "_timer", "_waits")  # fmt: skip
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class HubStream:
         intake: Intake,
         senders: Senders,
         *,
-        keys: Sequence[int],
+        keys: Mapping[int, int],
         rate: float,
         waits: Callable[[int], None],
         heard: Callable[[int], None],
@@ -68,6 +68,7 @@ class HubStream:
         self._intake = intake
         self._senders = senders
         self._keys = keys
+        self._rows: NDArray[np.int64] = np.array(sorted(keys), np.int64)
         self._waits = waits
         self._heard = heard
         self._share = intake.station.settings.heartbeat
@@ -75,17 +76,22 @@ class HubStream:
         self._heap: list[tuple[int, int]] = []  # (when, row) of those that come one by one; some no longer true
         self._horizon = 0  # outside the heap none is due before this
         self._timer: Timer | None = None
+        self._putting = False
         intake.join(self)
         self.look()
 
     def catch_up(self) -> None:
-        """Put all that have come by now."""
+        """Put all that have come by now. Who is told of one and asks again finds the later ones not yet put."""
+        if self._putting:
+            return
+        self._putting = True
         while self._heap and self._heap[0][0] <= self._clock.now:
             due, row = heappop(self._heap)
             if self._senders.due_of(row) == due:
                 self._senders.take(row)
                 if not self._intake.put(self._keys[row], self._through, row, share=self._share):
                     self._waits(row)
+        self._putting = False
 
     def look(self) -> None:
         """See whose next message would find no free worker. Those are found anew only when all found before are done
@@ -93,14 +99,16 @@ class HubStream:
         until = self._until()
         if not self._heap and until > max(self._clock.now, self._horizon):
             self._senders.advance_all(self._clock.now)
-            due = self._senders.due()
-            rows = np.flatnonzero(due < until)
-            self._heap = sorted(zip(due[rows].tolist(), rows.tolist(), strict=True))
+            due = self._senders.due()[self._rows]
+            found = np.flatnonzero(due < until)
+            self._heap = sorted(zip(due[found].tolist(), self._rows[found].tolist(), strict=True))
             self._horizon = until if self._heap else int(due.min(initial=NEVER))
         self._set_timer()
 
     def again(self, row: int) -> None:
         """This sender's next message comes at another time than before."""
+        if row not in self._keys:
+            return
         due = self._senders.due_of(row)
         if due >= self._horizon:
             return
@@ -118,7 +126,7 @@ class HubStream:
         self.look()
 
     def _until(self) -> int:
-        return NEVER if self._always else self._intake.station.free_at
+        return NEVER if self._always else self._intake.station.heartbeat_at
 
     def _through(self, row: int) -> None:
         self._senders.through(row, self._clock.now)

@@ -78,11 +78,15 @@ def _cluster(
 ) -> Cluster:
     deciders = read_deciders(scenario)  # of each cluster its own: a policy may remember
     on_error: Literal["fallback", "stop"] = scenario.on_policy_error
+    thinking = None if scenario.policy_time is None else duration(scenario.policy_time, scenario.folder)
     if page.find(Propagation) is not None:
-        return Federation(world, share, page, members, policy=deciders.clusters, on_policy_error=on_error, modes={})
+        modes = {member: mode for member in members if (mode := scenario.family[member].mode) is not None}
+        return Federation(
+            world, share, page, members,
+            policy=deciders.clusters, on_policy_error=on_error, thinking=thinking, modes=modes,
+        )  # fmt: skip
     if page.find(Agreement) is not None:
         return AgreementCluster(world, share, page, runtimes, plane=plane)
-    thinking = None if scenario.policy_time is None else duration(scenario.policy_time, scenario.folder)
     return KubernetesCluster(
         world,
         share,

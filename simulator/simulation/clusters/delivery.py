@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Protocol
 
 from simulator.control.api.objects import Node, Pod
 from simulator.control.api.server import ApiServer
+from simulator.control.delivery.intake import Intake
 from simulator.control.delivery.proxy import Plane, Proxies
 from simulator.control.delivery.reach import Reach, Ways
 from simulator.control.delivery.session import Session
@@ -24,7 +25,18 @@ from simulator.spec.orchestrator import Orchestrator
 
 
 class Delivery(Protocol):
-    """One cluster's. `sessions` go by the index of their machine; `switches` are the components that it brings."""
+    """One cluster's. `sessions` go by the index of their machine; `switches` are the components that it brings.
+
+    Heartbeats wait at `intake`, where there is one, except those of the rows in `direct`, which never wait.
+    """
+
+    @property
+    def intake(self) -> Intake | None:
+        """The hub's."""
+
+    @property
+    def direct(self) -> Container[int]:
+        """Rows whose agents do not turn to it."""
 
     @property
     def sessions(self) -> Mapping[int, Session]:
@@ -62,7 +74,7 @@ def delivery(
 class WatchDelivery:
     """Every agent, and every service proxy, watches the API server."""
 
-    __slots__ = ("_reach", "_watches", "proxies", "sessions", "switches")
+    __slots__ = ("_reach", "_watches", "direct", "intake", "proxies", "sessions", "switches")
 
     def __init__(
         self, world: World, layout: Layout, page: Orchestrator, *, server: ApiServer, reach: Reach, plane: Plane
@@ -73,6 +85,7 @@ class WatchDelivery:
         self.proxies = Proxies(
             clock, rng, network, server, reach, api_node=api, plane=plane, settings=settings.proxy(page)
         )
+        self.intake, self.direct = server.intake, ()
         self.sessions: dict[int, Session] = {}
         self.switches: dict[str, Switch] = {}
 

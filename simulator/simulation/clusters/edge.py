@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -11,10 +11,12 @@ from simulator.control.api.server import ApiServer
 from simulator.control.delivery.acked_push import AckedPush
 from simulator.control.delivery.cloudcore import CloudCore
 from simulator.control.delivery.edge_pods import EdgePods
+from simulator.control.delivery.intake import Intake
 from simulator.control.delivery.mesh import Mesh
 from simulator.control.delivery.proxy import Plane, Proxies
 from simulator.control.delivery.reach import Reach, Ways
 from simulator.control.delivery.session import Session
+from simulator.control.delivery.station import HubStation
 from simulator.control.liveness.heartbeat import Heartbeats
 from simulator.control.liveness.session import SessionWays
 from simulator.faults import Switch
@@ -23,6 +25,7 @@ from simulator.runtime.status import Upstream
 from simulator.simulation.clusters.world import World
 from simulator.simulation.layout import Layout
 from simulator.simulation.settings import kubeedge as settings
+from simulator.simulation.settings.station import station
 from simulator.spec.mechanism import EdgeMesh, Lease
 from simulator.spec.mechanism import Session as SessionPart
 from simulator.spec.orchestrator import Orchestrator
@@ -65,6 +68,11 @@ class EdgeDelivery:
             clock, rng, recorder, network, node=layout.api, limit=page.get(SessionPart).node_limit,
             settings=settings.session(page, world.tcp),
         )  # fmt: skip
+        waits = station(page, "cloudcore")
+        if waits is not None:
+            core.intake = Intake(clock, HubStation(rng, "cloudcore", waits))
+            for process in (core, server):  # without an API server its workers' calls fail, and so the line is gone
+                process.up_hooks.append(core.intake.server_changed)
         self._hub_reach = hub_reach = Reach(network, core, layout.api, layout.members, page.get(Lease).bytes)
         core.listen(hub_reach)
         push = AckedPush(clock, rng, recorder, server, core, settings=settings.push(page))
@@ -73,6 +81,16 @@ class EdgeDelivery:
         )  # fmt: skip
         self._mesh = Mesh(plane, proxies, push, hub_reach) if page.find(EdgeMesh) is not None else None
         self.switches: Mapping[str, Switch] = {"cloudcore": core}
+
+    @property
+    def intake(self) -> Intake | None:
+        """CloudCore's."""
+        return self._core.intake
+
+    @property
+    def direct(self) -> Container[int]:
+        """Those of plain kubelets."""
+        return [row for row, index in enumerate(self._hub_reach.rows) if index in self._kubelets]
 
     @property
     def sessions(self) -> Mapping[int, Session]:

@@ -12,6 +12,7 @@ from simulator.control.clusters.objects import Applied, Binding, copies_of, key_
 from simulator.control.clusters.site import Mode, Site
 from simulator.control.delivery.reach import Reach
 from simulator.control.delivery.session import Session
+from simulator.control.scheduling.settings import Draws
 from simulator.faults import Switch
 from simulator.policy import ClusterPolicy
 from simulator.policy.clusters import ClusterPolicyFunction
@@ -43,6 +44,7 @@ class Federation:
         *,
         policy: ClusterPolicy | ClusterPolicyFunction,
         on_policy_error: Literal["fallback", "stop"],
+        thinking: Draws | None,
         modes: Mapping[str, Mode],
     ) -> None:
         of = page.get(Propagation)
@@ -76,7 +78,7 @@ class Federation:
                 for name, member in members.items()
             ],
             policy=policy,
-            settings=settings.hub(page, world.tcp, on_policy_error),
+            settings=settings.hub(page, world.tcp, on_policy_error, thinking),
         )
         parts = {
             "api-server": _Stops(self.server.set_up),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -12,11 +12,17 @@ from simulator.control.agreements.agent import HorizonAgent
 from simulator.control.agreements.exchange import Exchange
 from simulator.control.agreements.matching import targets
 from simulator.control.agreements.models import Models
+from simulator.control.agreements.poller import Poller
+from simulator.control.agreements.quiet import QuietPolls
 from simulator.control.api.objects import ApiObject, DaemonSet, Deployment, Node, Pod, ReplicaSet, Service
 from simulator.control.api.server import ApiServer
+from simulator.control.delivery.intake import Intake
 from simulator.control.delivery.proxy import Plane
 from simulator.control.delivery.reach import Reach
 from simulator.control.delivery.session import Session
+from simulator.control.delivery.station import HubStation
+from simulator.control.liveness.stream import HubStream
+from simulator.engine.clock import Clock
 from simulator.errors import Problem, UserError
 from simulator.faults import Switch
 from simulator.runtime.agent import NodeAgent
@@ -24,8 +30,12 @@ from simulator.simulation.clusters.world import World
 from simulator.simulation.layout import Layout, components_on
 from simulator.simulation.runtimes import RuntimeTable
 from simulator.simulation.settings import horizon as settings
+from simulator.simulation.settings.pulling import PullTable
+from simulator.simulation.settings.station import station
 from simulator.spec.mechanism import Agreement, NodeMatch
 from simulator.spec.orchestrator import Orchestrator
+from simulator.streams import key
+from simulator.units import SECOND
 from simulator.world.image import ImageStore
 from simulator.world.node import NodeRow
 from simulator.world.pod import ContainerTemplate, PodTemplate
@@ -57,6 +67,10 @@ class AgreementCluster:
         self.follows: Collection[str] = ()
         self.notes: list[str] = []  # what a reader of the results should know of how workloads were taken
         self.server = server = ApiServer(clock, recorder, 0, world.uids)
+        waits = station(page)
+        if waits is not None:
+            server.intake = Intake(clock, HubStation(rng, "exchange", waits))
+            server.up_hooks.append(server.intake.server_changed)
         self.reach = reach = Reach(network, server, layout.api, layout.members, of.poll_bytes)
         self.exchange = Exchange(clock, recorder, server, hub)
         self.agbot = AgBot(clock, rng, recorder, self.exchange, settings=hub, name=name)
@@ -65,12 +79,13 @@ class AgreementCluster:
         self.node_objects: dict[int, Node] = {}
         self.addresses = Addresses(plane, self.node_objects)
         horizon: dict[int, HorizonAgent] = {}
-        engine, agent_settings = settings.engine(page), settings.agent(page)
+        engines, agent_settings = PullTable(runtimes, settings.engine(page)), settings.agent(page)
         for row, index in enumerate(layout.members):
             machine = layout.nodes[index]
             costs, daemons = runtimes.of(machine.runtimes)
             held = {key: replace(each, ram_bytes=each.ram_bytes + of.agreement_ram) for key, each in costs.items()}
-            store = ImageStore(max(0, machine.disk_bytes - of.agent_disk))
+            engine = engines.of(machine.runtimes)
+            store = ImageStore(max(0, machine.disk_bytes - of.agent_disk), engine.pulls.engine.keeps_archives)
             agent = self.agents[index] = NodeAgent(
                 clock,
                 rng,
@@ -109,6 +124,9 @@ class AgreementCluster:
                     horizon[row].path_changed(row in booted)
 
         reach.tell(paths_changed)
+        if server.intake is not None:
+            least = agent_settings.polls.least_ns
+            _queue_polls(clock, server.intake, self.exchange, [each.poller for each in horizon.values()], least)
 
     @property
     def switches(self) -> Mapping[str, Switch]:
@@ -170,6 +188,22 @@ class _Both:
     def set_up(self, up: bool) -> None:
         for switch in self._switches:
             switch.set_up(up)
+
+
+def _queue_polls(
+    clock: Clock, intake: Intake, exchange: Exchange, pollers: Sequence[Poller], least_ns: int
+) -> None:
+    """Have quiet polls wait with everything else; their rate is that of the shortest interval, so that a hub which all
+    of them at once would overload is looked at poll by poll."""
+    indices = list(exchange.nodes)
+    stream = HubStream(
+        clock, intake, QuietPolls(pollers),
+        keys={row: key(exchange.nodes[index].name) for row, index in enumerate(indices)},
+        rate=len(indices) * SECOND / least_ns,
+        waits=lambda row: exchange.hub.pulse_changed(indices[row]),
+        heard=lambda _row: None,
+    )  # fmt: skip
+    exchange.join(stream, {index: row for row, index in enumerate(indices)})
 
 
 def _check_count(page: Orchestrator, layout: Layout) -> None:

@@ -28,6 +28,7 @@ from simulator.simulation.clusters.world import World
 from simulator.simulation.layout import Layout, components_on
 from simulator.simulation.runtimes import RuntimeTable
 from simulator.simulation.settings import kubernetes as settings
+from simulator.simulation.settings.pulling import PullTable
 from simulator.simulation.settings.station import station
 from simulator.spec.mechanism import Autonomy, Framework, Lease, Server, Taints, Watch
 from simulator.spec.orchestrator import Orchestrator
@@ -62,13 +63,14 @@ class Cluster:
             server.intake = Intake(clock, HubStation(rng, "api-server", waits))
             server.up_hooks.append(server.intake.server_changed)
         self.reach = reach = Reach(network, server, layout.api, layout.members, beat.bytes)
-        agent_settings = settings.agent(page)
+        agent_settings = PullTable(runtimes, settings.agent(page))
         self.watches = delivery(world, layout, page, server=server, reach=reach, plane=plane)
         self.agents: dict[int, NodeAgent] = {}
         self.node_objects: dict[int, Node] = {}
         for row, index in enumerate(layout.members):
             machine = layout.nodes[index]
             costs, daemons = runtimes.of(machine.runtimes)
+            of_agent = agent_settings.of(machine.runtimes)
             agent = NodeAgent(
                 clock,
                 rng,
@@ -77,8 +79,8 @@ class Cluster:
                 index,
                 network=network,
                 registry=world.registry,
-                images=ImageStore(machine.disk_bytes),
-                settings=agent_settings,
+                images=ImageStore(machine.disk_bytes, of_agent.pulls.engine.keeps_archives),
+                settings=of_agent,
                 runtimes=costs,
                 system_bytes=daemons + sum(c.ram for c in components_on(page, layout, index)),
             )
@@ -93,6 +95,8 @@ class Cluster:
             self.watches.ways(),
             nodes=tuple(self.node_objects.values()),
             settings=settings.lease(page, world.tcp),
+            intake=self.watches.intake,
+            direct=self.watches.direct,
         )
         self.watches.beat(heartbeats)
         control = settings.manager(page)

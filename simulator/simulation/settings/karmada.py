@@ -16,13 +16,19 @@ from simulator.control.clusters.wire import WireSettings
 from simulator.control.delivery.channel import ChannelSettings
 from simulator.control.delivery.dialer import BackoffSettings
 from simulator.control.liveness.lease import LeaseSettings
+from simulator.control.scheduling.settings import Draws
 from simulator.spec.mechanism import ClusterFailover, ClusterLease, ClusterStatus, Division, Propagation, Reconnect
 from simulator.spec.orchestrator import Orchestrator
 from simulator.world.message import Retransmission
 
 
-def hub(page: Orchestrator, tcp: Retransmission, on_policy_error: Literal["fallback", "stop"]) -> HubSettings:
-    """The whole hub."""
+def hub(
+    page: Orchestrator,
+    tcp: Retransmission,
+    on_policy_error: Literal["fallback", "stop"],
+    thinking: Draws | None = None,
+) -> HubSettings:
+    """The whole hub. `thinking` is what its policy takes for an answer, in ns."""
     of = page.get(Propagation)
     return HubSettings(
         qps=of.qps,
@@ -35,7 +41,7 @@ def hub(page: Orchestrator, tcp: Retransmission, on_policy_error: Literal["fallb
         ),
         wire=WireSettings(channel(page), of.object_bytes, of.status_bytes),
         roster=roster(page, tcp),
-        division=division(page, on_policy_error),
+        division=division(page, on_policy_error, thinking),
         failover=failover(page),
     )  # fmt: skip
 
@@ -53,10 +59,12 @@ def roster(page: Orchestrator, tcp: Retransmission) -> RosterSettings:
     )  # fmt: skip
 
 
-def division(page: Orchestrator, on_policy_error: Literal["fallback", "stop"]) -> DivisionSettings:
+def division(
+    page: Orchestrator, on_policy_error: Literal["fallback", "stop"], thinking: Draws | None
+) -> DivisionSettings:
     """The scheduler."""
     of = page.get(Division)
-    return DivisionSettings(of.cycle, of.history_step, of.history_samples, on_policy_error)
+    return DivisionSettings(of.cycle, of.history_step, of.history_samples, on_policy_error, thinking)
 
 
 def failover(page: Orchestrator) -> FailoverSettings:

@@ -20,6 +20,7 @@ from simulator.control.liveness.zones import ZoneSettings
 from simulator.control.scheduling.settings import Sampling, SchedulerSettings
 from simulator.facts import Catalogue
 from simulator.physics.distributions import Distribution
+from simulator.runtime.image_settings import ImageGcSettings
 from simulator.runtime.settings import AgentSettings, MemorySettings, PullSettings
 from simulator.spec.mechanism import (
     Autonomy,
@@ -155,6 +156,7 @@ def scheduler(page: Orchestrator, thinking: Distribution | None, on_policy_error
 def agent(page: Orchestrator) -> AgentSettings:
     """The node agent."""
     of, installed = page.get(Kubelet), page.find(NodeAgent)
+    gc = of.image_gc
     return AgentSettings(
         pulls=PullSettings(
             parallel=of.image_pulls == "parallel",
@@ -168,6 +170,7 @@ def agent(page: Orchestrator) -> AgentSettings:
             backoff_cap_ns=of.pull_backoff.cap,
             backoff_factor=of.pull_backoff.factor,
             backoff_reset_ns=of.pull_backoff.reset,
+            gc=None if gc is None else ImageGcSettings(gc.high, gc.low, gc.least_age, gc.check),
         ),
         memory=MemorySettings(
             reserved_bytes=of.reserved_ram,

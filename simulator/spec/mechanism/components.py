@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simulator.spec.mechanism.part import Bytes, Millicores, Ns, Part, Period, Rate, Ratio, Some, Words
+from simulator.spec.mechanism.part import Bytes, Count, Millicores, Ns, Part, Period, Rate, Ratio, Some, Words
 
 
 class Minimum(Part):
@@ -37,6 +37,7 @@ class Station(Part):
     qps: Rate | None = None  # of the calls that the workers make
     burst: Some | None = None
     heartbeat: Ratio  # of a message's service, that a heartbeat takes: 0 where other workers deal with it
+    overtakes: Count | None = None  # messages sorted out for their workers, which such a heartbeat need not wait for
 
 
 class Server(Part):

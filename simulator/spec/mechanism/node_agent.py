@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simulator.spec.mechanism.part import Backoff, Bytes, Millicores, Ns, Part, Period, Rate, Ratio, Some
+from simulator.spec.mechanism.part import Backoff, Bytes, Millicores, Ns, Part, Period, Rate, Ratio, Share, Some
+
+
+class ImageGc(Part):
+    """Images that nothing uses are deleted from `high` of the disk on, down to `low`."""
+
+    high: Share
+    low: Share
+    least_age: Ns
+    check: Period
 
 
 class Kubelet(Part):
@@ -25,6 +34,7 @@ class Kubelet(Part):
     registry_qps: Rate
     registry_burst: Some
     pull_backoff: Backoff
+    image_gc: ImageGc | None = None
     crash_backoff: Backoff
     relist: Period
     sync_retry: Period

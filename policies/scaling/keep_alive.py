@@ -1,0 +1,29 @@
+"""A fixed keep-alive: an instance that nobody has asked for some time goes; a request that finds none starts one.
+
+Idea: scale to and from zero, as the large function platforms do (M. Shahrad et al., USENIX ATC 2020, call it the fixed
+keep-alive policy). Complexity: O(1), once for each function. Caveat: the same time for every function, however often it
+is asked.
+"""
+
+from typing import Literal
+
+from simulator.policy import FunctionView, Keep, Scaling
+from simulator.units import duration, seconds
+
+
+class KeepAlive(Scaling):
+    """`idle` is a duration; `prewarmed` instances are kept in stock; `most` and `full` as in `Keep`."""
+
+    def __init__(
+        self,
+        idle: str | float,
+        prewarmed: int = 0,
+        most: int | None = None,
+        full: Literal["refuse", "queue"] = "refuse",
+    ) -> None:
+        self.idle_s = seconds(duration(idle))
+        self.prewarmed, self.most, self.full = prewarmed, most, full
+
+    def keep(self, function: FunctionView) -> Keep:
+        """The same for every function."""
+        return Keep(self.idle_s, self.prewarmed, self.most, self.full)

@@ -1,0 +1,42 @@
+"""How many instances of a function there are: what a policy for the point `scaling` of a function is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionView:
+    """What is known of a function before its first request. Sizes and CPU are what one instance asks for."""
+
+    name: str
+    concurrency: int  # requests in one instance at once
+    cpu_m: int
+    ram_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Instances are started for requests; a used one goes after `idle_s` seconds without any.
+
+    `prewarmed` more that nobody has used are kept besides. `most` instances exist at once (None: any number); a
+    request that then finds no room is refused, or waits in a queue.
+    """
+
+    idle_s: float
+    prewarmed: int = 0
+    most: int | None = None
+    full: Literal["refuse", "queue"] = "refuse"
+
+
+class Scaling:
+    """Decides once for each function, before its first request. The constructor only stores its parameters."""
+
+    def keep(self, function: FunctionView) -> Keep:
+        """How many instances of this function are kept, and for how long."""
+        raise NotImplementedError
+
+
+ScalingFunction = Callable[[FunctionView], Keep]

@@ -1,0 +1,61 @@
+"""Pods over time: how many of an owner ran, more than were wanted, or fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from simulator.record.glossary import MetricContext
+
+Tables = Mapping[str, "pl.DataFrame"]
+Floats = NDArray[np.float64]
+
+
+def pod_seconds(tables: Tables, context: MetricContext) -> float:
+    """Integral of the number of pods running."""
+    steps = _steps(tables)
+    return _integral(steps["time_s"].to_numpy(), np.cumsum(steps["step"].to_numpy()), context)
+
+
+def double_pod_seconds(tables: Tables, context: MetricContext) -> float:
+    """Integral of what runs beyond the wanted number."""
+    return _over_owners(tables, context, lambda running, wanted: np.maximum(running - wanted, 0.0))
+
+
+def missing_pod_seconds(tables: Tables, context: MetricContext) -> float:
+    """Integral of what is wanted and does not run."""
+    return _over_owners(tables, context, lambda running, wanted: np.maximum(wanted - running, 0.0))
+
+
+def _over_owners(tables: Tables, context: MetricContext, beside: Callable[[Floats, float], Floats]) -> float:
+    """The sum, over the owners with a wanted number, of the integral of what `beside` makes of (running, wanted)."""
+    total, steps = 0.0, _steps(tables)
+    for owner, wanted in sorted(context.wanted.items()):
+        mine = steps.filter(steps["owner"] == owner)
+        times = np.concatenate([[0.0], mine["time_s"].to_numpy()])
+        running = np.concatenate([[0.0], np.cumsum(mine["step"].to_numpy())])
+        total += _integral(times, beside(running, float(wanted)), context)
+    return total
+
+
+def _steps(tables: Tables) -> pl.DataFrame:
+    """When a pod's containers started (+1) or stopped (-1), in order of time: owner, time_s, step."""
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+    rows = tables["pods"].filter(pl.col("truth") == "running").sort("time_s", maintain_order=True)
+    before = pl.col("state").shift(1).over("pod").fill_null("stopped")
+    return rows.filter(pl.col("state") != before).select(
+        "owner", "time_s", step=pl.when(pl.col("state") == "started").then(1.0).otherwise(-1.0)
+    )
+
+
+def _integral(times: Floats, values: Floats, context: MetricContext) -> float:
+    """Integral, after the warm-up, of the step function that takes values[i] at times[i] (sorted) and is 0 before."""
+    edges = np.clip(np.append(times, context.duration_s), context.warm_up_s, context.duration_s)
+    return float(values @ np.diff(edges))

@@ -1,0 +1,129 @@
+"""The last stage of a pull: layers that have come are verified, decompressed and written, one after another.
+
+Model: a layer takes the time of its CPU work and of its writing, one after the other; an engine that is pipelined does
+both, and the download of the layer, at once, so that the slowest of them counts. The page cache and the writing of the
+archives are not in it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from simulator.engine.clock import Timer
+from simulator.runtime.host import Host
+from simulator.runtime.image_settings import EnginePull
+from simulator.units import SECOND
+from simulator.world.image import ImageStore, Layer
+
+FULL = "no space left on device"
+
+
+class Unpacking:
+    """One layer in turn, or being unpacked, for all pulls that want it."""
+
+    __slots__ = ("came", "done", "layer", "reserved", "timer")
+
+    def __init__(self, layer: Layer, came: bool) -> None:
+        self.layer = layer
+        self.came = came  # its last byte is here
+        self.done: list[Callable[[Layer, str], object]] = []  # called with the layer and what went wrong, or ""
+        self.reserved = False
+        self.timer: Timer | None = None
+
+
+class Unpacker:
+    """The layers of one node that wait to be unpacked, first come, first served."""
+
+    __slots__ = ("_engine", "_host", "_jobs", "_queue", "_store")
+
+    def __init__(self, host: Host, store: ImageStore, engine: EnginePull) -> None:
+        self._host = host
+        self._store = store
+        self._engine = engine
+        self._jobs: dict[str, Unpacking] = {}  # by digest
+        self._queue: deque[Unpacking] = deque()  # the first is being unpacked
+
+    def add(self, layer: Layer, came: bool, done: Callable[[Layer, str], object]) -> None:
+        """Unpack a layer in its turn, whose bytes are here, or still come."""
+        job = self._jobs.get(layer.digest)
+        if job is None:
+            job = self._jobs[layer.digest] = Unpacking(layer, came)
+            self._queue.append(job)
+        job.done.append(done)
+        if len(self._queue) == 1 and job.timer is None:
+            self._begin(job)
+
+    def has(self, layer: Layer) -> bool:
+        """Whether the layer is in turn already, with all of its bytes."""
+        job = self._jobs.get(layer.digest)
+        return job is not None and job.came
+
+    def came(self, layer: Layer) -> None:
+        """The last byte of a layer is here."""
+        job = self._jobs.get(layer.digest)
+        if job is not None and not job.came:
+            job.came = True
+            if job.timer is not None and not job.timer.pending:
+                self._finish(job)
+
+    def leave(self, layer: Layer, done: Callable[[Layer, str], object]) -> None:
+        """Somebody wants the layer no more."""
+        job = self._jobs.get(layer.digest)
+        if job is None or done not in job.done:
+            return
+        job.done.remove(done)
+        if not job.done:
+            self._drop(job)
+
+    def duration_ns(self, layer: Layer) -> int:
+        """How long it takes by itself."""
+        engine, row, speed = self._engine, self._host.row, self._host.speed
+        if engine.lazy < 1:
+            return engine.mount_ns  # it is mounted, and unpacked bit by bit as it comes
+        disk = layer.unpacked / row.disk_write_bytes_per_s
+        cpu = 0.0
+        if engine.verify_bytes_per_s is not None:
+            cpu += layer.compressed / (engine.verify_bytes_per_s * speed)
+        if engine.unpack_bytes_per_s is not None:
+            cpu += layer.unpacked / (engine.unpack_bytes_per_s * speed * min(engine.threads, row.cores))
+        return engine.mount_ns + round((max(cpu, disk) if engine.pipelined else cpu + disk) * SECOND)
+
+    def _begin(self, job: Unpacking) -> None:
+        if not self._store.reserve(job.layer):
+            self._end(job, FULL)
+            return
+        job.reserved = True
+        job.timer = self._host.clock.after(self.duration_ns(job.layer), self._worked, job)
+
+    def _worked(self, job: Unpacking) -> None:
+        if job.came:
+            self._finish(job)
+
+    def _finish(self, job: Unpacking) -> None:
+        job.reserved = False
+        self._store.unpacked(job.layer)
+        self._end(job, "")
+
+    def _end(self, job: Unpacking, error: str) -> None:
+        """It is over: tell who waits, then let the next begin."""
+        del self._jobs[job.layer.digest]
+        done, job.done = job.done, []
+        for call in done:
+            call(job.layer, error)
+        self._leave_queue(job)
+
+    def _drop(self, job: Unpacking) -> None:
+        """Nobody wants it any more."""
+        if job.timer is not None:
+            job.timer.cancel()
+        if job.reserved:
+            self._store.unreserve(job.layer)
+        del self._jobs[job.layer.digest]
+        self._leave_queue(job)
+
+    def _leave_queue(self, job: Unpacking) -> None:
+        first = self._queue[0] is job
+        self._queue.remove(job)
+        if first and self._queue:
+            self._begin(self._queue[0])

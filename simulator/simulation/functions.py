@@ -1,0 +1,143 @@
+"""The scenario's items of kind function: read, joined to the cluster that runs their instances, and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.control.api.admission import Admission
+from simulator.control.api.client import Client
+from simulator.control.scaling.functions import FunctionPlatform
+from simulator.errors import Problem, UserError
+from simulator.policy import FunctionView, Keep, Scaling
+from simulator.policy.reference import at_point, instantiate
+from simulator.simulation.clusters.cluster import Cluster
+from simulator.simulation.clusters.world import World
+from simulator.simulation.deciders import written_at
+from simulator.simulation.demand import arrivals_of, duration
+from simulator.simulation.settings import kubernetes as settings
+from simulator.spec.base import use
+from simulator.spec.function import Function, each
+from simulator.spec.look import Look
+from simulator.spec.mechanism import Autonomy, Framework, Kubelet, Taints
+from simulator.spec.orchestrator import Orchestrator
+from simulator.spec.scenario import Scenario
+from simulator.spec.trace import FunctionTrace
+from simulator.streams import Rng, key
+from simulator.traffic.flows import RequestFlow
+from simulator.traffic.functions.pool import Book, Ints, Limits
+from simulator.traffic.schedules import Schedule
+from simulator.units import SECOND
+from simulator.world.pod import PodTemplate
+
+_DOOR = key("door")  # who asks for functions: the platform's door is one source
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionLoad:
+    """One function: what its requests are, and how long its instances are kept."""
+
+    item: Function
+    limits: Limits
+    trace: FunctionTrace | None
+
+
+def check_platform(look: Look, page: Orchestrator) -> Iterator[Problem]:
+    """Whether this orchestrator can run a function platform: one that makes and deletes single pods."""
+    if not (page.find(Framework) and page.find(Kubelet)):
+        for number, item in look.functions:
+            said = f"function {item.name}: {page.name} has no pods that a function platform could start"
+            hint = "use an orchestrator of the Kubernetes family, as one cluster"
+            yield look.source.problem(("workloads", number, "kind"), said, hint)
+
+
+def read_functions(scenario: Scenario) -> Sequence[FunctionLoad]:
+    """Every function, and what its scaling policy says. Raises UserError where a policy or a trace cannot be read."""
+    found: list[FunctionLoad] = []
+    for number, item in enumerate(scenario.workloads):
+        if isinstance(item, Function):
+            with written_at(f"workloads.{number}.scaling", "use"):
+                decide = _policy(item, scenario)
+                for single, trace in each(item, scenario.folder):
+                    view = FunctionView(single.name, single.concurrency, int(single.cpu), int(single.ram))
+                    found.append(FunctionLoad(single, _limits(decide(view), view, use(item.scaling).use), trace))
+    return found
+
+
+def _policy(item: Function, scenario: Scenario) -> Callable[[FunctionView], object]:
+    chosen = use(item.scaling)
+    made: object = instantiate(at_point(chosen.use, "scaling"), chosen.params, scenario.folder, given=1)
+    if isinstance(made, Scaling):
+        return made.keep
+    if not callable(made) or isinstance(made, type):
+        hint = "derive it from simulator.policy.Scaling, or write a function"
+        raise UserError(Problem(f"{chosen.use} is no scaling policy", hint=hint))
+    return made
+
+
+def _limits(answer: object, view: FunctionView, policy: str) -> Limits:
+    if not isinstance(answer, Keep):
+        raise UserError(Problem(f"{policy} answers {answer!r} for {view.name}", hint="it answers a Keep"))
+    if answer.full not in ("refuse", "queue"):
+        raise UserError(Problem(f"{policy}: full is refuse or queue, not {answer.full!r}", path="params.full"))
+    try:
+        keep_ns = round(answer.idle_s * SECOND)
+        return Limits(keep_ns, view.concurrency, answer.most, answer.full, answer.prewarmed)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(Problem(f"{policy} answers {answer} for {view.name}: {error}", path="params")) from None
+
+
+def add_functions(
+    world: World,
+    cluster: Cluster,
+    loads: Sequence[FunctionLoad],
+    instances: Mapping[str, PodTemplate],
+    scenario: Scenario,
+) -> FunctionPlatform | None:
+    """The platform of this cluster, with all requests of the run before it; None where there are no functions."""
+    if not loads:
+        return None
+    page, end = cluster.page, int(scenario.duration)
+    control = settings.manager(page)
+    platform = FunctionPlatform(
+        world.clock,
+        cluster.server,
+        Client(world.clock, cluster.server, control.qps, control.burst, control.latency_ns),
+        Admission(page.get(Taints).toleration // SECOND, page.get(Autonomy).label or ""),
+    )
+    for agent in cluster.agents.values():
+        agent.serving_hooks.append(platform.serving)
+    for load in loads:
+        name = load.item.name
+        platform.add(name, instances[name], _book(load, scenario, world.rng, end), load.limits, end)
+    return platform
+
+
+def _book(load: FunctionLoad, scenario: Scenario, rng: Rng, end: int) -> Book:
+    """All requests of a function up to the end of the run, each drawn by its own number."""
+    item, folder = load.item, scenario.folder
+    if load.trace is not None:
+        arrive, work = np.array(load.trace.arrive_ns, np.int64), np.array(load.trace.work_ns, np.int64)
+        arrive, work = arrive[arrive <= end], work[arrive <= end]
+        ks = np.arange(len(arrive))
+    else:
+        assert item.arrivals is not None
+        flow = RequestFlow(item.name, (0,), (0,), item.name, arrivals_of(item.arrivals, folder), 0, 0)
+        arrive, _, ks = Schedule(rng, flow, np.array([_DOOR], np.uint64), 0).take(end)
+        work = _draws(item.work, "work", load, scenario, rng, ks)
+    first = None if item.first_work is None else _draws(item.first_work, "first-work", load, scenario, rng, ks)
+    return Book(arrive, work, first)
+
+
+def _draws(written: object, what: str, load: FunctionLoad, scenario: Scenario, rng: Rng, ks: Ints) -> Ints:
+    return duration(written, scenario.folder).ticks(rng.draws(f"{what}/{load.item.name}", _DOOR, ks))
+
+
+def record_functions(world: World, platform: FunctionPlatform, loads: Sequence[FunctionLoad], interval_ns: int) -> None:
+    """Write the table `functions`, at the end of the run."""
+    for load in loads:
+        for row in platform.pools[load.item.name].outcome().rows(interval_ns):
+            start, *columns = row
+            world.recorder.functions.add(start, load.item.name, *columns, columns[-1] * int(load.item.ram))

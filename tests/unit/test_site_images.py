@@ -1,0 +1,154 @@
+"""Images at sites: a base that several share, mirrors of the registry, and what is there before time begins."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import polars as pl
+import pytest
+
+from scenarios import LINUX, cluster_of, simulation, world_of
+from simulator.errors import UserError
+from simulator.simulation.run import Run
+from simulator.spec.check import check_scenario
+from simulator.spec.look import Look
+from simulator.spec.scenario import Scenario
+
+IMAGE = {"compressed": "20MB", "unpacked": "50MB", "layers": 2, "platforms": LINUX}
+WAN = 2.0  # seconds of 25 MB at 100 Mbit/s
+
+# A cloud with the registry, and two sites of two workers behind a WAN link; site a has a mirror.
+SITES: dict[str, Any] = {
+    "duration": "3min",
+    "topology": {
+        "nodes": [
+            {"name": "cloud", "model": "cloud-vm", "zone": "cloud", "role": "control-plane"},
+            {"name": "registry", "model": "registry", "zone": "cloud", "role": "registry"},
+            {"name": "gw-a", "model": "gateway", "zone": "a", "role": "router"},
+            {"name": "gw-b", "model": "gateway", "zone": "b", "role": "router"},
+            {"name": "mirror", "model": "registry", "zone": "a", "role": "registry"},
+            {"name": "a", "model": "x86-edge", "zone": "a", "count": 2, "disk_write": "100GB/s"},
+            {"name": "b", "model": "x86-edge", "zone": "b", "count": 2, "disk_write": "100GB/s"},
+        ],
+        "links": [
+            {"name": "core", "between": ["cloud", "registry"], "latency": 0, "rate": "10Gbps"},
+            {"name": "wan-a", "between": ["cloud", "gw-a"], "latency": 0, "rate": "100Mbps"},
+            {"name": "wan-b", "between": ["cloud", "gw-b"], "latency": 0, "rate": "100Mbps"},
+            {"name": "lan-m", "between": ["gw-a", "mirror"], "latency": 0, "rate": "10Gbps"},
+            {"name": "lan-a", "between": ["gw-a", "a-*"], "latency": 0, "rate": "10Gbps"},
+            {"name": "lan-b", "between": ["gw-b", "b-*"], "latency": 0, "rate": "10Gbps"},
+        ],
+    },
+    "images": {"app": {"compressed": "25MB", "unpacked": "25MB", "platforms": LINUX}},
+    "workloads": [{"kind": "service", "name": "app", "image": "app", "per": "node"}],
+}
+
+
+def pulls(run: Run, node: str) -> float:
+    """Seconds that the one pull of a node takes; not a number without one that ends."""
+    rows = run.table("events").filter((pl.col("node") == node) & pl.col("kind").is_in(["Pulling", "Pulled"]))
+    times = rows["time_s"].to_list()
+    return times[1] - times[0] if len(times) > 1 else float("nan")
+
+
+def wan(s: Any, name: str) -> float:
+    """Megabytes that a WAN link has carried down, in whole pulls."""
+    network = world_of(s).network
+    index = next(i for i, link in enumerate(network.links) if link.name == name)
+    return sum(network.bytes_carried[2 * index : 2 * index + 2]) / 1e6
+
+
+def test_a_mirror_fetches_once_for_its_site_and_serves_all() -> None:
+    s = simulation(SITES)
+    run = s.finish()
+    assert wan(s, "wan-a") == pytest.approx(25, abs=1.5)
+    assert wan(s, "wan-b") == pytest.approx(50, abs=1.5)
+    # Both of b share the link, and take twice as long; those of a wait for one copy, which passes the site in no time.
+    assert [pulls(run, node) for node in ("a-0", "b-0")] == pytest.approx([WAN, 2 * WAN], rel=0.15)
+
+
+def test_a_mirror_serves_what_it_has_while_the_wan_is_cut_and_others_wait() -> None:
+    data = deepcopy(SITES)
+    data["workloads"] = [
+        {"kind": "service", "name": "near", "image": "app", "replicas": 1, "node_selector": {"kubernetes.io/hostname": "a-0"}}
+    ]
+    data["images"]["app"]["prepulled"] = ["mirror"]
+    data["faults"] = [{"kind": "cut", "name": "wan", "link": "wan-*", "at": "300ms", "duration": "2min", "mode": "silent"}]
+    s = simulation(data)
+    assert pulls(s.finish(), "a-0") == pytest.approx(0.02, abs=0.03)
+    assert wan(s, "wan-a") < 1
+
+
+def test_a_dead_mirror_is_passed_over_after_the_dial_time() -> None:
+    data = deepcopy(SITES)
+    data["faults"] = [{"kind": "crash", "node": "mirror", "at": "1ms"}]
+    run = simulation(data).finish()
+    assert pulls(run, "a-0") == pytest.approx(30 + 2 * WAN, rel=0.1)
+
+
+def test_a_mirror_that_loses_its_way_hands_on_to_the_registry_when_the_way_is_back() -> None:
+    data = deepcopy(SITES)
+    data["faults"] = [{"kind": "cut", "name": "wan", "link": "wan-a", "at": "2500ms", "duration": "20s", "mode": "silent"}]
+    s = simulation(data)
+    took = pulls(s.finish(), "a-0")
+    assert took == pytest.approx(WAN + 20, rel=0.1) or took == pytest.approx(WAN, rel=0.15)
+    assert wan(s, "wan-a") == pytest.approx(25, abs=1.5)  # it goes on where it was
+
+
+def test_what_is_prepulled_is_not_pulled_and_the_control_plane_knows() -> None:
+    data = deepcopy(SITES)
+    data["images"]["app"]["prepulled"] = ["b-*"]
+    s = simulation(data)
+    images = {node.name: dict(node.images) for node in cluster_of(s).node_objects.values()}
+    assert images["b-0"] == images["b-1"] == {"app": 25_000_000}
+    assert images["a-0"] == {}
+    run = s.finish()
+    assert set(run.table("events").filter(kind="Pulled")["node"].to_list()) >= {"a-0", "b-0"}
+    assert set(run.table("events").filter(kind="Pulling")["node"].to_list()).isdisjoint({"b-0", "b-1"})
+    assert wan(s, "wan-b") < 1
+
+
+def test_a_disk_without_room_for_what_is_prepulled_is_a_mistake() -> None:
+    data = deepcopy(SITES)
+    data["images"]["app"]["prepulled"] = ["b-0"]
+    data["topology"]["nodes"][-1]["disk"] = "20MB"
+    with pytest.raises(UserError, match="b-0: its disk has no room for image app"):
+        simulation(data)
+
+
+def test_images_share_the_layers_of_their_base() -> None:
+    data = deepcopy(SITES)
+    big = {"compressed": "25MB", "unpacked": "25MB", "layers": 2, "platforms": LINUX, "base": "python:3"}
+    data["images"] = {"one": big, "two": big, "python": {**big, "compressed": "20MB", "layers": 1, "base": None}}
+    host = {"kubernetes.io/hostname": "b-0"}
+    data["workloads"] = [
+        {"kind": "service", "name": name, "image": name, "replicas": 1, "node_selector": host} for name in ("one", "two")
+    ]
+    s = simulation(data)
+    s.finish()
+    assert wan(s, "wan-b") == pytest.approx(30, abs=1.5)
+    (agent,) = [a for a in cluster_of(s).agents.values() if s._parts.world.nodes.names[a.node] == "b-0"]
+    assert {layer.digest for image in agent.images for layer in image.layers} == {"python:3#0", "one#1", "two#1"}
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        ({"app": {**IMAGE, "base": "pyhton"}}, "no image is named pyhton"),
+        ({"app": {**IMAGE, "base": "app"}}, "image app is, by whatever detour, its own base"),
+        ({"app": {**IMAGE, "base": "b"}, "b": {**IMAGE, "base": "app"}}, "its own base"),
+        ({"app": {**IMAGE, "base": "b"}, "b": {**IMAGE, "compressed": "21MB", "layers": 1}}, "smaller than its base b"),
+        ({"app": {**IMAGE, "base": "b"}, "b": IMAGE}, "no layer above the 2 of its base b"),
+        ({"app": {**IMAGE, "prepulled": ["c-*"]}}, "c-* matches no node"),
+        ({"app": IMAGE, "b": IMAGE}, "no workload uses image b"),
+    ],
+)
+def test_what_images_get_wrong_is_said(images: dict[str, Any], said: str) -> None:
+    problems = check_scenario(Look(Scenario.parse({**SITES, "images": images})))
+    assert any(said in problem.message for problem in problems), problems
+
+
+def test_a_base_that_only_images_name_is_used() -> None:
+    images = {"app": {**IMAGE, "base": "b"}, "b": {**IMAGE, "layers": 1}}
+    assert check_scenario(Look(Scenario.parse({**SITES, "images": images}))) == []
