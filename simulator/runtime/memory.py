@@ -83,7 +83,7 @@ class Memory:
         self.pressure = False
 
     def share(self, pages: Iterable[tuple[str, int]], step: int) -> int:
-        """A pod more (1) or fewer (-1) has these pages (name, bytes): by how much what the node holds for that grows."""
+        """A pod more (1) or fewer (-1) has these pages (name, bytes): by how much what the node holds grows by it."""
         more = 0
         for name, size in pages:
             before, self._shared[name] = self._shared[name], self._shared[name] + step

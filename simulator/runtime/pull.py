@@ -127,8 +127,8 @@ class Fetch:
 class Pull:
     """One image on its way, for everybody on the node who wants it."""
 
-    __slots__ = ("_came", "_fetches", "_lacking", "_puller", "_sources", "_timer", "_to_unpack", "_unpacking", "image",
-                 "name", "over", "waiting")  # fmt: skip
+    __slots__ = ("_came", "_fetches", "_lacking", "_puller", "_timer", "_to_unpack", "_unpacking", "image", "name",
+                 "over", "sources", "waiting")  # fmt: skip
 
     def __init__(self, puller: Puller, name: str) -> None:
         self._puller = puller
@@ -136,7 +136,7 @@ class Pull:
         self.waiting: list[Done] = []
         self.image: Image | None = None
         self.over = False
-        self._sources: Sequence[Registry | Mirror] = puller.sources
+        self.sources: Sequence[Registry | Mirror] = puller.sources  # the first has answered, or is asked
         self._lacking: deque[Layer] = deque()  # to be fetched
         self._to_unpack: deque[Layer] = deque()  # from the base up
         self._came: set[str] = set()  # digests of layers whose bytes are here
@@ -153,7 +153,7 @@ class Pull:
         self._ask()
 
     def _ask(self) -> None:
-        puller, asked = self._puller, self._sources
+        puller, asked = self._puller, self.sources
         wait = puller.host.settings.pulls.dial_timeout_ns
         self._timer = puller.host.clock.after(wait, self._unanswered, asked, "registry does not answer")
 
@@ -170,17 +170,17 @@ class Pull:
 
     def _unanswered(self, asked: Sequence[Registry | Mirror], error: str) -> None:
         """This source is of no use: ask the next."""
-        if self.over or asked is not self._sources:
+        if self.over or asked is not self.sources:
             return
         self._drop_timer()
         if len(asked) > 1:
-            self._sources = asked[1:]
+            self.sources = asked[1:]
             self._ask()
         else:
             self.end(error)
 
     def _answered(self, asked: Sequence[Registry | Mirror], image: Image | None) -> None:
-        if self.over or asked is not self._sources or self.image is not None:
+        if self.over or asked is not self.sources or self.image is not None:
             return
         self._drop_timer()
         puller = self._puller

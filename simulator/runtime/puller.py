@@ -139,7 +139,7 @@ class Puller:
         found = self._fetching.get(layer.digest)
         if found is None:
             share = self._share(pull.name)
-            found = self._send_for(layer, round(layer.compressed * share), whole=share == 1)
+            found = self._send_for(layer, pull.sources, round(layer.compressed * share), whole=share == 1)
         found.pulls.append(pull)
         return found
 
@@ -202,8 +202,8 @@ class Puller:
             return self.engine.delta
         return 1
 
-    def _send_for(self, layer: Layer, size: int, *, whole: bool) -> Fetch:
-        fetch = self._fetching[layer.digest] = Fetch(self, layer, self.sources, size, whole=whole)
+    def _send_for(self, layer: Layer, sources: Sequence[Registry | Mirror], size: int, *, whole: bool) -> Fetch:
+        fetch = self._fetching[layer.digest] = Fetch(self, layer, sources, size, whole=whole)
         fetch.begin()
         return fetch
 
@@ -211,7 +211,7 @@ class Puller:
         """What a lazy pull has left out comes behind the container's back."""
         rest = Layer(f"rest of {image.name}", round(image.compressed * (1 - self.engine.lazy)), 0)
         if rest.digest not in self._fetching:
-            self._send_for(rest, rest.compressed, whole=False)
+            self._send_for(rest, self.sources, rest.compressed, whole=False)
 
     def _network_changed(self) -> None:
         for fetch in [fetch for fetch in self._fetching.values() if fetch.stalled]:

@@ -34,7 +34,7 @@ from simulator.spec.check import check_resolved
 from simulator.spec.check_match import check_node_match
 from simulator.spec.clusters import top
 from simulator.spec.faults import Update
-from simulator.spec.function import each
+from simulator.spec.function import Function, each
 from simulator.spec.image import Image
 from simulator.spec.look import Look
 from simulator.spec.mechanism import NodeMatch, Server
@@ -42,7 +42,7 @@ from simulator.spec.notes import gathered
 from simulator.spec.orchestrator import Orchestrator, load_orchestrator
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
-from simulator.spec.workload import Function, Requests, Telemetry
+from simulator.spec.workload import Requests, Telemetry
 from simulator.streams import Rng
 from simulator.traffic.plane import RequestPlane
 from simulator.units import SECOND

@@ -10,6 +10,7 @@ from simulator.simulation.runtimes import Handler
 from simulator.simulation.template import Cluster, pod_template, runtime_image, selector_term
 from simulator.spec import image
 from simulator.spec.behaviour import Behaviour
+from simulator.spec.function import Function
 from simulator.spec.kubernetes.base import K8sObject
 from simulator.spec.kubernetes.cluster import ConfigMap, PriorityClass, RuntimeClass, Secret, Service
 from simulator.spec.kubernetes.container import Container, ResourceRequirements
@@ -17,7 +18,6 @@ from simulator.spec.kubernetes.kinds import roots
 from simulator.spec.kubernetes.pod import Pod, PodSpec, PodTemplateSpec, TemplateMeta, template_of
 from simulator.spec.kubernetes.scheduling import LabelSelector
 from simulator.spec.kubernetes.workloads import DaemonSet, Deployment, DeploymentSpec, Job, ReplicaSet
-from simulator.spec.workload import Function
 from simulator.spec.workload import Service as ServiceItem
 from simulator.world.image import Image
 from simulator.world.pod import PodTemplate

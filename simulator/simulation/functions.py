@@ -12,7 +12,7 @@ from simulator.control.api.client import Client
 from simulator.control.scaling.functions import FunctionPlatform
 from simulator.errors import Problem, UserError
 from simulator.policy import FunctionView, Keep, Scaling
-from simulator.policy.reference import at_point, instantiate
+from simulator.policy.reference import instantiate
 from simulator.simulation.clusters.cluster import Cluster
 from simulator.simulation.clusters.world import World
 from simulator.simulation.deciders import written_at
@@ -27,7 +27,7 @@ from simulator.spec.scenario import Scenario
 from simulator.spec.trace import FunctionTrace
 from simulator.streams import Rng, key
 from simulator.traffic.flows import RequestFlow
-from simulator.traffic.functions.pool import Book, Ints, Limits
+from simulator.traffic.functions.pool import Book, Limits
 from simulator.traffic.schedules import Schedule
 from simulator.units import SECOND
 from simulator.world.pod import PodTemplate
@@ -68,7 +68,10 @@ def read_functions(scenario: Scenario) -> Sequence[FunctionLoad]:
 
 def _policy(item: Function, scenario: Scenario) -> Callable[[FunctionView], object]:
     chosen = use(item.scaling)
-    made: object = instantiate(at_point(chosen.use, "scaling"), chosen.params, scenario.folder, given=1)
+    plain = not any(mark in chosen.use for mark in "./:")  # a shipped name: of this point, even if it is misspelt
+    made: object = instantiate(
+        f"scaling/{chosen.use}" if plain else chosen.use, chosen.params, scenario.folder, given=1
+    )
     if isinstance(made, Scaling):
         return made.keep
     if not callable(made) or isinstance(made, type):
@@ -126,13 +129,10 @@ def _book(load: FunctionLoad, scenario: Scenario, rng: Rng, end: int) -> Book:
         assert item.arrivals is not None
         flow = RequestFlow(item.name, (0,), (0,), item.name, arrivals_of(item.arrivals, folder), 0, 0)
         arrive, _, ks = Schedule(rng, flow, np.array([_DOOR], np.uint64), 0).take(end)
-        work = _draws(item.work, "work", load, scenario, rng, ks)
-    first = None if item.first_work is None else _draws(item.first_work, "first-work", load, scenario, rng, ks)
-    return Book(arrive, work, first)
-
-
-def _draws(written: object, what: str, load: FunctionLoad, scenario: Scenario, rng: Rng, ks: Ints) -> Ints:
-    return duration(written, scenario.folder).ticks(rng.draws(f"{what}/{load.item.name}", _DOOR, ks))
+        work = duration(item.work, folder).ticks(rng.draws(f"work/{item.name}", _DOOR, ks))
+    if item.first_work is None:
+        return Book(arrive, work)
+    return Book(arrive, work, duration(item.first_work, folder).ticks(rng.draws(f"first-work/{item.name}", _DOOR, ks)))
 
 
 def record_functions(world: World, platform: FunctionPlatform, loads: Sequence[FunctionLoad], interval_ns: int) -> None:

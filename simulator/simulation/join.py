@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from simulator.errors import UserError
+from simulator.errors import Problem, UserError
 from simulator.simulation.build import Parts, compiled
 from simulator.simulation.demand import add_behaviours, add_flows
 from simulator.spec.check import check_resolved, check_scenario
+from simulator.spec.function import Function
 from simulator.spec.look import Look
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Requests, Service, Telemetry, labels
 
+Item = Manifest | Service | Requests | Telemetry | Function
 
-def join(parts: Parts, item: Manifest | Service | Requests | Telemetry) -> None:
+
+def join(parts: Parts, item: Item) -> None:
     """Let a workload begin now. Raises UserError, and changes nothing, for what the scenario with it gets wrong."""
+    if isinstance(item, Function):
+        said = f"function {item.name} cannot join a running simulation"
+        raise UserError(Problem(said, hint="write it into the scenario"))
     plan, world = parts.plan, parts.world
     known = plan.scenario
     item = item.model_copy(update={"name": labels((*known.workloads, item))[-1]})
@@ -33,5 +39,5 @@ def join(parts: Parts, item: Manifest | Service | Requests | Telemetry) -> None:
     parts.cluster.apply(more.objects)
 
 
-def _with(scenario: Scenario, workloads: tuple[Manifest | Service | Requests | Telemetry, ...]) -> Scenario:
+def _with(scenario: Scenario, workloads: tuple[Item, ...]) -> Scenario:
     return scenario.model_copy(update={"workloads": workloads}).placed(scenario.folder, scenario.facts)

@@ -188,16 +188,18 @@ def check_platforms(look: Look) -> Iterator[Problem]:
 
 
 def check_runtimes(look: Look) -> Iterator[Problem]:
-    """Some node that is written out has the runtime that a service or function asks for, by its whole name or an end of it."""
+    """Some node that is written out has the runtime that is asked for, by its whole name or an end of it."""
     if look.nodes is None:
         return
     workers = [node for node in look.scenario.world.nodes if node.role in ("worker", "control-plane")]
     written = {name for node in workers for name in node.runtimes or (DEFAULT_RUNTIME,)}
     known = {handler for name in written for handler in handlers(name)}
-    for number, service in (*look.services, *look.functions):
-        if service.runtime is not None and service.runtime not in known:
-            said = f"no node has the runtime {service.runtime}"
-            yield look.source.problem(("workloads", number, "runtime"), said, did_you_mean(service.runtime, known))
+    asked = [(number, item.runtime) for number, item in look.services]
+    asked += [(number, item.runtime) for number, item in look.functions]
+    for number, runtime in asked:
+        if runtime is not None and runtime not in known:
+            said = f"no node has the runtime {runtime}"
+            yield look.source.problem(("workloads", number, "runtime"), said, did_you_mean(runtime, known))
 
 
 def check_behaviour(look: Look) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from simulator.spec.near import did_you_mean
 
 def check_functions(look: Look) -> Iterator[Problem]:
     """Their data files are there and can be read, and their names are free."""
-    taken = {name: "a workload" for name in look.pods_of}
+    taken = dict.fromkeys(look.pods_of, "a workload")
     for number, item in look.functions:
         folder = look.scenario.folder
         for key in ("work", "first_work", "trace"):

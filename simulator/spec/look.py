@@ -14,6 +14,7 @@ from simulator.facts.yaml import Path as Place
 from simulator.spec import image
 from simulator.spec.behaviour import Behaviour, Call
 from simulator.spec.faults import Update
+from simulator.spec.function import Function
 from simulator.spec.kubernetes import K8sObject
 from simulator.spec.kubernetes.cluster import Service as K8sService
 from simulator.spec.kubernetes.kinds import roots
@@ -23,7 +24,7 @@ from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
 from simulator.spec.topology import expand_links, expand_nodes, matching
 from simulator.spec.workload import Manifest as ManifestItem
-from simulator.spec.workload import Function, Service, Telemetry, labels
+from simulator.spec.workload import Service, Telemetry, labels
 
 MOST_NODES = 1_000_000
 MOST_LINKS = 1_000_000
@@ -106,7 +107,8 @@ class Look:
         """Every image that a workload, or an update of one, names, and the key of `images` that describes it."""
         templates = [template for obj in self.objects if (template := template_of(obj)) is not None]
         names = [c.image for t in templates for c in (*t.spec.init_containers, *t.spec.containers)]
-        names += [item.image for _, item in (*self.services, *self.functions)]
+        names += [item.image for _, item in self.services]
+        names += [item.image for _, item in self.functions]
         names += [fault.image for fault in self.scenario.faults if isinstance(fault, Update)]
         return {name: image.find(self.scenario.images, name) for name in names}
 

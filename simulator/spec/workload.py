@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from simulator.spec.arrivals import Arrivals
 from simulator.spec.base import Count, Glob, Item, Name, Positive, Text, empty, wrong
 from simulator.spec.behaviour import Behaviour, Wait
-from simulator.spec.function import Function as Function
+from simulator.spec.function import Function
 from simulator.spec.quantity import Cpu, Size
 
 

@@ -216,6 +216,8 @@ def _policies(plan: Plan, base: Path) -> dict[str, str]:
         named = [_reference(chosen) for chosen in (placement, *given.get("filters", ()), *given.get("scores", ()))]
         if (dividing := given.get("clusters")) is not None:
             named.append(at_point(_reference(dividing), "clusters"))
+        functions = [item for item in scenario.get("workloads", ()) if item.get("kind") == "function"]
+        named += [at_point(_reference(item["scaling"]), "scaling") for item in functions]
         found |= {reference: hash_of(reference, base) for reference in named}
     return found
 

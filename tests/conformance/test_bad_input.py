@@ -79,7 +79,7 @@ ONE_THING_WRONG = {
     "misspelt needed key": ("duration: 20min", "durration: 20min", "unknown key durration (did you mean duration?)"),
     "misspelt root key": ("question:", "quest:", "unknown key quest (did you mean question?)"),
     "misspelt kind": ("kind: telemetry", "kind: telemetri", "no kind 'telemetri' (did you mean telemetry?)"),
-    "no kind": ("kind: telemetry, name", "name", "kind is missing (one of manifest, service, requests, telemetry)"),
+    "no kind": ("kind: telemetry, name", "name", "kind is missing (one of manifest, service, requests, telemetry, function)"),
     "misspelt mode": ("mode: silent}", "mode: sillent}", "no 'sillent' here (did you mean silent?)"),
     "misspelt role": ("role: device", "role: devise", "did you mean device?"),
     "misspelt component": ("component: scheduler", "component: sheduler", "did you mean scheduler?"),
@@ -257,7 +257,6 @@ def test_a_file_that_is_no_experiment(name: str, write: Callable[..., Path]) -> 
 
 
 NOT_OFFERED = {
-    "functions": ("kind: telemetry", "kind: function", "workloads of kind function are not offered yet"),
     "outages": ("kind: crash", "kind: outages", "faults of kind outages are not offered yet"),
     "designs": ("design: cross", "design: {kind: morris, trajectories: 20}", "designs other than cross"),
     "profiles": ("{poisson: 10/s}", "{poisson: {rate: 10/s, profile: day.csv}}", "arrival profiles are not offered"),

@@ -393,7 +393,6 @@ NOT_YET = {
     "serve-policy": ("serve-policy", "least-loaded", "--port", "8080"),
     "dask:": ("run", "corner.yaml", "--executor", "dask:tcp://host:1"),
     "--uncertain-facts": ("run", "corner.yaml", "--uncertain-facts"),
-    "function": ("check", "corner.yaml", "--set", "scenario.workloads=[{kind: function, name: f}]"),
     "outages": ("check", "corner.yaml", "--set", "scenario.faults=[{kind: outages, link: wan-0, up: 6h, down: 9s}]"),
     "design": ("check", "corner.yaml", "--set", "design={kind: morris, trajectories: 20}"),
     "scaling": ("check", "corner.yaml", "--set", "scenario.policies={scaling: hpa}"),

@@ -33,17 +33,15 @@ def page(study: Path) -> Iterator[Page]:
 
 
 def test_its_answer_is_what_the_readme_says(study: Path) -> None:
-    """KubeEdge and Open Horizon serve the site without power when it is back, K3s when the WAN is; only KubeEdge keeps
-    readings; only Open Horizon, which is patient, lets healthy pods live."""
+    """KubeEdge and Open Horizon serve the site without power when it is back, K3s when the WAN is; nobody keeps the
+    cameras' readings, for the cut is silent; only Open Horizon, which is patient, lets healthy pods live."""
     rows = json.loads((study / "summary.json").read_text("utf-8"))["summary"]
     values = {(r["axes"]["scenario.orchestrator"], r["metric"]): r["mean"] for r in rows}
     served = {name: values[name, "availability"] for name in ("k3s", "kubeedge", "open-horizon")}
     assert served["k3s"] + 0.01 < served["kubeedge"] < served["open-horizon"]
     assert [values[name, "evicted_pods"] for name in served] == [8, 8, 0]
     # A camera behind each of the four cut accesses sends a reading a second.
-    assert values["k3s", "lost_messages"] == pytest.approx(4 * 600, abs=20)
-    assert values["open-horizon", "lost_messages"] == pytest.approx(4 * 600, abs=20)
-    assert values["kubeedge", "lost_messages"] < 4 * 120
+    assert [values[name, "lost_messages"] for name in served] == pytest.approx([4 * 600] * 3, abs=40)
 
 
 def test_its_report_asks_nobody_and_complains_of_nothing(page: Page) -> None:

@@ -80,7 +80,9 @@ def test_running_instances_are_the_offered_load(work: Distribution) -> None:
     offered = 5 * work.mean / SECOND
     assert out.mean_running() == pytest.approx(offered, rel=0.02)
     at = np.arange(100, 20_000, 10) * SECOND
-    inside = np.searchsorted(np.sort(out.busy[0]), at, side="right") - np.searchsorted(np.sort(out.busy[1]), at, "right")
+    inside = np.searchsorted(np.sort(out.busy[0]), at, side="right") - np.searchsorted(
+        np.sort(out.busy[1]), at, "right"
+    )
     assert inside.var() == pytest.approx(offered, rel=0.1)
 
 

@@ -88,7 +88,7 @@ PULL_GAPS = (10, 20, 40, 80, 160, 300, 300)  # s, from one attempt to the next
 
 def crash_gaps(settings: AgentSettings, run_s: float = 1.0, pods: int = 60) -> list[list[float]]:
     """For each pod of a container that always exits with 1: the time from each exit to the next start, in s."""
-    costs = replace(COSTS, create=Constant(0), start=Constant(0))
+    costs = replace(COSTS, create=(), start=())
     kit = kubelets(settings=settings, costs=costs)
     names = [f"crasher-{i}" for i in range(pods)]
     for name in names:

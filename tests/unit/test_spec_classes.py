@@ -14,6 +14,7 @@ from simulator.spec.base import Item, Spec, Use
 from simulator.spec.behaviour import Behaviour, Call, Memory
 from simulator.spec.clusters import ClusterSpec
 from simulator.spec.faults import Crash, Cut, Fault, Stop, Update
+from simulator.spec.function import Function
 from simulator.spec.image import Image
 from simulator.spec.kubernetes.base import K8s
 from simulator.spec.quantity import BitRate, Cpu, Duration, Frequency, Quantity, Ratio, Size
@@ -48,6 +49,11 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
                 "request": "1kB", "response": "4kB", "timeout": "1s", "retries": 2}),
     (Telemetry, {"kind": "telemetry", "source": "camera-*", "target": "ingest", "every": "1s", "size": "200B",
                  "properties": 14, "protocol": "mqtt", "qos": 1}),
+    (Function, {"kind": "function", "name": "f-*", "trace": "azure.csv", "format": "azure-functions-2021",
+                "scaling": {"use": "keep-alive", "params": {"idle": "10min"}}, "runtime": "firecracker"}),
+    (Function, {"kind": "function", "name": "f", "image": "shop/f", "arrivals": {"poisson": "10/s"}, "work": "5ms",
+                "first_work": {"exponential": "9ms"}, "start": "1s", "concurrency": 2, "cpu": "500m", "ram": "64Mi",
+                "ram_limit": "128Mi", "node_selector": {"tier": "edge"}, "scaling": "./mine.py:Mine"}),
     (Cut, {"kind": "cut", "name": "wan", "link": "wan-[0-3]", "at": "10min", "duration": "10min", "mode": "silent"}),
     (Cut, {"kind": "cut", "link": "wan-0", "mode": "lossy", "loss": 0.2}),
     (Cut, {"kind": "cut", "link": "wan-0", "mode": "one-way", "direction": "down"}),
@@ -179,7 +185,7 @@ def test_the_schema_tells_items_apart_by_kind() -> None:
     scenario = schema["$defs"]["Scenario"]["properties"]
     kinds = {name: set(scenario[name]["items"]["discriminator"]["mapping"]) for name in ("workloads", "faults")}
     assert kinds == {
-        "workloads": {"manifest", "service", "requests", "telemetry"},
+        "workloads": {"manifest", "service", "requests", "telemetry", "function"},
         "faults": {"cut", "crash", "stop", "update"},
     }
     assert "10ms" in schema["$defs"]["Telemetry"]["properties"]["every"]["examples"]

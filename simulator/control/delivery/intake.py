@@ -1,9 +1,9 @@
 """A hub's intake: messages of many senders before its station, each sender's in order.
 
-How to join: `server.intake = Intake(clock, HubStation(rng, name, settings))`, and
-`server.up_hooks.append(server.intake.server_changed)`; what nodes post to that server then passes it. Whoever has a
-hub of another kind calls `send` where a message has arrived; who has messages that are computed when somebody asks
-(heartbeats, polls) joins them by a `liveness.stream.HubStream`.
+How to join a hub (an `ApiServer`, or `CloudCore`): `hub.intake = Intake(clock, HubStation(rng, name, settings))` and
+`hub.up_hooks.append(hub.intake.server_changed)`; what nodes post there then passes it. Messages that are computed when
+somebody asks, heartbeats and quiet polls, join by a `liveness.stream.HubStream`. Who has a hub of another kind calls
+`send` where a message has arrived.
 """
 
 from __future__ import annotations

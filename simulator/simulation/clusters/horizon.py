@@ -190,9 +190,7 @@ class _Both:
             switch.set_up(up)
 
 
-def _queue_polls(
-    clock: Clock, intake: Intake, exchange: Exchange, pollers: Sequence[Poller], least_ns: int
-) -> None:
+def _queue_polls(clock: Clock, intake: Intake, exchange: Exchange, pollers: Sequence[Poller], least_ns: int) -> None:
     """Have quiet polls wait with everything else; their rate is that of the shortest interval, so that a hub which all
     of them at once would overload is looked at poll by poll."""
     indices = list(exchange.nodes)

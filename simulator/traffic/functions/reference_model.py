@@ -106,7 +106,9 @@ class ReferenceModel:
         while True:
             there = self._there()
             unused = [one for one in there if not one.uses and not one.waiting]
-            if len(unused) >= self.limits.prewarmed or (self.limits.most is not None and len(there) >= self.limits.most):
+            if len(unused) >= self.limits.prewarmed or (
+                self.limits.most is not None and len(there) >= self.limits.most
+            ):
                 return
             self._start()
 

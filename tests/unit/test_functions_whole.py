@@ -1,0 +1,183 @@
+"""Functions from the scenario to the tables: pods come with requests and go, and what fails, fails."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarios import SMALL
+from simulator.errors import UserError
+from simulator.simulation.run import Run
+from simulator.simulation.simulation import Simulation
+from simulator.spec.check import check_scenario
+from simulator.spec.function import Function
+from simulator.spec.look import Look
+from simulator.spec.scenario import Scenario
+
+_FUNCTION = {
+    "kind": "function", "name": "f", "image": "shop/f", "arrivals": {"every": "100s"}, "work": "50ms", "ram": "64Mi",
+    "scaling": {"use": "keep-alive", "params": {"idle": "2min"}},
+}  # fmt: skip
+
+
+def _scenario(function: dict[str, Any], folder: Path = Path(), **more: Any) -> Scenario:
+    data: dict[str, Any] = {
+        "duration": "20min",
+        "topology": deepcopy(SMALL["topology"]),
+        "images": {"shop/f": {"compressed": "20MB", "unpacked": "50MB", "platforms": ["linux/amd64", "linux/arm64"]}},
+        "workloads": [{**_FUNCTION, **function}],
+        **more,
+    }
+    return Scenario.parse(data).placed(folder, {})
+
+
+def _run(function: dict[str, Any], folder: Path = Path(), **more: Any) -> Run:
+    return Simulation(_scenario(function, folder, **more), seed=1).finish()
+
+
+def _states(run: Run, pod: str) -> list[str]:
+    rows = run.table("pods")
+    return rows.filter(rows["pod"] == pod)["state"].to_list()
+
+
+def test_an_instance_is_a_pod_that_is_kept_from_request_to_request() -> None:
+    run = _run({})
+    assert run.summary["cold_starts"] == 1
+    assert run.table("pods")["pod"].unique().to_list() == ["f-1"]
+    assert _states(run, "f-1")[-1] == "Ready"
+    # The cold start is what the orchestrator needs: it ends when the platform sees the pod ready.
+    pods = run.table("pods")
+    pending, ready = (pods.filter(pods["state"] == word)["time_s"][0] for word in ("Pending", "Ready"))
+    assert ready - pending < run.summary["cold_start_wait_s"] < ready - pending + 0.2
+
+
+def test_without_enough_patience_every_request_has_a_pod_of_its_own() -> None:
+    run = _run({"scaling": {"use": "keep-alive", "params": {"idle": "50s"}}})
+    issued = int(run.table("functions")["issued"].sum())
+    assert run.summary["cold_starts"] == issued >= 11
+    assert run.summary["pods_started"] == issued
+    assert _states(run, "f-1")[-1] == "Deleted"
+    assert run.summary["instance_life_s"] == pytest.approx(50 + 0.05 + run.summary["cold_start_wait_s"], abs=1)
+    idle = run.summary["idle_instance_seconds"]
+    assert idle == pytest.approx(50 * issued, rel=0.1)
+    assert run.summary["wasted_byte_seconds"] == pytest.approx(idle * 64 * 2**20)
+
+
+def test_pre_warmed_instances_wait_for_the_first_requests() -> None:
+    run = _run({"scaling": {"use": "keep-alive", "params": {"idle": "50s", "prewarmed": 2}}})
+    assert run.summary["cold_starts"] == 0
+    assert run.summary["function_latency_s"] < 0.2
+
+
+def test_a_slower_node_works_longer() -> None:
+    on = {name: _run({"work": "1s", "node_selector": {"kubernetes.io/hostname": name}, "arrivals": {"every": "10s"}})
+          for name in ("core", "a-0")}  # fmt: skip
+    warm = {name: run.table("functions")["busy_s"].sum() for name, run in on.items()}
+    assert warm["a-0"] > 1.2 * warm["core"]
+
+
+def test_requests_die_with_their_node_and_the_next_finds_another() -> None:
+    """One request every 10 s works for 9: one is in the instance when its node dies, and nothing is left on it."""
+    function = {"work": "9s", "arrivals": {"every": "10s"}}
+    where = _run(function).table("pods")
+    node = where.filter(where["state"] == "started")["node"][0]
+    run = _run(function, faults=[{"kind": "crash", "node": node, "at": "10min"}])
+    rows = run.table("functions")
+    assert int(rows["died"].sum()) >= 1
+    assert run.summary["function_failures"] == int(rows["died"].sum())
+    later = rows.filter(rows["start_s"] > 700)
+    assert int(later["completed"].sum()) > 0.8 * int(later["issued"].sum())
+    new = run.table("pods").filter((run.table("pods")["state"] == "started") & (run.table("pods")["time_s"] > 600))
+    assert node not in new["node"].to_list()
+
+
+def test_requests_wait_for_a_pod_that_no_node_has_room_for() -> None:
+    run = _run({"cpu": "64"})
+    assert int(run.table("functions")["begun"].sum()) == 0
+    assert run.summary["unschedulable_pods"] >= 1
+
+
+def test_most_instances_refuse_or_queue() -> None:
+    load = {"arrivals": {"every": "1s"}, "work": "3s"}
+    refusing = _run({**load, "scaling": {"use": "keep-alive", "params": {"idle": "1min", "most": 1}}})
+    queueing = _run({**load, "scaling": {"use": "keep-alive", "params": {"idle": "1min", "most": 1, "full": "queue"}}})
+    assert refusing.summary["pods_started"] == queueing.summary["pods_started"] == 1
+    assert refusing.summary["function_failures"] > 500
+    assert queueing.summary["function_failures"] == 0
+    assert queueing.summary["function_latency_s"] > 100
+
+
+def test_a_trace_is_a_function_for_each_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "azure.csv").write_text(
+        "app,func,end_timestamp,duration\nx,one,10,1\nx,two,20,2\nx,one,30,0.5\nx,two,5000,1\n", "utf-8"
+    )
+    trace = {"name": "g-*", "trace": "azure.csv", "format": "azure-functions-2021", "arrivals": None, "work": None}
+    run = _run(trace, tmp_path)
+    rows = run.table("functions")
+    issued = {name: int(rows.filter(rows["function"] == name)["issued"].sum()) for name in ("g-0", "g-1")}
+    assert issued == {"g-0": 2, "g-1": 1}  # what comes after the end of the run does not come
+    assert {pod.rpartition("-")[0] for pod in run.table("pods")["pod"]} == {"g-0", "g-1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"arrivals": None}, "function f has neither arrivals nor a trace"),
+        ({"trace": "a.csv"}, "function f has both arrivals and a trace"),
+        ({"format": "azure-functions-2021"}, "a trace and its format go together"),
+        ({"work": None}, "requests need work"),
+        ({"name": "f-*"}, "this is one function"),
+        ({"arrivals": {"users": 3, "think": "1s"}}, "users who wait for an answer are not offered yet"),
+        ({"ram_limit": "1Mi"}, "the limit lies below the request"),
+        ({"idle": "10min"}, "idle"),
+    ],
+)
+def test_a_function_that_says_too_much_or_too_little(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as told:
+        Function(**{**_FUNCTION, **change})
+    assert any(said in str(problem) for problem in told.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "said"),
+    [
+        ("keep-allive", "did you mean keep-alive?"),
+        ("keep-alive", "needs the parameter 'idle'"),
+        ({"use": "keep-alive", "params": {"idle": "10 parsecs"}}, "refuses its parameters"),
+        ({"use": "keep-alive", "params": {"idle": "1s", "most": 0}}, "most allows one instance"),
+        ({"use": "keep-alive", "params": {"idle": "1s", "full": "wait"}}, "full is refuse or queue"),
+        ({"use": "spread", "params": {}}, "no policy named"),
+    ],
+)
+def test_a_scaling_policy_that_is_none(scaling: Any, said: str) -> None:
+    with pytest.raises(UserError) as told:
+        Simulation(_scenario({"scaling": scaling}))
+    assert said in str(told.value)
+    assert all("workloads.0.scaling" in problem.path for problem in told.value.problems)
+
+
+def test_what_the_scenario_shows_to_be_wrong_is_told_by_check(tmp_path: Path) -> None:
+    trace = {"name": "f-*", "trace": "no.csv", "format": "azure-functions-2021", "arrivals": None, "work": None}
+    for function, said in (
+        (trace, "there is no file"),
+        ({"runtime": "nothing"}, "no node has the runtime nothing"),
+        ({"work": {"empirical": "no.csv#x"}}, "there is no file"),
+    ):
+        problems = check_scenario(Look(_scenario(function, tmp_path)))
+        assert any(said in str(problem) for problem in problems), problems
+    twice = _scenario({}, workloads=[{**_FUNCTION}, {"kind": "service", "name": "f", "image": "shop/f"}])
+    assert any("f" in str(problem) and "name" in str(problem) for problem in check_scenario(Look(twice)))
+
+
+def test_an_orchestrator_without_pods_has_no_functions() -> None:
+    with pytest.raises(UserError, match="no pods that a function platform could start"):
+        Simulation(_scenario({}, orchestrator="open-horizon"))
+
+
+def test_a_function_does_not_join_a_running_simulation() -> None:
+    simulation = Simulation(_scenario({}))
+    with pytest.raises(UserError, match="function g cannot join a running simulation"):
+        simulation.inject(Function(**{**_FUNCTION, "name": "g"}))  # type: ignore[arg-type]  # that is the point
