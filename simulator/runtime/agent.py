@@ -100,9 +100,7 @@ class NodeAgent:
         self._memory = Memory(
             host, system_bytes, self._runs, kill=self._kernel_kills, evict=self._evict, changed=self._changed
         )
-        self._puller = Puller(
-            host, network, registry, images, stored=self._changed, in_use=self._images_in_use
-        )
+        self._puller = Puller(host, network, registry, images, stored=self._changed, in_use=self._images_in_use)
         self._bench = self._new_bench()
         engines = max(costs.daemon_start_ns for costs in runtimes.values())
         self._boot = Boot(host, engines, engine=self._engine_started, agent=self._started)

@@ -21,7 +21,11 @@ def size(layers: set[Layer], keeps: bool) -> int:
     return sum(layer.unpacked + (layer.compressed if keeps else 0) for layer in layers)
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcde"), images, st.booleans()), max_size=30), st.booleans(), st.integers(0, 250))
+@given(
+    st.lists(st.tuples(st.sampled_from("abcde"), images, st.booleans()), max_size=30),
+    st.booleans(),
+    st.integers(0, 250),
+)
 def test_a_store_holds_the_union_of_the_layers_of_its_images(
     steps: list[tuple[str, list[Layer], bool]], keeps: bool, capacity: int
 ) -> None:
@@ -45,7 +49,7 @@ class Disk(RuleBasedStateMachine):
         lazy=st.sampled_from([1.0, 0.2]), delta=st.sampled_from([1.0, 0.1]), width=st.sampled_from([1, 3]),
     )  # fmt: skip
     def begin(
-        self, overlap: bool, pipelined: bool, keeps: bool, parallel: bool, lazy: float, delta: float, width: int
+        self, *, overlap: bool, pipelined: bool, keeps: bool, parallel: bool, lazy: float, delta: float, width: int
     ) -> None:
         base = Image.equal("base", compressed=3_000_000, unpacked=10_000_000, layers=2)
         made = [

@@ -17,7 +17,7 @@ CPU, DISK = 20e6, 50e6  # 5 s and 2 s for all of it
 
 
 def pulled(image: Image = FOUR, *, cores: int = 4, layers_at_once: int = 4, **engine: Any) -> float:
-    """Seconds that the pull of an image takes on a node with this engine, the fifth part of whose speed is its CPU's."""
+    """Seconds that the pull of an image takes on a node with this engine, a fifth of whose speed is its CPU's."""
     settings = replace(SETTINGS, pulls=replace(PULLS, layers_at_once=layers_at_once, engine=EnginePull(**engine)))
     kit = kubelets(images=[image], cached=False, settings=settings, disk_bytes_per_s=DISK, cores=cores)
     kit.admit()

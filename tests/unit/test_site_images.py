@@ -71,10 +71,18 @@ def test_a_mirror_fetches_once_for_its_site_and_serves_all() -> None:
 def test_a_mirror_serves_what_it_has_while_the_wan_is_cut_and_others_wait() -> None:
     data = deepcopy(SITES)
     data["workloads"] = [
-        {"kind": "service", "name": "near", "image": "app:1", "replicas": 1, "node_selector": {"kubernetes.io/hostname": "a-0"}}
+        {
+            "kind": "service",
+            "name": "near",
+            "image": "app:1",
+            "replicas": 1,
+            "node_selector": {"kubernetes.io/hostname": "a-0"},
+        }
     ]
     data["images"]["app:1"]["prepulled"] = ["mirror"]
-    data["faults"] = [{"kind": "cut", "name": "wan", "link": "wan-*", "at": "300ms", "duration": "2min", "mode": "silent"}]
+    data["faults"] = [
+        {"kind": "cut", "name": "wan", "link": "wan-*", "at": "300ms", "duration": "2min", "mode": "silent"}
+    ]
     s = simulation(data)
     assert pulls(s.finish(), "a-0") == pytest.approx(0.02, abs=0.03)
     assert wan(s, "wan-a") < 1
@@ -89,7 +97,9 @@ def test_a_dead_mirror_is_passed_over_after_the_dial_time() -> None:
 
 def test_a_mirror_that_loses_its_way_hands_on_to_the_registry_when_the_way_is_back() -> None:
     data = deepcopy(SITES)
-    data["faults"] = [{"kind": "cut", "name": "wan", "link": "wan-a", "at": "2500ms", "duration": "20s", "mode": "silent"}]
+    data["faults"] = [
+        {"kind": "cut", "name": "wan", "link": "wan-a", "at": "2500ms", "duration": "20s", "mode": "silent"}
+    ]
     s = simulation(data)
     took = pulls(s.finish(), "a-0")
     assert took == pytest.approx(WAN + 20, rel=0.1) or took == pytest.approx(WAN, rel=0.15)
@@ -123,7 +133,8 @@ def test_images_share_the_layers_of_their_base() -> None:
     data["images"] = {"one:1": big, "two:1": big, "python": {**big, "compressed": "20MB", "layers": 1, "base": None}}
     host = {"kubernetes.io/hostname": "b-0"}
     data["workloads"] = [
-        {"kind": "service", "name": name, "image": f"{name}:1", "replicas": 1, "node_selector": host} for name in ("one", "two")
+        {"kind": "service", "name": name, "image": f"{name}:1", "replicas": 1, "node_selector": host}
+        for name in ("one", "two")
     ]
     s = simulation(data)
     s.finish()
@@ -138,7 +149,10 @@ def test_images_share_the_layers_of_their_base() -> None:
         ({"app:1": {**IMAGE, "base": "pyhton"}}, "no image is named pyhton"),
         ({"app:1": {**IMAGE, "base": "app:1"}}, "image app:1 is, by whatever detour, its own base"),
         ({"app:1": {**IMAGE, "base": "b"}, "b": {**IMAGE, "base": "app:1"}}, "its own base"),
-        ({"app:1": {**IMAGE, "base": "b"}, "b": {**IMAGE, "compressed": "21MB", "layers": 1}}, "smaller than its base b"),
+        (
+            {"app:1": {**IMAGE, "base": "b"}, "b": {**IMAGE, "compressed": "21MB", "layers": 1}},
+            "smaller than its base b",
+        ),
         ({"app:1": {**IMAGE, "base": "b"}, "b": IMAGE}, "no layer above the 2 of its base b"),
         ({"app:1": {**IMAGE, "prepulled": ["c-*"]}}, "c-* matches no node"),
         ({"app:1": IMAGE, "b": IMAGE}, "no workload uses image b"),

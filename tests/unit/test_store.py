@@ -36,10 +36,7 @@ def files(folder: Path, but: tuple[str, ...] = ()) -> dict[str, bytes]:
 def test_the_folder_is_as_the_interface_says(tmp_path: Path) -> None:
     make(tmp_path / "out", standin.plan(replications=1), report=lambda study: f"<p>{len(study)} runs</p>")
     names = set(files(tmp_path / "out"))
-    run = {"scenario.yaml", "manifest.json", "summary.json"} | {
-        f"tables/{name}.parquet"
-        for name in TABLES
-    }
+    run = {"scenario.yaml", "manifest.json", "summary.json"} | {f"tables/{name}.parquet" for name in TABLES}
     points = ("rate=100", "rate=200")
     assert names == {"study.json", "summary.json", "report.html"} | {f"runs/{p}/0/{n}" for p in points for n in run}
     assert (tmp_path / "out/report.html").read_text() == "<p>2 runs</p>"

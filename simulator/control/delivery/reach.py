@@ -62,9 +62,7 @@ class Reach:
         "state",
     )  # fmt: skip
 
-    def __init__(
-        self, network: Network, server: Listener, api_node: int, rows: Sequence[int], size_bytes: int
-    ) -> None:
+    def __init__(self, network: Network, server: Listener, api_node: int, rows: Sequence[int], size_bytes: int) -> None:
         self._network = network
         self._server = server
         self.api_node = api_node
