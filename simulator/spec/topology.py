@@ -29,6 +29,8 @@ class Taint(Spec):
 class NodeSpec(Spec):
     """One machine, or `count` equal ones named `name-0`, `name-1`, …
 
+    The first of role registry has all images; any other is a mirror of it, which the nodes of its zone ask first.
+
     `model` names the facts of its hardware; `platform` to `max_pods` stand over them where they are given.
     """
 

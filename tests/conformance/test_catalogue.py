@@ -343,7 +343,7 @@ def test_a_host_system_names_its_engine_and_fits_what_it_says_it_needs(name: str
 
 def test_what_is_no_longer_developed_says_so() -> None:
     dead = {name for name, model in {**RUNTIMES, **SYSTEMS}.items() if model.header.status == "historical"}
-    assert dead == {"rkt", "nabla", "krustlet", "k3os"}
+    assert dead == {"rkt", "nabla", "krustlet", "k3os", "docker-pi"}
 
 
 # What a user's own page is refused for.

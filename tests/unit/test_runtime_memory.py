@@ -272,3 +272,23 @@ def test_side_containers_count_too() -> None:
     kit.agent.admit(desired)
     kit.run(20)
     assert kit.agent.find(desired.uid).ram_bytes == 100 * MI
+
+
+def test_pages_that_a_runtime_shares_are_held_once_from_the_first_pod_to_the_last() -> None:
+    kit = kubelets(costs=replace(COSTS, ram_bytes=60 * MI, shared=(("vmm", 10 * MI),)))
+    whole = kit.agent.available_ram_bytes
+    first, second = kit.admit(), kit.admit()
+    kit.run(2)
+    assert whole - kit.agent.available_ram_bytes == (2 * 60 + 10) * MI
+    kit.agent.remove(first, 0)
+    kit.run(4)
+    assert whole - kit.agent.available_ram_bytes == (60 + 10) * MI
+    kit.agent.remove(second, 0)
+    kit.run(6)
+    assert kit.agent.available_ram_bytes == whole
+    kit.admit()
+    kit.run(8)
+    kit.agent.crash()
+    kit.agent.boot()
+    kit.run(9)
+    assert kit.agent.available_ram_bytes == whole
