@@ -26,6 +26,7 @@ _HOME = {
     "Function": "simulator.spec.function",
     "LittoralError": "simulator.errors",
     "Manifest": "simulator.spec.workload",
+    "Model": "simulator.spec.workload",
     "Placement": "simulator.policy",
     "PodView": "simulator.policy",
     "Problem": "simulator.errors",
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from simulator.spec import Experiment, Scenario
     from simulator.spec.faults import Crash, Cut, Stop, Update
     from simulator.spec.function import Function
-    from simulator.spec.workload import Manifest, Requests, Service, Telemetry
+    from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry
     from simulator.streams import Rng
     from simulator.study.compare import compare
     from simulator.study.execute import run
@@ -79,6 +80,7 @@ __all__ = [
     "Function",
     "LittoralError",
     "Manifest",
+    "Model",
     "Placement",
     "PodView",
     "Problem",

@@ -2,8 +2,9 @@
 
 Idea: smooth the level and the trend of each member's used cpu (Holt's linear method), with the mean of each phase of
 the day taken out before and put back after where a season is given (Winters' idea), look `horizon_s` ahead, and divide
-what is missing by the room that is left then. Complexity: O(samples · members + replicas · members) numpy. Caveats: the
-history is what the hub believed, and it is used cpu as requested, not as burnt; a forecast of a flat past is flat.
+what is missing by the room that is left then. What was before the first sample is taken to have been as that one is.
+Complexity: O(samples · members + replicas · members) numpy. Caveats: the history is what the hub believed, and it is
+used cpu as requested, not as burnt; a forecast of a flat past is flat, and of none that of now.
 """
 
 import numpy as np
@@ -32,8 +33,9 @@ class Forecast(ClusterPolicy):
 
     def forecast(self, history: Floats, step_s: float) -> Floats:
         """Used cpu of each member at the horizon; history has the shape (members, samples), NaN: unknown."""
-        past, ahead, season = np.nan_to_num(history), round(self.horizon_s / step_s), round(self.season_s / step_s)
-        samples = past.shape[1]
+        ahead, season, samples = round(self.horizon_s / step_s), round(self.season_s / step_s), history.shape[1]
+        unknown = np.isnan(history)  # the first so many of each row
+        past = np.where(unknown, history[np.arange(len(history)), unknown.argmin(1), None], history)
         season = season if 1 < season <= samples // 2 else 1  # two seasons must be known
         phase = (np.arange(samples) - samples) % season  # the newest sample ends a season
         typical = np.stack([past[:, phase == k].mean(1) for k in range(season)], 1)

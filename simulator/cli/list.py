@@ -109,5 +109,7 @@ def _experiments() -> list[dict[str, Any]]:
 def _workloads() -> list[dict[str, Any]]:
     from simulator.spec import function, workload  # noqa: PLC0415  # pydantic
 
-    classes = (workload.Manifest, workload.Service, workload.Requests, workload.Telemetry, function.Function)
+    classes = (
+        workload.Manifest, workload.Service, workload.Model, workload.Requests, workload.Telemetry, function.Function,
+    )  # fmt: skip
     return [_row(c.model_fields["kind"].default, "workloads", (c.__doc__ or "").partition("\n")[0]) for c in classes]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import nan
 from typing import TYPE_CHECKING, Final
 
-from simulator.record import clusters, functions, outages, placing, pod_time, reconciling, traffic
+from simulator.record import clusters, functions, models, outages, placing, pod_time, reconciling, traffic
 
 if TYPE_CHECKING:
     import polars as pl
@@ -296,6 +296,20 @@ _METRICS: Final = (
         "(ScheduleBindingSucceed), or is a new image (Updated) for all that have the workload; to the end of the run, "
         "a lower bound, if a member has not received it by then",
         clusters.propagation_s,
+    ),
+    Metric(
+        "model_delivery_s",
+        "s",
+        "mean, over the models published in the whole run and the nodes that each was published to, of the time from "
+        "its publication until the node has all of it; to the end of the run, a lower bound, if it has not by then",
+        models.model_delivery_s,
+    ),
+    Metric(
+        "models_missing",
+        "count",
+        "over the same: how often a node has not all of a model at the end of the run, be it under way, never found or "
+        "dropped for want of room on its disk",
+        models.models_missing,
     ),
     Metric(
         "recovery_s",

@@ -166,7 +166,7 @@ DELIVERIES = Table(
         Column("node", "code", "the node at the other end"),
         Column("direction", "code", "down (to the node) or up (from it)"),
         Column("kind", "code", "what it carries: pod, status, node, request (for a list), list, endpoints, proposal, "
-               "reply, object, …"),
+               "reply, object, model, …"),
         Column("about", "code", "the object that it is about: a pod's name, a service's, what a list is of, or empty"),
         Column("event", "code", "sent (first given to its connection, whether or not the way is open), resent; its one "
                "end: delivered, lost (with a node's power or a connection that was given up; at that instant, or when "

@@ -1,4 +1,5 @@
-"""Messages that wait on edge nodes for the cloud: each node's channel hears what becomes of its session."""
+"""Messages that wait on edge nodes for the cloud: each node's channel hears what becomes of its session, and lets out
+what the session itself sends in turn with the readings."""
 
 from __future__ import annotations
 
@@ -33,6 +34,7 @@ def _follow(channel: HubChannel, session: Session, clock: Clock, plane: RequestP
     session.hooks.append(lambda word: words[word](clock.now))
     if not session.open:  # beyond the hub's limit: nobody reads what it sends
         channel.noticed(clock.now)
+    session.leaves = channel.take
     session.sends_next = partial(_next, session.sends_next, channel.node, clock, plane)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from simulator.control.api.objects import ApiObject
+from simulator.control.api.patient import once_up
 from simulator.control.scaling.functions import FunctionPlatform
 from simulator.control.scheduling.scheduler import Scheduler
 from simulator.engine.clock import Clock
@@ -25,6 +28,7 @@ from simulator.simulation.images import add_mirrors, prepull
 from simulator.simulation.layout import Layout, check_links, check_machines, lay_out
 from simulator.simulation.memory import RequestMemory
 from simulator.simulation.mischief import Mischief
+from simulator.simulation.models import add_model, check_models
 from simulator.simulation.observer import Observer
 from simulator.simulation.placed import settle, transplant
 from simulator.simulation.runtimes import RuntimeTable, check_stacks
@@ -34,7 +38,7 @@ from simulator.spec.check import check_resolved
 from simulator.spec.check_match import check_node_match
 from simulator.spec.clusters import top
 from simulator.spec.faults import Update
-from simulator.spec.function import Function, each
+from simulator.spec.function import each
 from simulator.spec.image import Image
 from simulator.spec.look import Look
 from simulator.spec.mechanism import NodeMatch, Server
@@ -42,7 +46,7 @@ from simulator.spec.notes import gathered
 from simulator.spec.orchestrator import Orchestrator, load_orchestrator
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
-from simulator.spec.workload import Requests, Telemetry
+from simulator.spec.workload import Manifest, Model, Service
 from simulator.streams import Rng
 from simulator.traffic.plane import RequestPlane
 from simulator.units import SECOND
@@ -82,6 +86,11 @@ class Plan:
     def page(self) -> Orchestrator:
         """The orchestrator that the workloads are given to."""
         return self.pages[top(self.scenario.family)]
+
+    @property
+    def share(self) -> Layout:
+        """The machines of that orchestrator."""
+        return self.layout.clusters[top(self.scenario.family)]
 
     @property
     def default_images(self) -> set[str]:
@@ -127,7 +136,7 @@ class Parts:
         """What whoever reads the results should know."""
         yield from self.plan.warnings()
         for cluster in self.clusters.values():
-            yield from cluster.notes
+            yield from gathered(cluster.notes)
         yield from self.plane.warnings
 
     def picture(self, wanted: Mapping[str, int], end: int) -> dict[str, Any]:
@@ -190,6 +199,7 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
         *(p for name, page in pages.items() if page.find(Server) for p in check_servers(page, layout.clusters[name])),
         *(p for share in layout.clusters.values() for p in check_links(share)),
         *check_platform(look, pages[top(scenario.family)]),
+        *check_models(look, pages[top(scenario.family)], layout.clusters[top(scenario.family)]),
         *check_stacks(scenario, catalogue, layout.nodes, source),
         *check_resolved(
             scenario, [n.name for n in layout.nodes], [link.name for link in layout.links], source
@@ -266,12 +276,19 @@ def build(
             RequestMemory(clock, cluster.agents.values(), plane, period)
     _serve(plan, clusters.values(), plane)
     prepull(world, clusters.values(), plan.workload.images, scenario.images)
+    later = _by_time(plan)
+    first = later.pop(0)
     if scenario.start == "placed":
         _lay_out_pods(parts, _settled(scenario, seed, replication, source))
     else:
-        parts.cluster.apply(plan.workload.objects)
+        parts.cluster.apply(first)
     for cluster in clusters.values():
         cluster.start()
+    for at, objects in later.items():
+        once_up(clock, parts.cluster.server, at, partial(parts.cluster.apply, objects))
+    for item in scenario.workloads:
+        if isinstance(item, Model):
+            add_model(world, parts.cluster, item, int(item.at or 0))
     add_buffers(plane, clock, clusters.values())
     add_flows(plane, scenario, layout, network, rng, catalogue=catalogue)
     parts.platform = add_functions(world, parts.cluster, plan.functions, plan.workload.functions, scenario)
@@ -281,9 +298,24 @@ def build(
     return parts
 
 
+def _by_time(plan: Plan) -> dict[int, list[ApiObject]]:
+    """The objects of the workloads, by when somebody applies them (ns)."""
+    scenario = plan.scenario
+    late: dict[tuple[str, str], int] = {}
+    for item in scenario.workloads:
+        if isinstance(item, Manifest | Service) and item.at:
+            alone = scenario.model_copy(update={"workloads": (item,)}).placed(scenario.folder, scenario.facts)
+            made = compiled(alone, plan.catalogue, plan.layout).objects
+            late |= {(obj.kind, obj.name): int(item.at) for obj in made}
+    found: dict[int, list[ApiObject]] = {0: []}
+    for obj in plan.workload.objects:
+        found.setdefault(late.get((obj.kind, obj.name), 0), []).append(obj)
+    return found
+
+
 def _settled(scenario: Scenario, seed: int, replication: int, source: Source) -> Parts:
     """The same world some time after its workloads were applied to empty nodes: what `start: placed` begins with."""
-    quiet = [item for item in scenario.workloads if not isinstance(item, Function | Requests | Telemetry)]
+    quiet = [item for item in scenario.workloads if isinstance(item, Manifest | Service) and not item.at]
     changes = {"start": "empty", "workloads": tuple(quiet), "faults": ()}
     empty = scenario.model_copy(update=changes).placed(scenario.folder, scenario.facts)
     parts = build(empty, seed, replication, source=source)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 
 from simulator.control.api.update import apply_update
+from simulator.engine.clock import Clock
 from simulator.errors import Problem, UserError
 from simulator.faults import Component, PowerCycled, apply_crash, apply_cut, apply_stop
 from simulator.simulation.clusters.cluster import LEADER, Cluster
@@ -47,10 +48,7 @@ class Mischief:
         """Schedule a fault; without a time of its own it begins now. Raises UserError for a glob that matches nothing
         and for a time that has passed."""
         clock = self._world.clock
-        at = clock.now if fault.at is None else int(fault.at)
-        if at < clock.now:
-            said = f"the fault begins at {at / SECOND:g} s, and it is {clock.now / SECOND:g} s already"
-            raise UserError(Problem(said, path="at", hint="leave out `at` to begin now"))
+        at = moment(clock, fault.at, fault.kind)
         last: float = at
         match fault:
             case Cut():
@@ -127,6 +125,16 @@ class Mischief:
             if agent is not None:
                 return agent
         return None
+
+
+def moment(clock: Clock, at: int | None, what: str) -> int:
+    """When it begins (ns): now, if nothing else is given. Raises UserError for a time that has passed."""
+    if at is None:
+        return clock.now
+    if at < clock.now:
+        said = f"the {what} begins at {at / SECOND:g} s, and it is {clock.now / SECOND:g} s already"
+        raise UserError(Problem(said, path="at", hint="leave out `at` to begin now"))
+    return int(at)
 
 
 def _full(cluster: str, component: str) -> str:

@@ -26,7 +26,7 @@ from simulator.spec.near import did_you_mean
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
 from simulator.spec.topology import DEFAULT_RUNTIME, is_glob, matching
-from simulator.spec.workload import Requests, Telemetry, labels
+from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry, labels
 
 _MOST_INTERVALS = 1_000_000
 _MOST_PODS = 1_000_000
@@ -221,6 +221,10 @@ def check_updates(look: Look) -> Iterator[Problem]:
     if not look.complete:
         return
     kinds = {obj.name: obj.kind for obj in roots(look.objects)} | {item.name: "service" for _, item in look.services}
+    comes = {item.name: item.at for _, item in look.services}
+    for number, item in enumerate(look.scenario.workloads):
+        if isinstance(item, Manifest):
+            comes |= {obj.name: item.at for obj in roots(look.manifests[number].objects)}
     for number, fault in enumerate(look.scenario.faults):
         if not isinstance(fault, Update):
             continue
@@ -231,6 +235,9 @@ def check_updates(look: Look) -> Iterator[Problem]:
         elif kinds[fault.workload] not in ("Deployment", "DaemonSet", "service"):
             said = f"{kinds[fault.workload]} {fault.workload} does not roll its pods to another image"
             yield look.source.problem(place, said, "update a Deployment, a DaemonSet or a service")
+        elif (comes_at := comes[fault.workload]) is not None and fault.at is not None and fault.at < comes_at:
+            said = f"{fault.workload} is updated before it is applied, at {comes_at.given}"
+            yield look.source.problem(("faults", number, "at"), said)
 
 
 def check_targets(look: Look) -> Iterator[Problem]:
@@ -281,6 +288,10 @@ def check_times(look: Look) -> Iterator[Problem]:
         elif fault.at >= scenario.duration:
             said = f"fault {label} begins at {fault.at.given}, and the run ends at {scenario.duration.given}"
             yield look.source.problem(("faults", number, "at"), said)
+    for number, (item, label) in enumerate(zip(scenario.workloads, labels(scenario.workloads), strict=True)):
+        if isinstance(item, Manifest | Service | Model) and item.at is not None and item.at >= scenario.duration:
+            said = f"{item.kind} {label} comes at {item.at.given}, and the run ends at {scenario.duration.given}"
+            yield look.source.problem(("workloads", number, "at"), said)
 
 
 def check_files(look: Look) -> Iterator[Problem]:
@@ -347,6 +358,8 @@ def check_resolved(
     for number, item in enumerate(scenario.workloads):
         if isinstance(item, Requests | Telemetry):
             yield from _matches(source, ("workloads", number, "source"), item.source, nodes, "node")
+        elif isinstance(item, Model):
+            yield from _matches(source, ("workloads", number, "nodes"), item.nodes, nodes, "node")
     for number, fault in enumerate(scenario.faults):
         if isinstance(fault, Cut):
             yield from _matches(source, ("faults", number, "link"), fault.link, links, "link")

@@ -1,4 +1,4 @@
-"""What runs and what is asked of it: manifests, services, requests, telemetry, functions."""
+"""What runs, what it needs and what is asked of it: manifests, services, models, requests, telemetry, functions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from simulator.spec.arrivals import Arrivals
 from simulator.spec.base import Count, Glob, Item, Name, Positive, Text, empty, wrong
 from simulator.spec.behaviour import Behaviour, Wait
 from simulator.spec.function import Function
-from simulator.spec.quantity import Cpu, Size
+from simulator.spec.quantity import Cpu, Duration, Size
 
 
 class Manifest(Item):
-    """A file of Kubernetes objects, as it is."""
+    """A file of Kubernetes objects, as it is; `at` as with a service."""
 
     kind: Literal["manifest"] = "manifest"
     name: Name | None = None
     file: Text
+    at: Duration | None = None
 
 
 class Service(Item, Behaviour):
@@ -26,7 +27,8 @@ class Service(Item, Behaviour):
 
     A site is a zone with workers but without a control plane. Whoever asks
     for one of those asks one in its own zone, as long as there is one (`trafficDistribution: PreferClose`).
-    `node_selector` are labels that a node must have.
+    `node_selector` are labels that a node must have. `at` is when somebody applies it: at the beginning (in Python:
+    now), if not given.
     """
 
     kind: Literal["service"] = "service"
@@ -39,6 +41,7 @@ class Service(Item, Behaviour):
     ram_limit: Size | None = None
     runtime: Text | None = None
     node_selector: dict[str, str] = empty()
+    at: Duration | None = None
 
     @model_validator(mode="after")
     def _one_count(self) -> Self:
@@ -47,6 +50,20 @@ class Service(Item, Behaviour):
         if self.ram_limit is not None and self.ram_limit < self.ram:
             raise wrong("the limit lies below the request", "ram_limit is at least ram", "ram_limit")
         return self
+
+
+class Model(Item):
+    """A file, such as a trained model, that somebody publishes to every node that `nodes` matches.
+
+    Only an orchestrator with a sync service for such files (`model-objects` on its page) brings them there, chunk by
+    chunk. `at` is when it is published: at the beginning (in Python: now), if not given.
+    """
+
+    kind: Literal["model"] = "model"
+    name: Name
+    size: Annotated[Size, Field(gt=0)]
+    nodes: Glob
+    at: Duration | None = None
 
 
 class Requests(Item):
@@ -84,7 +101,7 @@ class Telemetry(Item):
     via: Literal["message", "twin"] = "message"
 
 
-WorkloadItem = Annotated[Manifest | Service | Requests | Telemetry | Function, Field(discriminator="kind")]
+WorkloadItem = Annotated[Manifest | Service | Model | Requests | Telemetry | Function, Field(discriminator="kind")]
 
 
 def labels(items: tuple[Any, ...]) -> list[str]:

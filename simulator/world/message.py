@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,13 @@ class Retransmission:
     least_ns: int
     most_ns: int
     tries: int
+
+    def waits(self, round_trip_ns: int) -> Iterator[int]:
+        """How long it waits (ns) for the answer to each try: the first, and every repetition."""
+        wait = round_trip_ns + self.least_ns
+        for _ in range(self.tries + 1):
+            yield min(wait, self.most_ns)
+            wait *= 2
 
 
 @dataclass(slots=True)
@@ -147,13 +154,11 @@ class Courier:
         lossy = [hop for hop in route.hops if self._network.loss(hop)]
         if not lossy or self._retransmission is None:
             return 0
-        tcp, waited = self._retransmission, 0
-        wait = 2 * route.latency_ns + tcp.least_ns
-        for _ in range(tcp.tries + 1):
+        waited = 0
+        for wait in self._retransmission.waits(2 * route.latency_ns):
             if not any(self._loses(hop) for hop in lossy):
                 return waited
-            waited += min(wait, tcp.most_ns)
-            wait *= 2
+            waited += wait
         return None
 
     def _loses(self, hop: int) -> bool:

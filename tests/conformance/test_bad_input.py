@@ -79,7 +79,7 @@ ONE_THING_WRONG = {
     "misspelt needed key": ("duration: 20min", "durration: 20min", "unknown key durration (did you mean duration?)"),
     "misspelt root key": ("question:", "quest:", "unknown key quest (did you mean question?)"),
     "misspelt kind": ("kind: telemetry", "kind: telemetri", "no kind 'telemetri' (did you mean telemetry?)"),
-    "no kind": ("kind: telemetry, name", "name", "kind is missing (one of manifest, service, requests"),
+    "no kind": ("kind: telemetry, name", "name", "kind is missing (one of manifest, service, model, requests"),
     "misspelt mode": ("mode: silent}", "mode: sillent}", "no 'sillent' here (did you mean silent?)"),
     "misspelt role": ("role: device", "role: devise", "did you mean device?"),
     "misspelt component": ("component: scheduler", "component: sheduler", "did you mean scheduler?"),

@@ -28,6 +28,7 @@ from simulator.engine.clock import Clock
 from simulator.record.buffer import Recorder
 from simulator.runtime.status import DesiredPod, PodStatus
 from simulator.streams import Rng
+from simulator.traffic.buffers.channel import HubChannel, HubSettings
 from simulator.units import MS, SECOND
 from simulator.world.link import LinkRow
 from simulator.world.network import Network
@@ -57,7 +58,7 @@ class EdgeNumbers(Numbers):
     def session(self) -> SessionSettings:
         dial = DialSettings(self.dials, ns(self.gap), ns(self.pause), True, 30 * SECOND, SECOND)
         return SessionSettings(
-            ns(self.keepalive), ns(self.cloud_timeout), 2000, self.rate, self.burst, dial, TCP
+            ns(self.keepalive), ns(self.cloud_timeout), 2000, dial, TCP
         )  # fmt: skip
 
     def push(self) -> AckedPushSettings:
@@ -129,6 +130,8 @@ class EdgeCluster:
         )  # fmt: skip
         for row, session in enumerate(self.sessions):
             session.sends_next = lambda row=row: self.beats.attempt(row)
+            law = HubSettings(ns(1 / n.rate), n.burst, 1024, True, "lose")
+            session.leaves = HubChannel(row + 1, 0, law).take  # without readings
         self.admission = Admission(n.toleration, "app-offline.kubeedge.io=autonomy")
         self.manager = ControllerManager(
             self.clock, self.rng, self.recorder, self.server, heartbeats=self.beats, admission=self.admission,

@@ -39,6 +39,7 @@ def test_every_metric_of_a_run_in_which_nothing_happened() -> None:
         *("mean_message_age_s", "detection_s", "recovery_s", "start_p50_s"),
         *("replacement_s", "reconciliation_s", "ready_again_s"),
         *("cluster_detection_s", "cluster_ready_again_s", "cluster_failover_s", "propagation_s"),
+        "model_delivery_s",
         *("give_up_s", "offline_running_ratio", "reboot_s", "late_reboot_s", "update_s", "late_update_s"),
         *("cold_start_share", "cold_start_wait_s", "function_latency_s", "instance_life_s"),
     }

@@ -326,7 +326,7 @@ def test_a_node_that_has_no_room_for_a_model_drops_it() -> None:
     free = store.free_bytes
     hub.run(1200)
     assert ("small", 1) in hub.cluster.models.arrived
-    assert ("down", "object", "dropped") in messages(hub)
+    assert ("down", "model", "dropped") in messages(hub)
     assert store.free_bytes == free - 2000
     with pytest.raises(ValueError, match="no bytes"):
         hub.cluster.models.publish("nothing", 0, [1])

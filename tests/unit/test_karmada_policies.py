@@ -199,3 +199,13 @@ def test_the_forecast_of_a_straight_line_is_the_line_and_of_a_season_the_season(
     wave = 1000 + 300 * np.sin(2 * np.pi * np.arange(120.0) / 24)[None]
     ahead = 1000 + 300 * np.sin(2 * np.pi * 125 / 24)
     assert day.forecast(wave, 60.0) == pytest.approx([ahead], rel=0.01)
+
+
+def test_a_forecast_begins_where_the_past_does() -> None:
+    """What nobody knew was not an empty member: of a flat past of five minutes the forecast is flat, too."""
+    forecast = instantiate("clusters/forecast", {}, Path(), given=2)
+    flat, rising = np.full(5, 1000.0), 1000.0 + 100 * np.arange(5)
+    history = np.concatenate([np.full((2, 115), np.nan), np.stack([flat, rising])], 1)
+    found = forecast.forecast(history, 60.0)
+    assert found[0] == pytest.approx(1000)
+    assert found[1] > 1400 + 15 * 20

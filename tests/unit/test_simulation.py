@@ -132,7 +132,7 @@ def test_without_a_time_a_fault_begins_now() -> None:
     [
         (Cut(link="wan-[5-9]"), "wan-[5-9] matches no link"),
         (Crash(node="c-*"), "c-* matches no node"),
-        (Cut(link="core", at="50s"), "the fault begins at 50 s, and it is 60 s already"),
+        (Cut(link="core", at="50s"), "the cut begins at 50 s, and it is 60 s already"),
     ],
 )
 def test_a_fault_that_cannot_happen_is_refused_and_changes_nothing(fault: Cut | Crash, said: str) -> None:

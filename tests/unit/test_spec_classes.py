@@ -21,7 +21,7 @@ from simulator.spec.quantity import BitRate, Cpu, Duration, Frequency, Quantity,
 from simulator.spec.scenario import Policies, Record, RecordRequests, Weighted
 from simulator.spec.schema import experiment_schema
 from simulator.spec.topology import LinkSpec, NodeSpec, Taint, Topology
-from simulator.spec.workload import Arrivals, Manifest, Requests, Service, Telemetry
+from simulator.spec.workload import Arrivals, Manifest, Model, Requests, Service, Telemetry
 from simulator.units import HOUR, MINUTE, MS, SECOND, UnitError
 
 CALL = {"target": "db", "request": "1kB", "response": "4kB", "timeout": "200ms", "retries": 1}
@@ -41,7 +41,8 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
     (LinkSpec, {"name": "lan", "between": ["a", "b"], "latency": "1ms", "rate": "1Gbps"}),
     (Topology, {"use": "city-edge", "params": {"sites": 12}}),
     (Topology, {"nodes": [NODE], "links": [LINK]}),
-    (Manifest, {"kind": "manifest", "file": "./shop.yaml"}),
+    (Manifest, {"kind": "manifest", "file": "./shop.yaml", "at": "10min"}),
+    (Model, {"kind": "model", "name": "weights", "size": "20MiB", "nodes": "edge-*", "at": "10min"}),
     (Service, {"kind": "service", "name": "cam", "image": "shop/cam", "per": "site", "cpu": "500m", "ram": "128Mi",
                "work": {"exponential": "5ms"}, "runtime": "wasmtime", "node_selector": {"tier": "edge"}}),
     (Arrivals, {"users": 10, "think": {"exponential": "1s"}}),
@@ -185,7 +186,7 @@ def test_the_schema_tells_items_apart_by_kind() -> None:
     scenario = schema["$defs"]["Scenario"]["properties"]
     kinds = {name: set(scenario[name]["items"]["discriminator"]["mapping"]) for name in ("workloads", "faults")}
     assert kinds == {
-        "workloads": {"manifest", "service", "requests", "telemetry", "function"},
+        "workloads": {"manifest", "service", "model", "requests", "telemetry", "function"},
         "faults": {"cut", "crash", "stop", "update"},
     }
     assert "10ms" in schema["$defs"]["Telemetry"]["properties"]["every"]["examples"]

@@ -157,7 +157,7 @@ class _SyncService:
 
     def _note(self, name: str, event: str, size_bytes: int) -> None:
         self._models.recorder.deliveries.add(
-            self._models.clock.now, self._name, "down", "object", name, event, "change", size_bytes
+            self._models.clock.now, self._name, "down", "model", name, event, "change", size_bytes
         )
 
 

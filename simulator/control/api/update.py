@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from simulator.control.api.objects import ApiObject, DaemonSet, Deployment
+from simulator.control.api.patient import once_up
 from simulator.control.api.server import ApiServer
 from simulator.engine.clock import Clock
 from simulator.record.buffer import Recorder
@@ -29,9 +30,6 @@ def apply_update(
     """
 
     def apply() -> None:
-        if not server.up:
-            server.up_hooks.append(again)
-            return
         for target in _targets(applied(), workload):
             first, *rest = target.template.containers
             target.template = replace(target.template, containers=(replace(first, image=image), *rest))
@@ -40,12 +38,7 @@ def apply_update(
             recorder.events.add(clock.now, "Updated", target.name, "", image)
             changed(target)
 
-    def again(up: bool) -> None:
-        if up:
-            server.up_hooks.remove(again)
-            clock.after(0, apply)
-
-    clock.at(at, apply)
+    once_up(clock, server, at, apply)
 
 
 def _targets(applied: Iterable[ApiObject], workload: str) -> Sequence[Deployment | DaemonSet]:

@@ -16,6 +16,7 @@ from simulator.control.api.server import ApiServer
 from simulator.control.delivery import deliveries
 from simulator.control.delivery.deliveries import CHANGE, RESYNC, RETRY, SUPERSEDED, Deliveries, Message
 from simulator.control.delivery.dialer import BackoffSettings, Dialer
+from simulator.control.delivery.outbox import Outbox, Reports
 from simulator.control.delivery.reach import DOWN, OK, SILENT
 from simulator.engine.clock import Clock, Timer
 from simulator.streams import Rng, key
@@ -48,7 +49,7 @@ class Channel:
     """
 
     __slots__ = ("_api_node", "_beyond", "_cut_at", "_cuts", "_deliveries", "_dialer", "_identity", "_kept",
-                 "_list", "_listing", "_lossy", "_network", "_node", "_owed", "_path", "_rng", "_sender", "_server",
+                 "_list", "_listing", "_lossy", "_network", "_node", "_owed", "_path", "_rng", "_server",
                  "_settings", "_stale", "_timer", "_timer_up", "clock", "phase")  # fmt: skip
 
     def __init__(
@@ -73,7 +74,6 @@ class Channel:
         self._settings = settings
         name = f"{client}/{node_name}"
         self._identity = key(name)
-        self._sender = key(node_name)  # at the server's intake
         self._dialer = Dialer(rng, "reconnect", name, settings.backoff)
         self.phase = WATCHING
         self._path = OK  # what its connection meets
@@ -83,10 +83,10 @@ class Channel:
         self._cut_at = 0
         self._cuts = 0
         self._list = 0  # the number of the present list, so that an older one is not taken for it
-        self._owed: dict[Hashable, Message] = {}  # on the way to the node
-        self._kept: dict[Hashable, Message] = {}  # on the way to the server
-        self._listing: list[Message] = []  # the request for the present list, and the list
         self._deliveries = Deliveries(clock, server.recorder, node_name)
+        self._owed = Outbox(self._deliveries, self._carry_down)
+        self._kept = Reports(self._deliveries, self._carry_up, server=server, hub=server, sender=key(node_name))
+        self._listing: list[Message] = []  # the request for the present list, and the list
         self._timer: Timer | None = None  # what the connection does next: hang up, connect, or repeat
         self._timer_up: Timer | None = None  # the next round of the loop that posts
 
@@ -116,10 +116,10 @@ class Channel:
         if self.phase == LOST:
             return
         message = Message(deliveries.DOWN, size_bytes, call, args, kind=kind, about=about)
-        self._keep(self._owed, key, message)
+        self._owed.put(key, message)
         if self.phase == WATCHING:
             if self._path == OK:
-                self._send_down(key, CHANGE)
+                self._send(self._owed, key, CHANGE)
             else:  # written into a connection of which nobody knows that it is dead
                 self._deliveries.send(message, CHANGE)
 
@@ -128,78 +128,33 @@ class Channel:
     ) -> None:
         """Make `call(*args)` at the server, now or when it can be reached again."""
         message = Message(deliveries.UP, size_bytes, call, args, kind=kind, about=about)
-        self._keep(self._kept, key, message)
+        self._kept.put(key, message)
         if self._path == OK:
-            self._send_up(key, CHANGE)
+            self._send(self._kept, key, CHANGE)
         else:  # tried in vain
             self._deliveries.send(message, CHANGE)
 
-    def _keep(self, store: dict[Hashable, Message], key: Hashable, message: Message) -> None:
-        old = store.pop(key, None)
-        if old is not None:
-            self._deliveries.give_up(old, SUPERSEDED)
-        store[key] = message
+    def _carry_down(
+        self, size_bytes: int, arrive: Callable[..., object], *args: Any, lost: Callable[..., object]
+    ) -> None:
+        self._network.send(self._api_node, self._node, size_bytes, arrive, *args, lost=lost)
 
-    def _give_up(self, store: dict[Hashable, Message], fate: str = deliveries.LOST) -> None:
-        for message in store.values():
-            self._deliveries.give_up(message, fate)
-        store.clear()
+    def _carry_up(
+        self, size_bytes: int, arrive: Callable[..., object], *args: Any, lost: Callable[..., object]
+    ) -> None:
+        self._network.send(self._node, self._api_node, size_bytes, arrive, *args, lost=lost)
 
-    def _send_down(self, key: Hashable, cause: str) -> None:
-        message = self._owed[key]
-        self._transmit_down(message, cause, self._arrived, key)
-        self._doubt(self._owed, key, message)
+    def _send(self, box: Outbox, key: Hashable, cause: str) -> None:
+        message = box.send(key, cause)
+        if self._lossy:  # it may be lost for good, and the client's ping with it
+            self.clock.after(self._patience(), self._despair, box, key, message)
 
-    def _arrived(self, key: Hashable, message: Message) -> None:
-        self._deliveries.arrived(message)
-        if self._owed.get(key) is message:
-            del self._owed[key]
-        message.call(*message.args)
-
-    def _send_up(self, key: Hashable, cause: str) -> None:
-        message = self._kept[key]
-        self._transmit_up(message, cause, self._taken, key)
-        self._doubt(self._kept, key, message)
-
-    def _taken(self, key: Hashable, message: Message) -> None:
-        if self._server.intake is not None and self._server.up:
-            self._server.intake.send(self._sender, self._served, key, message, lost=self._lost)
-        else:
-            self._served(key, message)
-
-    def _served(self, key: Hashable, message: Message) -> None:
-        if not self._server.up:
-            self._deliveries.failed(message)
-            return
-        self._deliveries.arrived(message)
-        if self._kept.get(key) is message:
-            del self._kept[key]
-        message.call(*message.args)
-
-    def _transmit_down(self, message: Message, cause: str, arrive: Callable[..., object], key: Hashable) -> None:
-        self._deliveries.send(message, cause)
-        message.flights += 1
-        self._network.send(self._api_node, self._node, message.size_bytes, arrive, key, message, lost=self._lost)
-
-    def _transmit_up(self, message: Message, cause: str, arrive: Callable[..., object], key: Hashable) -> None:
-        self._deliveries.send(message, cause)
-        message.flights += 1
-        self._network.send(self._node, self._api_node, message.size_bytes, arrive, key, message, lost=self._lost)
-
-    def _lost(self, _key: Hashable, message: Message) -> None:
-        self._deliveries.failed(message)
-
-    def _doubt(self, store: dict[Hashable, Message], key: Hashable, message: Message) -> None:
-        """Where packets are lost, a message may be lost for good, and the client's ping with it."""
-        if self._lossy:
-            self.clock.after(self._patience(), self._despair, store, key, message)
-
-    def _despair(self, store: dict[Hashable, Message], key: Hashable, message: Message) -> None:
-        if self._path == OK and store.get(key) is message:
+    def _despair(self, box: Outbox, key: Hashable, message: Message) -> None:
+        if self._path == OK and box.holds(key, message):
             if self.phase != LOST:
                 self._hang_up()
-            if store is self._kept:
-                self._send_up(key, RETRY)
+            if box is self._kept:
+                self._send(box, key, RETRY)
 
     def _patience(self) -> int:
         return self._settings.ping_idle_ns + self._settings.ping_timeout_ns
@@ -262,13 +217,13 @@ class Channel:
     def _end_connection(self) -> None:
         self.phase = LOST
         self._stale, self._path = False, self._beyond
-        self._give_up(self._owed)
+        self._owed.give_up(deliveries.LOST)
         self._stop_listing(deliveries.LOST)
 
     def _forget(self) -> None:
         self._drop_timer()
         self._end_connection()
-        self._give_up(self._kept)
+        self._kept.give_up(deliveries.LOST)
         self._dialer.fresh(self.clock.now)
         if self._path == DOWN:
             self.forgotten()
@@ -283,7 +238,7 @@ class Channel:
         size = self._settings.request_bytes
         request = Message(deliveries.UP, size, self.snapshot, (), kind="request", about=self.lists)
         self._listing = [request]
-        self._transmit_up(request, cause, self._answer, self._list)
+        self._kept.transmit(request, cause, self._answer, self._list)
         if self._lossy:
             self.clock.after(self._patience(), self._no_answer, self._list)
 
@@ -296,10 +251,10 @@ class Channel:
         if number != self._list or self._path != OK:
             return
         snapshot, size = self.snapshot()
-        self._give_up(self._owed, SUPERSEDED)
+        self._owed.give_up(SUPERSEDED)
         full = Message(deliveries.DOWN, size, self.listed, (snapshot,), kind="list", about=self.lists)
         self._listing.append(full)
-        self._transmit_down(full, RESYNC, self._complete, number)
+        self._owed.transmit(full, RESYNC, self._complete, number)
 
     def _complete(self, number: int, full: Message) -> None:
         expected = number == self._list and self.phase == LISTING
@@ -320,8 +275,8 @@ class Channel:
         if self.phase == LISTING:
             self._ask(cause)
         else:
-            for key in _idle(self._owed):
-                self._send_down(key, cause)
+            for key in self._owed.idle():
+                self._send(self._owed, key, cause)
         self._post_all(cause)
 
     def _post_later(self, now: int) -> None:
@@ -333,8 +288,8 @@ class Channel:
 
     def _post_all(self, cause: str = RESYNC) -> None:
         if self._path == OK:
-            for key in _idle(self._kept):
-                self._send_up(key, cause)
+            for key in self._kept.idle():
+                self._send(self._kept, key, cause)
 
     def _set_timer(self, time: int, call: Callable[[], None]) -> None:
         self._drop_timer()
@@ -344,8 +299,3 @@ class Channel:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _idle(store: dict[Hashable, Message]) -> list[Hashable]:
-    """The keys of what is not under way at this moment."""
-    return [key for key, message in store.items() if not message.flights]

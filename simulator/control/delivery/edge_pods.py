@@ -10,9 +10,10 @@ from simulator.control.api.objects import ApiObject, Node, Pod
 from simulator.control.api.server import ApiServer
 from simulator.control.delivery.acked_push import AckedPush
 from simulator.control.delivery.cloudcore import CloudCore
-from simulator.control.delivery.deliveries import CHANGE, LOST, RESYNC, SUPERSEDED, UP, Deliveries, Message
+from simulator.control.delivery.deliveries import CHANGE, LOST, RESYNC, UP, Deliveries, Message
 from simulator.control.delivery.edge_store import EdgeStore, Taker
 from simulator.control.delivery.ledger import Letter
+from simulator.control.delivery.outbox import Reports
 from simulator.control.delivery.reach import DOWN, Reach
 from simulator.control.delivery.reports import apply_node_status, apply_status
 from simulator.control.delivery.session import Session
@@ -53,14 +54,11 @@ class EdgeNode:
     While offline it keeps the latest report of each pod, in memory; a loop posts them once it is connected again.
     """
 
-    __slots__ = ("_agent", "_clock", "_core", "_deliveries", "_flush_timer", "_kept", "_node_object", "_phase", "_pods",
-                 "_said", "_sender", "_server", "_session", "_settings", "_unrestored", "pods", "store",
-                 "takers")  # fmt: skip
+    __slots__ = ("_agent", "_clock", "_flush_timer", "_kept", "_node_object", "_phase", "_said", "_server", "_session",
+                 "_settings", "_unrestored", "pods", "store", "takers")  # fmt: skip
 
     def __init__(self, pods: EdgePods, session: Session, agent: Agent, node_object: Node) -> None:
-        self._pods = pods
         self._clock = pods.clock
-        self._core = pods.core
         self._server = pods.server
         self._settings = settings = pods.settings
         self._session = session
@@ -70,9 +68,13 @@ class EdgeNode:
         self.takers: dict[str, Taker] = {"pod": self._take}
         self.store = EdgeStore(pods.clock, settings.write_ns, self.takers)
         self._said: dict[int, PodStatus] = {}
-        self._kept: dict[Hashable, Message] = {}
-        self._sender = identity(session.name)  # at CloudCore's intake, where it has one
-        self._deliveries = Deliveries(pods.clock, pods.recorder, session.name)
+        self._kept = Reports(
+            Deliveries(pods.clock, pods.recorder, session.name),
+            session.send_up,
+            server=pods.server,
+            hub=pods.core,
+            sender=identity(session.name),
+        )
         self._phase = round(settings.flush_ns * pods.rng.draw("post-phase", identity(f"edged/{session.name}")))
         self._flush_timer: Timer | None = None
         self._unrestored = False
@@ -97,9 +99,7 @@ class EdgeNode:
         """What was in memory is gone."""
         self.store.cut_off()
         self._said.clear()
-        for message in self._kept.values():
-            self._deliveries.give_up(message, LOST)
-        self._kept.clear()
+        self._kept.give_up(LOST)
         self._cancel_flush()
 
     def started(self) -> None:
@@ -126,23 +126,11 @@ class EdgeNode:
         self._post("node", self._apply_node, dict(conditions), dict(images))
 
     def _post(self, key: Hashable, call: Callable[..., object], *args: Any) -> None:
-        older = self._kept.pop(key, None)
-        if older is not None:
-            self._deliveries.give_up(older, SUPERSEDED)
         pod = self.pods.get(key) if isinstance(key, int) else None
         kind, about = ("node", "") if key == "node" else ("status", "" if pod is None else pod.name)
-        self._kept[key] = Message(UP, self._settings.status_bytes, call, args, kind=kind, about=about)
+        self._kept.put(key, Message(UP, self._settings.status_bytes, call, args, kind=kind, about=about))
         if self._session.open:
-            self._send(key, CHANGE)
-
-    def _send(self, key: Hashable, cause: str) -> None:
-        message = self._kept[key]
-        self._deliveries.send(message, cause)
-        message.flights += 1
-        self._session.send_up(message.size_bytes, self._arrived, key, message, lost=self._lost)
-
-    def _lost(self, _key: Hashable, message: Message) -> None:
-        self._deliveries.failed(message)
+            self._kept.send(key, CHANGE)
 
     def _session_changed(self, word: str) -> None:
         if word != "opened":
@@ -165,8 +153,8 @@ class EdgeNode:
 
     def _flush(self) -> None:
         self._flush_timer = None
-        for key in tuple(self._kept):
-            self._send(key, RESYNC)
+        for key in self._kept.idle():
+            self._kept.send(key, RESYNC)
 
     def _cancel_flush(self) -> None:
         if self._flush_timer is not None:
@@ -174,22 +162,6 @@ class EdgeNode:
             self._flush_timer = None
 
     # At the cloud.
-
-    def _arrived(self, key: Hashable, message: Message) -> None:
-        intake = self._core.intake
-        if intake is not None and self._server.up:
-            intake.send(self._sender, self._taken, key, message, lost=self._lost)
-        else:
-            self._taken(key, message)
-
-    def _taken(self, key: Hashable, message: Message) -> None:
-        if not self._server.up:
-            self._deliveries.failed(message)
-            return
-        self._deliveries.arrived(message)
-        if self._kept.get(key) is message:
-            del self._kept[key]
-        message.call(*message.args)
 
     def _apply(self, uid: int, status: PodStatus) -> None:
         pod = self.pods.get(uid)

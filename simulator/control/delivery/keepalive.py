@@ -65,10 +65,9 @@ class KeepAlives:
 
     def _tcp_waits(self, beat: int, delay_ns: int, loss: float) -> int:
         """How long TCP needs to get this one through: one draw for all its repetitions."""
-        u = 1.0 - self._rng.draw("keepalive-loss", self._identity, max(0, beat) // MS)
-        waited, wait = 0, 2 * delay_ns + self._tcp.least_ns
-        for _ in range(self._tcp.tries):
+        u, waited = 1.0 - self._rng.draw("keepalive-loss", self._identity, max(0, beat) // MS), 0
+        for wait in self._tcp.waits(2 * delay_ns):
             if u > loss:
                 break
-            u, waited, wait = u / loss, waited + min(wait, self._tcp.most_ns), 2 * wait
+            u, waited = u / loss, waited + wait
         return waited

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Final, Protocol
 
-from simulator.control.api.client import TokenBucket
-from simulator.control.delivery.dial_cycle import DialCycle, DialSettings
+from simulator.control.delivery.dial_cycle import DialSettings
+from simulator.control.delivery.dials import Dials
 from simulator.control.delivery.keepalive import KeepAlives
 from simulator.control.delivery.reach import DOWN, OK, REFUSED, SILENT
 from simulator.engine.clock import Clock, Timer
@@ -32,14 +33,11 @@ IGNORED: Final = "ignored"  # connected, but beyond the hub's limit: nobody read
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
     """Times in ns. The edge sends a keep-alive each `keepalive_ns`; the cloud closes after `timeout_ns` without one.
-    All that the edge sends passes one token bucket of `rate` messages a second and `burst`; `dial_bytes` is the size
-    of the request that opens a connection, and of its answer."""
+    `dial_bytes` is the size of the request that opens a connection, and of its answer."""
 
     keepalive_ns: int
     timeout_ns: int
     dial_bytes: int
-    rate: float
-    burst: int
     dial: DialSettings
     tcp: Retransmission
 
@@ -61,12 +59,13 @@ class Session:
     """`open` is whether a message sent now would get through. `hooks` are called with "opened" (it is so again),
     "broken" (no longer, at the instant of the fault, whether or not somebody knows), and "noticed" (the edge knows).
     `cloud_hooks` are called with whether the hub serves the session, when that changes; `changed` after what somebody
-    at the edge meets has. `sends_next`, if set, says when something else than keep-alives will be sent (ns).
+    at the edge meets has. `sends_next`, if set, says when something else than keep-alives will be sent (ns); `leaves`
+    when a message may leave the edge that comes now (ns): at once, or when the edge's channel for all messages lets it.
     """
 
-    __slots__ = ("_beats", "_clock", "_cloud", "_cycle", "_deadline", "_delay", "_dial", "_hub", "_loss", "_network",
-                 "_node", "_number", "_path", "_recorder", "_settings", "_timer", "_unanswered", "bucket", "changed",
-                 "cloud_hooks", "hooks", "name", "online", "open", "sends_next")  # fmt: skip
+    __slots__ = ("_beats", "_clock", "_cloud", "_deadline", "_delay", "_dials", "_hub", "_loss", "_network",
+                 "_node", "_number", "_path", "_recorder", "_settings", "_timer", "_unanswered", "changed",
+                 "cloud_hooks", "hooks", "leaves", "name", "online", "open", "sends_next")  # fmt: skip
 
     def __init__(
         self,
@@ -89,13 +88,13 @@ class Session:
         self._beats = KeepAlives(
             rng, name, period_ns=settings.keepalive_ns, timeout_ns=settings.timeout_ns, tcp=settings.tcp
         )
-        self._cycle = DialCycle(settings.dial)
+        self._dials = Dials(clock, settings.dial, self._call_hub)
         self.name = name
-        self.bucket = TokenBucket(settings.rate, settings.burst)
         self.hooks: list[Callable[[str], None]] = []
         self.cloud_hooks: list[Callable[[bool], None]] = []
         self.changed: Callable[[], None] = lambda: None
         self.sends_next: Callable[[], int] | None = None
+        self.leaves: Callable[[int], int] = lambda now: now
         self.open = False
         self.online = False  # as the edge believes
         self._cloud = CLOSED
@@ -105,8 +104,7 @@ class Session:
         self._loss = 0.0
         self._unanswered: int | None = None  # when the first packet was, or will be, sent that silence swallows
         self._deadline: Timer | None = None  # at the hub: it closes
-        self._timer: Timer | None = None  # at the edge: it gives up, repeats or dials
-        self._dial = 0  # the number of the dial under way
+        self._timer: Timer | None = None  # at the edge: it gives up, or repeats
 
     @property
     def served(self) -> bool:
@@ -141,13 +139,13 @@ class Session:
         (call if number == self._number and self.online else lost)(*args)
 
     def send_up(self, size_bytes: int, call: Callable[..., object], *args: Any, lost: Callable[..., object]) -> None:
-        """From the edge, while it is online: make `call(*args)` at the hub, as soon as the bucket allows; else
+        """From the edge, while it is online: make `call(*args)` at the hub, as soon as it may leave; else
         `lost(*args)`, for the record.
 
         What is sent while the session is not open is lost: TCP would repeat it where the session goes on, and here
         whoever sent it does.
         """
-        at = self.bucket.take(self._clock.now)
+        at = self.leaves(self._clock.now)
         sent = (self._number, size_bytes, call, lost, args)
         if at > self._clock.now:
             self._clock.at(at, self._send_up, *sent)
@@ -188,9 +186,11 @@ class Session:
         if path == OK:
             self._delay = delay_ns
         if booted:
-            self._power(now)
+            self._power()
         elif not self.online:
-            self._dialling(now, before)
+            if path == REFUSED and before != REFUSED:
+                self._close()
+            self._dials.path_changed(path)
         elif path == OK:
             if before != OK:
                 self._path_is_back(now)
@@ -207,17 +207,15 @@ class Session:
         """The hub's process has ended: what it knew of the session is gone."""
         self._close()
 
-    def _power(self, now: int) -> None:
+    def _power(self) -> None:
         self._drop_timer()
-        self._dial += 1
+        self._dials.stop()
         self._unanswered = None
         self._break()
         self.online = False
-        if self._path == DOWN:
-            return
-        self._cycle.fresh(now)
-        self._tell("noticed")
-        self._plan_dial()
+        if self._path != DOWN:
+            self._tell("noticed")
+            self._dials.fresh(self._path)
 
     def _path_is_back(self, now: int) -> None:
         """The way is whole, and the edge has not noticed that it was not."""
@@ -226,10 +224,9 @@ class Session:
         if self._unanswered > now and self._cloud != CLOSED:
             self._go_on()
             return
-        repeat, wait = self._unanswered, 2 * self._delay + self._settings.tcp.least_ns
-        while repeat < now:
-            repeat, wait = repeat + min(wait, self._settings.tcp.most_ns), 2 * wait
-        self._timer = self._clock.at(repeat, self._repeated)
+        waits = self._settings.tcp.waits(2 * self._delay)
+        repeats = accumulate(waits, initial=self._unanswered)
+        self._timer = self._clock.at(next((at for at in repeats if at >= now), now), self._repeated)
 
     def _repeated(self) -> None:
         """A packet of the edge has got through."""
@@ -263,10 +260,8 @@ class Session:
 
     def _await_end(self) -> None:
         """TCP repeats until it gives up: then the edge knows."""
-        tcp, end, wait = self._settings.tcp, self._unanswered, 2 * self._delay + self._settings.tcp.least_ns
-        assert end is not None
-        for _ in range(tcp.tries + 1):
-            end, wait = end + min(wait, tcp.most_ns), 2 * wait
+        assert self._unanswered is not None
+        end = self._unanswered + sum(self._settings.tcp.waits(2 * self._delay))
         self._drop_timer()
         self._timer = self._clock.at(max(end, self._clock.now), self._notice)
 
@@ -333,40 +328,15 @@ class Session:
         self._close()
         self._event("SessionLost")
         self._tell("noticed")
-        self._cycle.lost(self._clock.now)
-        self._plan_dial()
+        self._dials.lost(self._path)
         self.changed()
 
-    def _dialling(self, now: int, before: int) -> None:
-        if self._path == before:
-            return
-        self._drop_timer()
-        self._dial += 1
-        if before != OK:
-            self._cycle.fail_until(now, silent=before == SILENT)
-        if self._path == REFUSED:
-            self._cycle.cut_off(now)
-            self._close()
-        self._plan_dial()
-
-    def _plan_dial(self) -> None:
-        if self._path == OK:
-            self._timer = self._clock.at(self._cycle.succeeds(self._clock.now), self._call_hub)
-
-    def _call_hub(self) -> None:
-        s = self._settings
-        self._dial += 1
-        self._timer = self._clock.after(s.dial.handshake_ns, self._no_answer)
-        self._network.send(self._node, self._hub.node, s.dial_bytes, self._called, self._dial)
-
-    def _no_answer(self) -> None:
-        self._dial += 1
-        self._cycle.failed(self._clock.now)
-        self._plan_dial()
+    def _call_hub(self, dial: int) -> None:
+        self._network.send(self._node, self._hub.node, self._settings.dial_bytes, self._called, dial)
 
     def _called(self, dial: int) -> None:
         """At the hub: a second connection of a node ends its first."""
-        if dial == self._dial and self._hub.up:
+        if dial == self._dials.number and self._hub.up:
             self._close()
             self._number += 1
             self._beats.heard = self._clock.now
@@ -374,8 +344,8 @@ class Session:
             self._network.send(self._hub.node, self._node, self._settings.dial_bytes, self._answered, dial)
 
     def _answered(self, dial: int) -> None:
-        if dial == self._dial and not self.online and self._cloud != CLOSED:
-            self._drop_timer()
+        if dial == self._dials.number and not self.online and self._cloud != CLOSED:
+            self._dials.stop()
             self._beats.begin(self._clock.now)
             self._connected()
             self._mind_lateness()

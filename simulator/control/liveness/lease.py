@@ -184,12 +184,14 @@ class Renewals:
         loss, delay, s = float(self._loss[row]), int(self._delay[row]), self._settings
         if not loss:
             return at + delay, True
-        u = 1.0 - self._rng.draw("lease-loss", self._ids[row], counter)
-        wait, gap = 0, 2 * delay + s.tcp.least_ns
-        while u <= loss and wait <= s.renew_ns:  # one draw for all repetitions: each is lost with the same probability
-            u /= loss
-            wait, gap = wait + min(gap, s.tcp.most_ns), 2 * gap
-        return (at + delay + wait, True) if wait <= s.renew_ns else (at + s.renew_ns, False)
+        u, waited = 1.0 - self._rng.draw("lease-loss", self._ids[row], counter), 0
+        for wait in s.tcp.waits(2 * delay):
+            if u > loss:
+                return at + delay + waited, True
+            u, waited = u / loss, waited + wait  # one draw for all tries: each is lost with the same probability
+            if waited > s.renew_ns:
+                break
+        return at + s.renew_ns, False
 
     def _lossy(self, row: int, now: int) -> None:
         """One attempt after the other, each a matter of luck."""

@@ -102,7 +102,6 @@ class AgreementCluster:
             node = self.node_objects[index] = server.create(
                 _node_object(machine, agent, runtimes=tuple(costs), now=clock.now)
             )
-            self.models.attach(row, machine.name, store)
             if machine.role != _CONTROL_PLANE:
                 horizon[row] = HorizonAgent(
                     clock,
@@ -117,6 +116,9 @@ class AgreementCluster:
                     settings=agent_settings,
                     placed=self.addresses.placed,
                 )
+                self.models.attach(row, machine.name, store)
+                if machine.taints:
+                    self.notes.append(f"node {machine.name}: {page.title} knows no taints: its own keep nothing away")
 
         def paths_changed(rows: list[int], booted: list[int]) -> None:
             for row in rows:
@@ -143,6 +145,7 @@ class AgreementCluster:
                 if self.server.get(Service, obj.name) is None:
                     self.server.create(obj)
             else:
+                self.notes += _dropped(obj, self.page.title)
                 self._publish(_publishable(obj))
         self.addresses.configure(self.server.list(Service))
 
@@ -240,6 +243,23 @@ def _as_containers(template: PodTemplate) -> PodTemplate:
 
 def _as_container(template: ContainerTemplate) -> ContainerTemplate:
     return replace(template, cpu_m=0, ram_bytes=0, liveness=None, readiness=None, startup=None)
+
+
+def _dropped(obj: ApiObject, system: str) -> Iterator[str]:
+    """What `_as_containers` leaves out of this workload, by name."""
+    template: PodTemplate = obj.template  # type: ignore[attr-defined]  # every kind that can be published has one
+    parts = {
+        "requests": any(each.cpu_m or each.ram_bytes for each in template.containers),
+        "extended resources": template.extended,
+        "probes": any(each.liveness or each.readiness or each.startup for each in template.containers),
+        "tolerations": template.tolerations,
+        "preferred node affinity": template.node_preferences,
+    }
+    if left_out := [what for what, there in parts.items() if there]:
+        yield f"{obj.kind} {obj.name}: {system} looks at no {', '.join(left_out)}"
+    if template.restart_policy != "Always":
+        policy = template.restart_policy
+        yield f"{obj.kind} {obj.name}: {system} starts again whatever ends, restartPolicy {policy} or not"
 
 
 def _said(workload: Publishable, nodes: list[str]) -> Iterator[str]:

@@ -21,8 +21,6 @@ def session(page: Orchestrator, tcp: Retransmission) -> SessionSettings:
         keepalive_ns=of.keepalive,
         timeout_ns=of.cloud_timeout,
         dial_bytes=back.handshake_bytes,
-        rate=of.rate,
-        burst=of.burst,
         dial=DialSettings(
             back.dials, back.gap, back.pause, back.pause_first, back.handshake_timeout, back.syn_timeout
         ),

@@ -8,7 +8,8 @@ from simulator.spec.mechanism.part import Part, Rate, Some
 
 
 class HubChannel(Part):
-    """All messages of a node pass one bounded channel and a token bucket; while there is no connection they wait."""
+    """All messages of a node, readings and its session's, pass one bounded channel and a token bucket; readings wait
+    while there is no connection."""
 
     kind: Literal["hub-channel"]
     rate: Rate

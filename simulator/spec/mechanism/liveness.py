@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simulator.spec.mechanism.part import Bytes, Ns, Part, Period, Rate, Ratio, Some, Span
+from simulator.spec.mechanism.part import Bytes, Ns, Part, Period, Ratio, Some, Span
 
 
 class Leader(Part):
@@ -50,8 +50,6 @@ class Session(Part):
     keepalive: Period
     cloud_timeout: Period  # the cloud closes after so long without a keep-alive
     node_limit: Some  # a hub serves so many nodes
-    rate: Rate  # of all that a node sends
-    burst: Some
 
 
 class ClusterStatus(Part):

@@ -22,6 +22,7 @@ Ints = NDArray[np.int64]
 
 SOURCE, CREATED, ARRIVED = range(3)  # rows of messages, shape (3, n): number of the source, ns, ns
 NONE: Final[Ints] = np.zeros((3, 0), np.int64)
+_CONTROL: Final = -1  # instead of a source: a message of the session's own, which others carry and count
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class HubChannel:
             self._since = now
         elif state == "shut":
             self._lose(self._socket, "socket", now)
+            self._queue = _readings(self._queue)  # who sent the others sends them again
         if restart:
             gone = 0 if self.settings.durable else self.settings.messages
             self._lose(self._queue[:, :gone], "restart", now)
@@ -113,7 +115,7 @@ class HubChannel:
     @property
     def waiting(self) -> int:
         """Messages that wait: for room, a token, a connection, an acknowledgement, or as the last value of a twin."""
-        return int(self._queue.shape[1]) + int(self._socket.shape[1]) + len(self.twins)
+        return len(_readings(self._queue).T) + len(_readings(self._socket).T) + len(self.twins)
 
     @property
     def queued(self) -> bool:
@@ -134,6 +136,19 @@ class HubChannel:
             self._hold(came, until)
         else:
             self._serve(came, until)
+
+    def take(self, now: int) -> int:
+        """A message of the session's own comes now, while it is connected: when it leaves, behind all that wait (ns).
+
+        It has the token that a reading would have had, and a place in the channel until then.
+        """
+        for hook in self.before_change:
+            hook(now)
+        self._queue = np.concatenate([self._queue, [[_CONTROL], [now], [now]]], axis=1)
+        ready = np.maximum(self._queue[ARRIVED], self._since)
+        leaves = int(self._left(ready, self._drawn(ready))[-1])
+        self._serve(NONE, now)
+        return leaves
 
     def passed(self, times: Ints) -> None:
         """Messages went straight through at these times (n,), not decreasing, each with a token of its own."""
@@ -218,12 +233,18 @@ class HubChannel:
         return rows[:, kept], np.array(ends, np.int64), np.array(leaves, np.int64)
 
     def _hand(self, rows: Ints, at: Ints) -> None:
+        rows, at = _readings(rows), at[rows[SOURCE] != _CONTROL]
         if rows.size:
             self._handed.append(np.stack([rows[SOURCE], rows[CREATED], at]))
 
     def _lose(self, rows: Ints, why: str, now: int | None = None) -> None:
         """Lose these now, or as they arrive."""
+        rows = _readings(rows)
         if rows.size:
             self.losses[why] += rows.shape[1]
             at = rows[ARRIVED] if now is None else np.full(rows.shape[1], now)
             self._lost.append(np.stack([rows[SOURCE], rows[CREATED], at]))
+
+
+def _readings(rows: Ints) -> Ints:
+    return rows[:, rows[SOURCE] != _CONTROL]
