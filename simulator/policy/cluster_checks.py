@@ -1,19 +1,24 @@
-"""The judge of cluster policies: what `checks` is for placements. Each check holds one promise."""
+"""What a cluster policy promises. Each check holds one promise."""
 
 from __future__ import annotations
 
-import copy
-import random
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import Any, Final
 
 import numpy as np
 
-from simulator.policy.checks import CheckFailed, _numpy_state, check_constructor_only_stores, check_picklable
 from simulator.policy.clusters import ClusterPolicy, Divide, MembersView, WorkloadView, fault_of
 from simulator.policy.decision import Reject, Wait
-from simulator.policy.profiled import profiled
+from simulator.policy.promises import (
+    CheckFailed,
+    Raised,
+    answer,
+    asks_no_clock,
+    check_constructor_only_stores,
+    check_picklable,
+    copies,
+    leaves_global_random,
+)
 from simulator.streams import Rng, key
 
 _GI: Final = 1 << 30
@@ -64,7 +69,7 @@ def sample_members(family: str, seed: int = 0) -> MembersView:
 
 def check_deterministic(policy: Any) -> None:
     """Two fresh copies answer the same questions the same way; chance comes from `members.uniform`."""
-    first, second = ([_shown(_answer(each, *ask)) for _, ask in _asks()] for each in _copies(policy, 2))
+    first, second = ([_shown(_answer(each, *ask)) for _, ask in _asks()] for each in copies(policy, 2))
     for (family, (workload, _)), one, other in zip(_asks(), first, second, strict=True):
         if one != other:
             raise CheckFailed(f"{workload.name} over {family} members: {one}, and asked again: {other}")
@@ -72,7 +77,7 @@ def check_deterministic(policy: Any) -> None:
 
 def check_view_unchanged(policy: Any) -> None:
     """Deciding changes nothing of what is seen."""
-    (policy,) = _copies(policy, 1)
+    (policy,) = copies(policy, 1)
     for family, (workload, members) in _asks():
         before = {name: getattr(members, name).tobytes() for name in _COLUMNS}
         _answer(policy, workload, members)
@@ -94,45 +99,26 @@ def check_lost_members(policy: Any) -> None:
 def check_valid_divisions(policy: Any) -> None:
     """Else it answers Wait, Reject, or a whole number of copies for each member, none where it is not feasible, that
     add up to what is wanted (`duplicated`: all of them for each that gets any); and it raises nothing."""
-    (policy,) = _copies(policy, 1)
+    (policy,) = copies(policy, 1)
     for family, (workload, members) in _asks():
         if family in ("none", "lost"):
             continue
-        answer = _answer(policy, workload, members)
-        fault = str(answer) if isinstance(answer, _Raised) else fault_of(answer, workload, sample_members(family))
+        said = _answer(policy, workload, members)
+        fault = str(said) if isinstance(said, Raised) else fault_of(said, workload, sample_members(family))
         if fault:
             raise CheckFailed(f"{workload.name} over {family} members: {fault}")
 
 
 def check_no_wall_clock(policy: Any) -> None:
     """It never asks what time it is outside; the time inside is `members.now_s`."""
-    (policy,) = _copies(policy, 1)
-    asked: list[str] = []
-
-    def look(_frame: FrameType, event: str, called: Any) -> None:
-        if event == "c_call" and getattr(called, "__module__", None) == "time":
-            asked.append(called.__qualname__)
-
-    for _, ask in _asks():
-        with profiled(look):
-            _answer(policy, *ask)
-    if asked:
-        raise CheckFailed(f"it calls {asked[0]}: simulated time is members.now_s")
+    (policy,) = copies(policy, 1)
+    asks_no_clock(lambda: _answer_all(policy), "members.now_s")
 
 
 def check_no_global_random(policy: Any) -> None:
-    """It leaves the generators of `random` and `numpy.random` alone: they belong to no seed of the run."""
-    (policy,) = _copies(policy, 1)
-    ours, numpys = random.getstate(), _numpy_state()
-    try:
-        for _, ask in _asks():
-            _answer(policy, *ask)
-        same = (random.getstate(), _numpy_state()) == (ours, numpys)
-    finally:
-        random.setstate(ours)
-        np.random.set_state(numpys)  # noqa: NPY002  # the global generator is what is being watched
-    if not same:
-        raise CheckFailed("it draws from a global generator: use members.uniform(name)")
+    """It leaves the generators of `random` and `numpy.random` alone: chance comes from `members.uniform`."""
+    (policy,) = copies(policy, 1)
+    leaves_global_random(lambda: _answer_all(policy), "members.uniform(name)")
 
 
 CLUSTER_CHECKS: Final[tuple[Callable[[Any], None], ...]] = (
@@ -148,16 +134,6 @@ CLUSTER_CHECKS: Final[tuple[Callable[[Any], None], ...]] = (
 )
 
 
-class _Raised:
-    """An exception as an answer: for one check to refuse, for the others to let pass."""
-
-    def __init__(self, error: BaseException) -> None:
-        self._what = f"it raises {type(error).__name__}: {error}"
-
-    def __str__(self) -> str:
-        return self._what
-
-
 def _asks() -> Iterator[tuple[str, tuple[WorkloadView, MembersView]]]:
     for family in FAMILIES:
         for workload in WORKLOADS:
@@ -165,25 +141,21 @@ def _asks() -> Iterator[tuple[str, tuple[WorkloadView, MembersView]]]:
 
 
 def _answer(policy: Any, workload: WorkloadView, members: MembersView) -> Any:
-    divide = policy.divide if isinstance(policy, ClusterPolicy) else policy
-    try:
-        return divide(workload, members)
-    except (Exception, SystemExit) as error:
-        return _Raised(error)
+    return answer(policy.divide if isinstance(policy, ClusterPolicy) else policy, workload, members)
 
 
-def _shown(answer: Any) -> str:
-    return f"Divide({np.asarray(answer.replicas).tolist()})" if isinstance(answer, Divide) else str(answer)
+def _answer_all(policy: Any) -> None:
+    for _, ask in _asks():
+        _answer(policy, *ask)
+
+
+def _shown(said: Any) -> str:
+    return f"Divide({np.asarray(said.replicas).tolist()})" if isinstance(said, Divide) else str(said)
 
 
 def _must_not_divide(policy: Any, family: str) -> None:
-    (policy,) = _copies(policy, 1)
+    (policy,) = copies(policy, 1)
     for workload in WORKLOADS:
-        answer = _answer(policy, workload, sample_members(family))
-        if not isinstance(answer, Wait | Reject):
-            raise CheckFailed(f"{workload.name} over {family} members: {_shown(answer)}; answer Wait, or Reject")
-
-
-def _copies(policy: Any, n: int) -> list[Any]:
-    """Copies that share no state, so that no check sees what another has left behind."""
-    return [copy.deepcopy(policy) for _ in range(n)]
+        said = _answer(policy, workload, sample_members(family))
+        if not isinstance(said, Wait | Reject):
+            raise CheckFailed(f"{workload.name} over {family} members: {_shown(said)}; answer Wait, or Reject")

@@ -6,6 +6,7 @@ import random
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,12 @@ class Clock(Good):
         return super().divide(workload, members)
 
 
+class Calendar(Good):
+    def divide(self, workload: WorkloadView, members: MembersView) -> Divide | Wait:
+        datetime.now(UTC)
+        return super().divide(workload, members)
+
+
 class Dice(Good):
     def divide(self, workload: WorkloadView, members: MembersView) -> Divide | Wait:
         random.random()
@@ -122,6 +129,7 @@ BAD = [
     (Stubborn(), "check_lost_members"),
     (Short(), "check_valid_divisions"),
     (Clock(), "check_no_wall_clock"),
+    (Calendar(), "check_no_wall_clock"),
     (Dice(), "check_no_global_random"),
 ]
 

@@ -9,7 +9,9 @@ import pytest
 
 from simulator.errors import UserError
 from simulator.policy import Bind, ClusterView, Decision, Placement, PodView, Wait
-from simulator.policy.checks import CHECKS, CheckFailed, check_no_global_random, check_policy
+from simulator.policy.checks import check_policy
+from simulator.policy.placement_checks import PLACEMENT_CHECKS, check_no_global_random
+from simulator.policy.promises import CheckFailed
 from simulator.policy.samples import PODS, sample_cluster
 
 
@@ -157,7 +159,7 @@ def test_exactly_one_check_catches_it(policy, check):
 
 
 def test_every_check_has_a_policy_that_it_catches():
-    assert {check for _, check in BAD} == {check.__name__ for check in CHECKS}
+    assert {check for _, check in BAD} == {check.__name__ for check in PLACEMENT_CHECKS}
 
 
 @pytest.mark.parametrize("policy", [Good(), Good, good, "least-loaded"], ids=["instance", "class", "function", "name"])
