@@ -24,6 +24,7 @@ _HOME = {
     "Experiment": "simulator.spec",
     "Filter": "simulator.policy",
     "Function": "simulator.spec.function",
+    "HostUpdate": "simulator.spec.faults",
     "LittoralError": "simulator.errors",
     "Manifest": "simulator.spec.workload",
     "Model": "simulator.spec.workload",
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from simulator.simulation.run import Run
     from simulator.simulation.simulation import Simulation
     from simulator.spec import Experiment, Scenario
-    from simulator.spec.faults import Crash, Cut, Stop, Update
+    from simulator.spec.faults import Crash, Cut, HostUpdate, Stop, Update
     from simulator.spec.function import Function
     from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry
     from simulator.streams import Rng
@@ -78,6 +79,7 @@ __all__ = [
     "Experiment",
     "Filter",
     "Function",
+    "HostUpdate",
     "LittoralError",
     "Manifest",
     "Model",

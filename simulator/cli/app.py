@@ -19,7 +19,10 @@ COMMANDS = {
     "check": ("check:check", "Every problem of an experiment, before anything runs."),
     "show": ("show:show", "A model's facts, or an experiment's resolved nodes, links, pods and paths."),
     "list": ("list:list_", "What there is: orchestrators, nodes, links, policies, experiments, metrics, …"),
-    "compare": ("compare:compare", "Paired differences of two studies, with confidence intervals."),
+    "compare": (
+        "compare:compare",
+        "Paired differences of two studies, or of one study's scenarios, with confidence intervals.",
+    ),
     "explain": ("explain:explain", "Why a pod went to its node, and why not to the others."),
     "report": ("report:report", "Write a study's HTML report."),
     "cite": ("cite:cite", "BibTeX of exactly the facts that a study read."),

@@ -20,6 +20,7 @@ def cite(study: Path, /) -> Answer:
     opened = open_run(study)
     facts = {fact["path"]: dict(fact) for run in opened for fact in run.facts}
     rows = [facts[path] for path in sorted(facts)]
-    text = Catalogue(roots=[study / "inputs"]).bibtex(rows)
+    roots = [file.parent for file in sorted((study / "inputs").rglob("sources.bib"))]
+    text = Catalogue(roots=roots).bibtex(rows)
     sources = sorted({row["source"] for row in rows})
     return Answer({"sources": sources, "facts": rows, "bibtex": text}, text)

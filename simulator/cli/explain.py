@@ -44,6 +44,7 @@ def _with_pod(study: Study, pod: str, run: str | None, replication: int | None) 
     if run is not None and run not in names:
         raise UserError(Problem(f"no run named {run!r}", hint=did_you_mean(run, names)))
     known: set[str] = set()
+    ran = False
     for index, record in enumerate(study.records):
         if run in (None, record.name) and replication in (None, record.replication):
             made = study[index].table("decisions")
@@ -51,6 +52,10 @@ def _with_pod(study: Study, pod: str, run: str | None, replication: int | None) 
             if len(times):
                 return record, float(times.to_numpy().max())
             known |= set(made["pod"].unique())
+            ran = ran or pod in study[index].table("pods")["pod"]
+    if ran:
+        hint = "it was there from the beginning, or its orchestrator has no scheduler"
+        raise UserError(Problem(f"no placement policy was asked about the pod {pod!r}", hint=hint))
     raise UserError(Problem(f"nobody decided about a pod named {pod!r}", hint=did_you_mean(pod, known, "pods are")))
 
 

@@ -27,7 +27,7 @@ def list_(kind: Kind, /) -> Answer:
     found = rows(kind)
     if kind == "metrics":
         return Answer(found, "\n".join(f"{row['name']} ({row['unit']})\n{_indented(row['title'])}" for row in found))
-    if found and kind in ("runtimes", "systems"):
+    if found and kind in ("orchestrators", "nodes", "runtimes", "systems"):
         return Answer(found, _models(kind, found))
     named = ("name", "point", "title", "versions", "status", "facts", "sources", "validated")
     modelled = any(row["facts"] for row in found)
@@ -60,12 +60,17 @@ def rows(kind: Kind) -> list[dict[str, Any]]:
 
 
 def _models(kind: str, found: list[dict[str, Any]]) -> str:
-    """The table of these models, runtimes from the top of a stack down; then the review's table 2, as its pages are."""
-    from simulator.cli.columns import COLUMNS, REVIEW, print_row  # noqa: PLC0415  # numpy
+    """The table of these models, runtimes from the top of a stack down; then the review's table 1, or 2, as its pages
+    are.
+    """
+    from simulator.cli.columns import COLUMNS, REVIEW, REVIEW_1, print_row  # noqa: PLC0415  # numpy
     from simulator.facts.stack import ROLES  # noqa: PLC0415
 
     ordered = sorted(found, key=lambda row: (*ROLES, None).index(row["role"])) if kind == "runtimes" else found
     parts = [table([print_row(row) for row in ordered], COLUMNS[kind])]
+    if kind == "orchestrators":
+        rows_1 = [print_row(row, whole=True) for row in found]
+        parts.append("Orchestration at the edge, by the columns of the review's table 1\n" + table(rows_1, REVIEW_1))
     if reviewed := [print_row(row, whole=True) for row in found if row.get("language") and not row["extends"]]:
         parts.append("WebAssembly runtimes, by the columns of the review's table 2\n" + table(reviewed, REVIEW))
     return "\n\n".join(parts)

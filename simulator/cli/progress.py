@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from simulator.cli.answer import say
 from simulator.study.progress import Progress, Watch
@@ -23,22 +24,29 @@ def shown() -> Iterator[Watch]:
 
 
 def lines() -> Watch:
-    """One line each ten seconds."""
-    last = 0.0
+    """One line each ten seconds, over one study or several in turn."""
+    waited = before = 0.0
 
     def watch(progress: Progress) -> None:
-        nonlocal last
-        if progress.wall_s - last >= EACH_S:
-            last = progress.wall_s
+        nonlocal waited, before
+        waited += progress.wall_s - (before if progress.wall_s >= before else 0.0)  # a study begins at 0
+        before = progress.wall_s
+        if waited >= EACH_S:
+            waited = 0.0
             say(text(progress))
 
     return watch
 
 
+def about(watch: Watch, what: str) -> Watch:
+    """The watcher of one study of several: it says which one this is."""
+    return lambda progress: watch(replace(progress, what=what))
+
+
 def text(progress: Progress) -> str:
-    """`3 of 20 runs, 12min of 3h simulated, 41,000 events/s, 2min to go`."""
+    """`3 of 20 runs, 12min of 3h simulated, 41,000 events/s, 2min to go`; before it which study."""
     parts = [
-        f"{progress.done} of {progress.total} runs",
+        f"{f'{progress.what}: ' if progress.what else ''}{progress.done} of {progress.total} runs",
         f"{span(progress.simulated_s)} of {span(progress.simulated_total_s)} simulated",
         f"{progress.events_per_s:,.0f} events/s",
     ]

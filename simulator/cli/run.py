@@ -48,7 +48,7 @@ def run(
     replications
         Instead of the file's.
     set_
-        path=value, as often as needed: scenario.duration=10min.
+        path=value, as often as needed: scenario.duration=10min. Of an axis: this value only.
     workers
         Processes at most; default: one per core.
     executor

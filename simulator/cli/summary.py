@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simulator.cli.answer import cell, number, table
+from simulator.spec.notes import brief
 from simulator.study.study import Study
 
 
@@ -23,7 +24,7 @@ def summary_text(study: Study) -> str:
         if least > 1 and (rows := study.differences):
             told = [row for row in rows if row["significant"]]
             parts.append("\n" + (difference_table(told) if told else "no paired difference is told from zero"))
-    parts += [f"warning: {warning}" for warning in study.warnings]
+    parts += [f"warning: {brief(warning)}" for warning in study.warnings]
     return "\n\n".join(parts[:2]) + "".join(f"\n{part}" for part in parts[2:])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from simulator.cli.answer import Answer, number, say, table
 from simulator.cli.given import at_least
-from simulator.cli.progress import shown
+from simulator.cli.progress import about, shown
 from simulator.errors import Problem, UserError
 from simulator.study import backend
 from simulator.study.execute import about_of, checker, conduct, plan_of
@@ -35,20 +35,21 @@ def validate(*cases: str, workers: int | None = None, executor: str | None = Non
     """
     at_least(workers=(workers, 1))
     rows: list[dict[str, Any]] = []
-    for name in chosen(cases):
-        loaded = backend.load(FOLDER + name)
-        plan = plan_of(loaded)
-        with shown() as watch:
+    names = chosen(cases)
+    with shown() as watch:
+        for number, name in enumerate(names, start=1):
+            loaded = backend.load(FOLDER + name)
+            plan = plan_of(loaded)
             study = conduct(
                 plan,
                 about_of(loaded, plan),
                 loaded.scenario.folder,
                 executor=executor,
                 workers=workers,
-                watch=watch,
+                watch=about(watch, f"case {number} of {len(names)}, {name}"),
                 check=checker(loaded),
             )
-        rows += judge(study, loaded.expect)
+            rows += judge(study, loaded.expect)
     wrong = differing(rows)
     for row in wrong:
         say(f"{row['case']}, {row['row']}, {row['metric']}: {row['verdict']}, recorded as {row['recorded']}")

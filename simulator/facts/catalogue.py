@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import Problem, UserError
+from simulator.facts.beside import bibliographies
 from simulator.facts.bibliography import bibtex, read_bibtex
 from simulator.facts.fact import near
 from simulator.facts.ledger import Ledger
@@ -17,6 +19,7 @@ from simulator.facts.override import apply_overrides
 from simulator.facts.page import Page, read_page
 from simulator.facts.shape import SHAPES, check_shape, missing
 from simulator.facts.tree import Tree
+from simulator.facts.whole import check_whole
 
 _SUFFIX = ".yaml"
 
@@ -26,7 +29,8 @@ class Catalogue:
 
     `overrides` maps `facts.<kind>.<name>.<path>` to a value. `roots` are the user's folders, laid out as `models/`
     is (`<kind>/<name>.yaml`, `sources.bib`); they win over what is shipped. A name that ends in `.yaml` is a file of
-    the user's. What is read is recorded in `ledger`. One catalogue serves one run; it is picklable.
+    the user's, relative to `folder`. What is read is recorded in `ledger`. One catalogue serves one run, and can be
+    pickled.
     """
 
     def __init__(
@@ -34,9 +38,11 @@ class Catalogue:
         overrides: Mapping[str, Any] | None = None,
         roots: Iterable[Path | str] = (),
         ledger: Ledger | None = None,
+        folder: Path | str = "",
     ) -> None:
         self._overrides = dict(overrides or {})
         self._roots = tuple(Path(root) for root in roots)
+        self._folder = Path(folder)
         self.ledger = Ledger() if ledger is None else ledger
         self.ledger.expect(self._overrides)
         self._pages: dict[tuple[str, str], Page] = {}
@@ -111,27 +117,31 @@ class Catalogue:
             known |= self._sources.get(page.header.file, {})
         return bibtex(known, (row["source"] for row in rows))
 
-    def check_overrides(self) -> list[Problem]:
-        """What is wrong with each override, whether or not a run reads it."""
+    def check_overrides(self, pages: Iterable[tuple[str, str]] = ()) -> list[Problem]:
+        """What is wrong with each override, whether or not a run reads it.
+
+        `pages` are the kinds and names of models that the scenario names: the user's files are only known from there.
+        """
+        own = {(kind, own_name(name)): name for kind, name in pages if name.endswith(_SUFFIX)}
         problems: list[Problem] = []
         for key in self._overrides:
             parts = key.split(".", 3)
             if len(parts) < 4 or parts[0] != "facts":
                 problems.append(Problem(f"{key} names no fact", path=key, hint="write facts.<kind>.<name>.<field>"))
-            elif parts[1] not in SHAPES:
+                continue
+            if parts[1] not in SHAPES:
                 problems.append(Problem(f"{parts[1]} is no kind of model", path=key, hint=near(parts[1], SHAPES)))
-            elif (name := self._overridden_name(parts[1], key)) is None:
-                hint = near(parts[2], self.names(parts[1]))
+                continue
+            known = [*(name for kind, name in own if kind == parts[1]), *self.names(parts[1])]
+            if (name := next((n for n in known if key.startswith(f"facts.{parts[1]}.{n}.")), None)) is None:
+                hint = near(parts[2], known)
                 problems.append(Problem(f"no model of {parts[1]} is called {parts[2]}", path=key, hint=hint))
             else:
                 try:
-                    self.model(parts[1], name)
+                    self.model(parts[1], own.get((parts[1], name), name))
                 except UserError as error:
                     problems += [p for p in error.problems if p not in problems]
         return problems
-
-    def _overridden_name(self, kind: str, key: str) -> str | None:
-        return next((name for name in self.names(kind) if key.startswith(f"facts.{kind}.{name}.")), None)
 
     # Loading.
     def _folders(self) -> list[Traversable]:
@@ -165,8 +175,10 @@ class Catalogue:
         own = {key.removeprefix(prefix): (key, v) for key, v in self._overrides.items() if key.startswith(prefix)}
         tree, overridden, wrong = apply_overrides(tree, own)
         if not wrong:  # a replaced fact may still be a share above 1, or no platform
+            runtimes = self.names("runtimes") if kind == "runtimes" else ()
+            found = check_shape(kind, tree) or list(check_whole(kind, tree, runtimes))
             wrong = [
-                Problem(p.message, path=overridden.get(p.path, p.path), hint=p.hint) for p in check_shape(kind, tree)
+                Problem(p.message, path=overridden[p.path], hint=p.hint) if p.path in overridden else p for p in found
             ]
         if problems + wrong:
             raise UserError(problems + wrong)
@@ -178,14 +190,19 @@ class Catalogue:
         while extends := lineage[-1][0].header.extends:
             heir = lineage[-1][0].header
             base, _, pinned = extends.partition("@")
-            if base in [page.header.name for page, _ in lineage]:
-                raise UserError(Problem(f"{heir.name} extends {base}, which extends it", heir.file))
+            line = lineage[-1][0].extends_line
+            if own_name(base) in [page.header.name for page, _ in lineage]:
+                which = "itself" if base == heir.name else f"{base}, which extends it"
+                said = f"{heir.name} extends {which}"
+                raise UserError(Problem(said, heir.file, line, "extends", "one page of the circle stands alone"))
+            if base.endswith(_SUFFIX):  # beside the page that names it
+                base = os.path.relpath(Path(heir.file).parent / base, self._folder)
             if (problem := self.unknown(kind, base)) is not None:
-                raise UserError(Problem(problem.message, heir.file, hint=problem.hint))
+                raise UserError(Problem(problem.message, heir.file, line, "extends", problem.hint))
             page = self._page(kind, base)
             if pinned and pinned not in page.versions:
-                hint = f"known are {', '.join(page.versions)}"
-                raise UserError(Problem(f"{base} has no version {pinned}", heir.file, hint=hint))
+                hint = f"known are {', '.join(page.versions)}" if page.versions else f"{base} has no versions"
+                raise UserError(Problem(f"{base} has no version {pinned}", heir.file, line, "extends", hint))
             lineage.append((page, pinned or lineage[-1][1]))
         return lineage
 
@@ -197,9 +214,13 @@ class Catalogue:
     def _read(self, kind: str, name: str) -> Page:
         self._check_kind(kind)
         if name.endswith(_SUFFIX):
-            path = Path(name)
-            sources = self._sources[name] = self._user_sources(path)
-            return read_page(_bytes(path, name), name, kind, None, sources)
+            path = self._folder / name
+            if not path.is_file():
+                beside = [file.name for file in _listing(path.parent)]
+                hint = near(path.name, beside) or "files are relative to the experiment's"
+                raise UserError(Problem(f"there is no file {name}", hint=hint))
+            sources = self._sources[str(path)] = self._user_sources(path)
+            return read_page(_bytes(path, str(path)), str(path), kind, path.stem, sources)
         for i, root in enumerate(self._folders()):
             file = root / kind / f"{name}{_SUFFIX}"
             if file.is_file():
@@ -210,8 +231,8 @@ class Catalogue:
 
     def _user_sources(self, path: Path) -> dict[str, str]:
         sources = dict(self._bibliography(self._folders()[-1]))
-        for folder in (path.parent.parent, path.parent):
-            sources |= self._bibliography(folder)
+        for file in bibliographies(path):
+            sources |= self._bibliography(file.parent)
         return sources
 
     def _bibliography(self, root: Traversable) -> dict[str, str]:
@@ -237,3 +258,8 @@ def _bytes(file: Traversable, label: str) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise UserError(Problem(f"cannot be read: {error.strerror}", label)) from None
+
+
+def own_name(reference: str) -> str:
+    """The name of the model that a reference means: a file's own name is its model's."""
+    return Path(reference).stem if reference.endswith(_SUFFIX) else reference.partition("@")[0]

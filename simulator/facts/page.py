@@ -25,6 +25,7 @@ class Page:
     tree: Tree
     versions: dict[str, Tree]
     facts_line: int | None
+    extends_line: int | None
 
 
 def read_page(source: bytes, file: str, kind: str, name: str | None, sources: Collection[str]) -> Page:
@@ -59,7 +60,8 @@ def read_page(source: bytes, file: str, kind: str, name: str | None, sources: Co
         raise UserError(problems)
     ordered = dict(sorted(versions.items(), key=lambda item: [int(part) for part in item[0].split(".") if part]))
     texts = {key: str(data[key]) for key in _KEYS if key in data and key not in ("name", "kind", "versions", "facts")}
-    return Page(Header(data["name"], kind, file=file, **texts), tree, ordered, document.line(("facts",)))
+    lines = (document.line(("facts",)), document.line(("extends",)))
+    return Page(Header(data["name"], kind, file=file, **texts), tree, ordered, *lines)
 
 
 def _header(document: Document, data: dict[str, Any], kind: str, name: str | None) -> list[Problem]:

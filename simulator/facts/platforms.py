@@ -18,8 +18,11 @@ PLATFORMS: Final = frozenset(
     )
 ) | {
     "windows/amd64", "windows/arm64", "wasi/wasm", "wasip1/wasm",
-    "freertos/xtensa", "zephyr/arc", "zephyr/arm", "zephyr/riscv32",
+    "arduino/avr", "freertos/xtensa", "zephyr/arc", "zephyr/arm", "zephyr/riscv32", "zephyr/riscv64",
 }  # fmt: skip
+
+# Systems of microcontrollers.
+SMALL: Final = frozenset(("arduino", "freertos", "zephyr"))
 
 # What an image is built for that is a Wasm module.
 WASM: Final = frozenset({"wasi/wasm", "wasip1/wasm"})

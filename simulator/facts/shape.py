@@ -13,37 +13,40 @@ from simulator.facts.dist import DistSpec
 from simulator.facts.fact import Fact, near
 from simulator.facts.field import Field
 from simulator.facts.platforms import platform
-from simulator.facts.stack import RUNTIMES
+from simulator.facts.stack import RUNTIMES, STARTS, required
 from simulator.facts.tree import Tree
 from simulator.units import UnitError, parse
 
 SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
     "nodes": {
         "platforms": Field("platforms"),
-        "cores": Field("count"),
-        "speed": Field("ratio"),
-        "ram": Field("size"),
-        "disk": Field("size"),
-        "disk_write": Field("byterate"),
+        "cores": Field("count", positive=True),
+        "speed": Field("ratio", positive=True),
+        "ram": Field("size", positive=True),
+        "disk": Field("size", positive=True),
+        "disk_write": Field("byterate", positive=True),
         "boot": Field("duration"),
         "power.idle": Field("power"),
         "power.max": Field("power"),
-        "max_pods": Field("count", required=False),
+        "max_pods": Field("count", required=False, positive=True),
         "disk_kind": Field("text", required=False, words=("microSD", "eMMC", "SSD", "NVMe", "HDD", "EBS", "flash")),
-        "memcpy": Field("byterate", required=False),
-        "nic": Field("bitrate", required=False),  # the fastest it has
+        "memcpy": Field("byterate", required=False, positive=True),
+        "nic": Field("bitrate", required=False, positive=True),  # the fastest it has
         "kvm": Field("flag", required=False),  # whether it can run virtual machines
         "sgx": Field("flag", required=False),
         "accelerator.kind": Field("text", required=False),
-        "accelerator.count": Field("count", required=False),
+        "accelerator.count": Field("count", required=False, positive=True),
+        "accelerator.resource": Field("text", required=False),  # the extended resource that its device plugin offers
+        "accelerator.product": Field("text", required=False),  # its model, as the value of a label
+        "accelerator.memory": Field("size", required=False, positive=True),  # of each, beside the machine's RAM
         "battery": Field("energy", required=False),
     },
     "links": {
         "latency": Field("duration"),
         "per_km": Field("delay per km", required=False),
         "jitter": Field("duration"),
-        "up": Field("bitrate"),
-        "down": Field("bitrate"),
+        "up": Field("bitrate", positive=True),
+        "down": Field("bitrate", positive=True),
         "loss": Field("share"),
     },
     "runtimes": RUNTIMES,
@@ -51,7 +54,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "platforms": Field("platforms"),
         "compressed": Field("size"),
         "unpacked": Field("size"),
-        "layers": Field("count"),
+        "layers": Field("count", positive=True),
         "format": Field("text"),
     },
     "protocols": {
@@ -60,7 +63,8 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "retransmit.tries": Field("count", required=False),
         "overhead": Field("size", required=False),
     },
-    # The host's operating system; fleet managers join it here with the edge.
+    # The host's operating system (what its `update` means: `simulator.faults.host_update`); fleet managers join it here
+    # with the edge.
     "systems": {
         "platforms": Field("platforms"),
         "role": Field("text", words=("host", "fleet-manager")),
@@ -82,7 +86,12 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "update.gives_up_after": Field("duration", required=False),  # without contact while it tests
         "update.rolls_back": Field("flag", required=False),
         "update.needs_controller": Field("flag", required=False),  # in the test, else it rolls back
+        "update.tries_again": Field("flag", required=False),  # after a power cut in the test, else it rolls back
+        "update.at_once": Field("count", required=False, positive=True),  # machines; default: any number
         "update.delta": Field("share", required=False),  # of the whole download
+        "update.resumes": Field("flag", required=False),  # a download that broke off, else it begins again
+        "update.retry": Field("duration", required=False),  # of a download that broke off
+        "update.reboot_delay": Field("duration", required=False),  # from the decision to reboot until it does
         "survives_power_cut": Field("flag", required=False),  # at any moment, an update's included
     },
     "orchestrators": {},
@@ -112,8 +121,14 @@ def check_shape(kind: str, tree: Tree) -> list[Problem]:
 
 
 def missing(kind: str, tree: Tree) -> list[str]:
-    """The required fields that the tree does not have."""
-    return [path for path, field in SHAPES[kind].items() if field.required and path not in tree.facts]
+    """The required fields that the tree does not have; of a runtime, those that its role and its way to
+    start require, too."""
+    wanted = [path for path, field in SHAPES[kind].items() if field.required]
+    if kind == "runtimes" and (role := tree.facts.get("role")):
+        wanted += required(str(role[0].value))
+    if kind == "runtimes" and (starts := tree.facts.get("starts")):
+        wanted += STARTS.get(str(starts[0].value), ())
+    return [path for path in wanted if path not in tree.facts]
 
 
 def _field(path: str, fields: Mapping[str, Field]) -> Field | None:
@@ -144,11 +159,15 @@ def _check(fact: Fact, path: str, field: Field) -> Problem | None:
         return fact.problem(f"{path} is one value, not a distribution", path, "write value")
     if field.dimension == "share" and fact.base > 1:
         return fact.problem(f"{path} is a share: {fact.value} is above 1", path, "a percentage has the unit %")
+    if field.positive and fact.base == 0:
+        return fact.problem(f"{path} is zero", path, "it is above zero, or is not stated")
     if field.words:
         for word in [fact.value] if isinstance(fact.value, str) else fact.value:
             if word not in field.words:
                 return fact.problem(f"{path} is {word}", path, near(word, field.words) or _one_of(field.words))
     if field.dimension == "platforms":
+        if not fact.value:
+            return fact.problem(f"{path} names no platform", path, "as in linux/arm64")
         for name in fact.value:
             try:
                 platform(name)
@@ -162,5 +181,8 @@ def _one_of(words: tuple[str, ...]) -> str:
 
 
 def _unit_hint(dimension: str) -> str:
+    plain = {"flag": "write true or false", "text": "write a word, without a unit", "list": "write a list of words"}
+    if dimension in plain:
+        return plain[dimension]
     examples = {"duration": "ms", "size": "MB", "cpu": "cores", "byterate": "MB/s", "bitrate": "Mbps", "power": "W"}
     return f"its unit is one of {dimension}, as {examples[dimension]}" if dimension in examples else ""

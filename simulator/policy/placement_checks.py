@@ -122,6 +122,8 @@ def _must_not_bind(policy: Any, kind: str) -> None:
 def _content(pod: PodView, view: ClusterView) -> dict[str, object]:
     found: dict[str, object] = {name: getattr(view, name).tobytes() for name in _COLUMNS}
     found["free_extended"] = {kind: column.tobytes() for kind, column in view.free_extended.items()}
+    for kind in view.free_devices:
+        found[f"the devices of {kind}"] = view.free_devices[kind].tobytes() + view.free_device_bytes[kind].tobytes()
     found["labels"] = tuple(tuple(labels.items()) for labels in view.labels)
     found["the pod's labels"] = tuple(pod.labels.items())
     found["the pod's extended resources"] = tuple(pod.extended.items())

@@ -88,7 +88,8 @@ def instantiate(
 
 def at_point(ref: str, point: str) -> str:
     """The reference at a decision point with a folder of its own: there, `spread` is short for `clusters/spread`."""
-    return f"{point}/{ref}" if ref in shipped_names("policies", point) else ref
+    is_name = not ref.endswith(".py") and not any(mark in ref for mark in "/:")
+    return f"{point}/{ref}" if is_name else ref
 
 
 def source_of(ref: str, base: Path, folder: Folder = "policies", what: str = "policy") -> Path | None:

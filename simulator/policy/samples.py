@@ -18,6 +18,7 @@ PODS: Final = (
     PodView("web-0", "web", 500, _GI // 4, {"app": "web"}, platforms=frozenset({"linux/amd64", "linux/arm64"})),
     PodView("best-effort-0", "best-effort", 0, 0, {"app": "best-effort"}),
     PodView("learn-0", "learn", 1000, _GI, {"app": "learn"}, {_GPU: 1}, frozenset({"linux/amd64"}), priority=10),
+    PodView("share-0", "share", 500, _GI // 4, {"app": "share"}, {f"{_GPU}-milli": 500}),
     PodView("giant-0", "giant", 10**6, 10**15, {"app": "giant"}, attempt=3, waiting_s=7.0),
 )
 
@@ -49,7 +50,8 @@ def sample_cluster(kind: str, pod: PodView, seed: int = 0) -> ClusterView:
         if asked is not pod:
             raise ValueError("the view answers only about the pod that is to be placed")
         fits: Bools = ~refused & (pods < 110) & (free_cpu >= pod.cpu_m) & (free_ram >= pod.ram_bytes)
-        return fits & (gpus >= pod.extended.get(_GPU, 0))
+        share = pod.extended.get(f"{_GPU}-milli", 0)
+        return fits & (gpus >= pod.extended.get(_GPU, 0)) & (1000 * gpus >= share)
 
     def why_not(asked: PodView) -> tuple[Reason, ...]:
         rows = np.flatnonzero(~passes(asked))
@@ -69,6 +71,8 @@ def sample_cluster(kind: str, pod: PodView, seed: int = 0) -> ClusterView:
         free_cpu_m=_column(free_cpu),
         free_ram_bytes=_column(free_ram),
         free_extended={_GPU: _column(gpus)},
+        free_devices={_GPU: _column(1000 * gpus[:, None])},
+        free_device_bytes={_GPU: _column(16 * _GI * gpus[:, None])},
         pods=_column(pods),
         max_pods=np.full(n, 110, np.int64),
         ready=np.array([not (kind == "heterogeneous" and row == 3) for row in range(n)], np.bool_),

@@ -37,7 +37,10 @@ class ClusterView:
     """The nodes that one control plane believes in, a row each. Columns are read-only views of its belief.
 
     `free_cpu_m` (millicores) and `free_ram_bytes` are allocatable minus the requests of bound and assumed pods;
-    `free_extended` the same for each extended resource. `now_s` is simulated time. A column holds what is believed
+    `free_extended` the same for each extended resource, of accelerators the whole ones that nobody has a share of.
+    `free_devices` has a column per device of a node, for each resource that is one: thousandths free, and 0 where the
+    node has no such device; `free_device_bytes` their memory. A device's model is in the node's labels, under the
+    resource's name and `.product`. `now_s` is simulated time. A column holds what is believed
     at this decision; one that is kept for the next shows what is believed then.
     """
 
@@ -50,6 +53,8 @@ class ClusterView:
     free_cpu_m: Ints
     free_ram_bytes: Ints
     free_extended: Mapping[str, Ints]
+    free_devices: Mapping[str, Ints]
+    free_device_bytes: Mapping[str, Ints]
     pods: Ints
     max_pods: Ints
     ready: Bools

@@ -78,6 +78,7 @@ class Recorder:
         events: Buffer
         pods: Buffer
         nodes: Buffer
+        memory: Buffer
         links: Buffer
         requests: Buffer
         traffic: Buffer

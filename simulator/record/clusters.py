@@ -5,20 +5,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import inf, nan
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from simulator.record.reconciling import beliefs, mean
+from simulator.record.metric import Metric, MetricContext, Tables, mean
+from simulator.record.reconciling import beliefs
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from simulator.record.glossary import MetricContext
-
-Tables = Mapping[str, "pl.DataFrame"]
 
 # The kinds whose copies a hub divides: only their decisions carry numbers.
 _DIVIDED: Final = ("Deployment", "ReplicaSet", "Job", "Pod")
@@ -137,3 +135,51 @@ class _Arrivals:
 def _next(times: list[float], after: float) -> float:
     at = bisect_right(times, after)
     return times[at] if at < len(times) else inf
+
+
+METRICS: Final = (
+    Metric(
+        "cluster_detection_s",
+        "s",
+        "mean time until a hub believes a member cluster not Ready that it believed Ready: from when the member's API "
+        "server went down or its path to the hub was cut, whichever of what still lasts came first; turns of members "
+        "that are up and in reach do not count",
+        cluster_detection_s,
+    ),
+    Metric(
+        "false_cluster_detections",
+        "count",
+        "times in the whole run that a hub turns from believing a member cluster Ready to believing it not Ready at a "
+        "moment when the member's API server is up and the path between both is open",
+        false_cluster_detections,
+    ),
+    Metric(
+        "cluster_ready_again_s",
+        "s",
+        "mean, over the returns in the whole run of member clusters that a hub believes not Ready, of the time from "
+        "having both API server and path again until the hub believes the member Ready; members that it never believes "
+        "Ready again do not count",
+        cluster_ready_again_s,
+    ),
+    Metric(
+        "evicted_workloads",
+        "count",
+        "times in the whole run that a hub takes a workload away from a member cluster that it believes lost",
+        evicted_workloads,
+    ),
+    Metric(
+        "cluster_failover_s",
+        "s",
+        "mean, over these, of the time from when the member's API server went down or its path to the hub was cut",
+        cluster_failover_s,
+    ),
+    Metric(
+        "propagation_s",
+        "s",
+        "mean, over a hub's decisions of the whole run, of the time until the last member cluster that a decision "
+        "concerns has received the object: a decision gives members another number of copies "
+        "(ScheduleBindingSucceed), or is a new image (Updated) for all that have the workload; to the end of the run, "
+        "a lower bound, if a member has not received it by then",
+        propagation_s,
+    ),
+)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from simulator.record.reconciling import mean
+from simulator.record.metric import Metric, MetricContext, Tables, mean
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from simulator.record.glossary import MetricContext
-
-Tables = Mapping[str, "pl.DataFrame"]
 
 
 def _ways(tables: Tables) -> pl.DataFrame:
@@ -33,3 +28,21 @@ def model_delivery_s(tables: Tables, context: MetricContext) -> float:
 def models_missing(tables: Tables, _: MetricContext) -> float:
     """How often a model has not reached a node that it was published to."""
     return float(_ways(tables)["delivered"].null_count())
+
+
+METRICS: Final = (
+    Metric(
+        "model_delivery_s",
+        "s",
+        "mean, over the models published in the whole run and the nodes that each was published to, of the time from "
+        "its publication until the node has all of it; to the end of the run, a lower bound, if it has not by then",
+        model_delivery_s,
+    ),
+    Metric(
+        "models_missing",
+        "count",
+        "over the same: how often a node has not all of a model at the end of the run, be it under way, never found or "
+        "dropped for want of room on its disk",
+        models_missing,
+    ),
+)

@@ -6,21 +6,14 @@ server, and for the member of a multi-cluster control plane the hub above that. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import inf
+from math import inf, nan
 from typing import TYPE_CHECKING, Final
 
 from simulator.record import truths
-from simulator.record.reconciling import mean
+from simulator.record.metric import Metric, MetricContext, Tables, mean
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from simulator.record.glossary import MetricContext
-
-Tables = Mapping[str, "pl.DataFrame"]
-
-_GIVEN_UP: Final = ("Terminating", "Failed", "Deleted")
 
 
 def reach(tables: Tables) -> pl.DataFrame:
@@ -73,7 +66,7 @@ def given_up(tables: Tables) -> pl.DataFrame:
     import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
 
     lost, back, gave_up = pl.col("lost_s"), pl.col("back_s"), pl.col("gave_up_s")
-    word = tables["pods"].filter(pl.col("truth") == "believed", pl.col("state").is_in(_GIVEN_UP))
+    word = tables["pods"].filter(pl.col("truth") == "believed", pl.col("state").is_in(truths.GIVEN_UP))
     first = word.group_by("pod").agg(gave_up_s=pl.col("time_s").min())
     return (
         _of_the_lost(tables)
@@ -232,6 +225,13 @@ def update_s(tables: Tables, _: MetricContext) -> float:
     return mean(found.filter(~found["away"], found["ran_s"].is_finite())["took_s"])
 
 
+def update_last_s(tables: Tables, _: MetricContext) -> float:
+    """The longest time from an update until it runs on a node in reach."""
+    found = updates(tables)
+    took = found.filter(~found["away"], found["ran_s"].is_finite())["took_s"].to_list()
+    return max(took, default=nan)
+
+
 def late_update_s(tables: Tables, _: MetricContext) -> float:
     """Mean time from a node's return until an update runs there that was made while it was away."""
     found = updates(tables)
@@ -263,3 +263,62 @@ def _opening(rows: pl.DataFrame, nodes: pl.DataFrame, at: str) -> pl.DataFrame:
     seen = rows.sort(at).join_asof(spans, left_on=at, right_on="lost_s", by="node", check_sortedness=False)
     away = (pl.col("back_s") > pl.col(at)).fill_null(False)
     return seen.with_columns(away=away, open_s=pl.when(away).then(pl.col("back_s")).otherwise(pl.col(at)))
+
+
+METRICS: Final = (
+    Metric(
+        "give_up_s",
+        "s",
+        "mean, over the pods that ran on a node when it went out of reach, of the time from then until they are "
+        "believed Terminating, Failed or Deleted; those that are not before the node is back do not count. Out of "
+        "reach is a node without power, without a path to its API server, or, in a member cluster, to the hub",
+        give_up_s,
+    ),
+    Metric(
+        "killed_healthy_pods",
+        "count",
+        "pods in the whole run that ran all the while that their node was out of reach, were given up in that time, "
+        "and were ended after the return; not where an update of their owner came before they were given up",
+        killed_healthy_pods,
+    ),
+    Metric(
+        "offline_running_ratio",
+        "ratio",
+        "mean, over the workloads with a pod on a node that went out of reach and came back, of the share of that time "
+        "in which a pod of theirs ran there",
+        offline_running_ratio,
+    ),
+    Metric(
+        "reboot_s",
+        "s",
+        "mean, over the workloads with a pod on a node when its power went, of the time from the end of the operating "
+        "system's boot until a pod of theirs runs there again; those that waited for the way out do not count",
+        reboot_s,
+    ),
+    Metric(
+        "late_reboot_s",
+        "s",
+        "as reboot_s, over those that waited: of which no pod ran on a node that booted out of reach before it was in "
+        "reach again; from then on",
+        late_reboot_s,
+    ),
+    Metric(
+        "update_s",
+        "s",
+        "mean, over the updates of a workload and the nodes in reach where a pod of it ran, of the time from the "
+        "update until a pod that was made after it runs there; nodes where none does do not count",
+        update_s,
+    ),
+    Metric(
+        "update_last_s",
+        "s",
+        "the longest of the times whose mean is update_s: when the last node in reach runs its update",
+        update_last_s,
+    ),
+    Metric(
+        "late_update_s",
+        "s",
+        "as update_s, over the nodes that were out of reach at the update; from when they are in reach again",
+        late_update_s,
+    ),
+)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from math import nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from simulator.record.metric import Compute, Metric, MetricContext, Tables
+
 if TYPE_CHECKING:
     import polars as pl
-
-    from simulator.record.glossary import MetricContext
-
-Tables = Mapping[str, "pl.DataFrame"]
 
 
 def evicted_pods(tables: Tables, _: MetricContext) -> float:
@@ -31,19 +28,31 @@ def pods_started(tables: Tables, _: MetricContext) -> float:
     return float(pods.filter((pods["truth"] == "running") & (pods["state"] == "started"))["pod"].n_unique())
 
 
-def start_p50_s(tables: Tables, _: MetricContext) -> float:
-    """Median time from scheduled to running."""
+def _starts(tables: Tables) -> pl.DataFrame:
+    """A row for each pod that was scheduled and ran: when it was `bound` and when it first `ran`, in s."""
     import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
 
     first = pl.col("time_s").min()
     pods = tables["pods"]
     bound = pods.filter((pl.col("truth") == "believed") & (pl.col("state") == "Scheduled"))
     ran = pods.filter((pl.col("truth") == "running") & (pl.col("state") == "started"))
-    both = bound.group_by("pod").agg(bound=first).join(ran.group_by("pod").agg(ran=first), on="pod")
+    return bound.group_by("pod").agg(bound=first).join(ran.group_by("pod").agg(ran=first), on="pod")
+
+
+def start_p50_s(tables: Tables, _: MetricContext) -> float:
+    """Median time from scheduled to running."""
+    both = _starts(tables)
     return float(np.median((both["ran"] - both["bound"]).to_numpy())) if both.height else nan
 
 
-def decisions(kind: str | None) -> Callable[[Tables, MetricContext], float]:
+def start_rate(tables: Tables, _: MetricContext) -> float:
+    """Pods started by the time that their starts took together."""
+    both = _starts(tables)
+    took = float(both["ran"].to_numpy().max() - both["bound"].to_numpy().min()) if both.height else nan
+    return both.height / took if took else nan
+
+
+def decisions(kind: str | None) -> Compute:
     """Answers of the placement policy, or those of one kind."""
 
     def count(tables: Tables, _: MetricContext) -> float:
@@ -60,3 +69,40 @@ def unschedulable_pods(tables: Tables, _: MetricContext) -> float:
     gone = tables["pods"].filter((pl.col("truth") == "believed") & (pl.col("state") == "Deleted"))["pod"].unique()
     last = tables["decisions"].group_by("pod", maintain_order=True).agg(pl.col("decision").last())
     return float(last.filter(pl.col("decision").ne("Bind") & ~pl.col("pod").is_in(gone.implode())).height)
+
+
+METRICS: Final = (
+    Metric(
+        "evicted_pods",
+        "count",
+        "pods evicted in the whole run, by the taint manager or by a node under memory or disk pressure",
+        evicted_pods,
+    ),
+    Metric("pods_started", "count", "pods whose containers started at least once in the whole run", pods_started),
+    Metric(
+        "start_p50_s",
+        "s",
+        "median over the pods of the whole run of the time from scheduled (believed) to first running (in reality)",
+        start_p50_s,
+    ),
+    Metric(
+        "start_rate",
+        "1/s",
+        "pods that were scheduled and ran in the whole run, by the time from when the first of them was scheduled "
+        "(believed) to when the last first ran (in reality); pods that began placed do not count",
+        start_rate,
+    ),
+    Metric("decisions", "count", "answers of the placement policy in the whole run", decisions(None)),
+    Metric(
+        "policy_errors",
+        "count",
+        "answers in the whole run that were no answer: the policy raised, or answered nonsense",
+        decisions("policy_error"),
+    ),
+    Metric(
+        "unschedulable_pods",
+        "count",
+        "pods not deleted whose last placement decision at the end of the run is not Bind",
+        unschedulable_pods,
+    ),
+)

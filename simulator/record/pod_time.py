@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.record.metric import Metric, MetricContext, Tables
+
 if TYPE_CHECKING:
     import polars as pl
 
-    from simulator.record.glossary import MetricContext
 
-Tables = Mapping[str, "pl.DataFrame"]
 Floats = NDArray[np.float64]
 
 
 def pod_seconds(tables: Tables, context: MetricContext) -> float:
     """Integral of the number of pods running."""
     steps = _steps(tables)
-    return _integral(steps["time_s"].to_numpy(), np.cumsum(steps["step"].to_numpy()), context)
+    return integral(steps["time_s"].to_numpy(), np.cumsum(steps["step"].to_numpy()), context)
 
 
 def double_pod_seconds(tables: Tables, context: MetricContext) -> float:
@@ -40,7 +40,7 @@ def _over_owners(tables: Tables, context: MetricContext, beside: Callable[[Float
         mine = steps.filter(steps["owner"] == owner)
         times = np.concatenate([[0.0], mine["time_s"].to_numpy()])
         running = np.concatenate([[0.0], np.cumsum(mine["step"].to_numpy())])
-        total += _integral(times, beside(running, float(wanted)), context)
+        total += integral(times, beside(running, float(wanted)), context)
     return total
 
 
@@ -55,7 +55,26 @@ def _steps(tables: Tables) -> pl.DataFrame:
     )
 
 
-def _integral(times: Floats, values: Floats, context: MetricContext) -> float:
+def integral(times: Floats, values: Floats, context: MetricContext) -> float:
     """Integral, after the warm-up, of the step function that takes values[i] at times[i] (sorted) and is 0 before."""
     edges = np.clip(np.append(times, context.duration_s), context.warm_up_s, context.duration_s)
     return float(values @ np.diff(edges))
+
+
+METRICS: Final = (
+    Metric(
+        "double_pod_seconds",
+        "pod s",
+        "sum over owners of the integral after the warm-up of max(0, pods of the owner running - its wanted number); "
+        "owners without a wanted number (Jobs) do not count",
+        double_pod_seconds,
+    ),
+    Metric(
+        "missing_pod_seconds",
+        "pod s",
+        "sum over owners of the integral after the warm-up of max(0, its wanted number - pods of the owner running); "
+        "owners without a wanted number (Jobs) do not count",
+        missing_pod_seconds,
+    ),
+    Metric("pod_seconds", "pod s", "integral after the warm-up of the number of pods running", pod_seconds),
+)

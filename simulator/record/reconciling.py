@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from math import nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from simulator.record import truths
+from simulator.record.metric import Compute, Metric, MetricContext, Tables, mean
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from simulator.record.glossary import MetricContext
-
-Tables = Mapping[str, "pl.DataFrame"]
 
 
 def beliefs(changes: pl.DataFrame, thing: str) -> pl.DataFrame:
@@ -84,12 +79,6 @@ def reconciliation_s(tables: Tables, context: MetricContext) -> float:
     return mean(truths.reconciliations(tables, context.duration_s)["took_s"])
 
 
-def mean(column: pl.Series) -> float:
-    """Over what is known; NaN where nothing is."""
-    known = column.drop_nulls().to_numpy()
-    return float(known.mean()) if known.size else nan
-
-
 def resync_bytes(tables: Tables, _: MetricContext) -> float:
     """Bytes sent because a connection came back."""
     import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
@@ -98,6 +87,83 @@ def resync_bytes(tables: Tables, _: MetricContext) -> float:
     return float(int(sent["size_bytes"].sum()))
 
 
-def delivery_events(event: str) -> Callable[[Tables, MetricContext], float]:
+def delivery_events(event: str) -> Compute:
     """How often this happened to a control message."""
     return lambda tables, _: float(int((tables["deliveries"]["event"] == event).sum()))
+
+
+METRICS: Final = (
+    Metric(
+        "detection_s",
+        "s",
+        "mean time until a node believed Ready is believed not Ready: from its physical loss if it is down by then, "
+        "else from the last cut of its path to the API server; turns without either do not count",
+        detection_s,
+    ),
+    Metric(
+        "belief_error_s",
+        "node s",
+        "node-seconds after the warm-up in which the believed Ready condition differs from whether the node is "
+        "physically up, counted from the first belief about it (so a healthy node behind a cut counts)",
+        belief_error_s,
+    ),
+    Metric(
+        "ready_again_s",
+        "s",
+        "mean, over the openings in the whole run of the path between a node believed not Ready and its API server, of "
+        "the time from there until the node is believed Ready; nodes that never are do not count",
+        ready_again_s,
+    ),
+    Metric(
+        "false_detections",
+        "count",
+        "times in the whole run that a node believed Ready is believed not Ready at a moment when it is up and its "
+        "path to the API server is open",
+        false_detections,
+    ),
+    Metric(
+        "replacement_s",
+        "s",
+        "mean, over the pods of nodes that lost power or their path to the API server, of the time from that loss to "
+        "the first start elsewhere of the pod's replacement: it ran at the loss, was given up (Terminating, Failed or "
+        "Deleted) before the node was back, and is replaced by the next pod that its owner makes, each replacing one; "
+        "pods whose replacement never ran do not count",
+        replacement_s,
+    ),
+    Metric(
+        "reconciliation_s",
+        "s",
+        "mean, over the returns of nodes that had lost power or their path to the API server, of the time from having "
+        "both again until what is believed, stored and running agrees for every pod of the node; pods that any of the "
+        "three has there at the return, except for those that ran before the loss and said that they were not ready; "
+        "to the end of the run, a lower bound, if they do not agree by then; nodes without such a pod, and returns "
+        "cut short by another loss, do not count",
+        reconciliation_s,
+    ),
+    Metric(
+        "resync_bytes",
+        "B",
+        "bytes of the control messages sent or sent again in the whole run because a connection came back: full lists, "
+        "the requests for them, and what had waited",
+        resync_bytes,
+    ),
+    Metric(
+        "resent_messages",
+        "count",
+        "control messages sent again in the whole run",
+        delivery_events("resent"),
+    ),
+    Metric(
+        "lost_control_messages",
+        "count",
+        "control messages lost for good in the whole run: with a node's power, or with a connection that was given up",
+        delivery_events("lost"),
+    ),
+    Metric(
+        "duplicated_messages",
+        "count",
+        "arrivals in the whole run of control messages that had been delivered before: the acknowledgement was lost, "
+        "so they were sent again (no system here sends a reading twice)",
+        delivery_events("duplicate"),
+    ),
+)

@@ -73,6 +73,16 @@ NODES = Table(
     ),
 )
 
+MEMORY = Table(
+    "memory",
+    "a change of what the pods of one node hold of its memory",
+    (
+        Column("time_s", "time", "when"),
+        Column("node", "code", "node name"),
+        Column("held_bytes", "int", "all of them together, with their runtimes' own and what they share, from then on"),
+    ),
+)
+
 LINKS = Table(
     "links",
     "a change of a link's state",
@@ -136,7 +146,6 @@ MESSAGES = Table(
             "int",
             "readings, among those delivered, that took over one interval of their flow longer than an unloaded way",
         ),
-        Column("duplicated", "int", "readings that arrived once more after they had been delivered"),
         Column("superseded", "int", "values of a device twin that a newer one replaced before they were sent"),
         Column("mean_age_s", "float", "mean age at arrival, in seconds; NaN if none arrived"),
         Column("max_age_s", "float", "largest age at arrival, in seconds"),
@@ -219,5 +228,8 @@ FUNCTIONS = Table(
 
 TABLES = {
     t.name: t
-    for t in (EVENTS, PODS, NODES, LINKS, REQUESTS, TRAFFIC, MESSAGES, DELIVERIES, CLUSTERS, DECISIONS, FUNCTIONS)
+    for t in (
+        EVENTS, PODS, NODES, MEMORY, LINKS, REQUESTS,
+        TRAFFIC, MESSAGES, DELIVERIES, CLUSTERS, DECISIONS, FUNCTIONS,
+    )
 }  # fmt: skip

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from math import inf, nan
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from simulator.record.metric import Compute, Metric, MetricContext, Tables
+
 if TYPE_CHECKING:
     import polars as pl
 
-    from simulator.record.glossary import MetricContext
-
-Tables = Mapping[str, "pl.DataFrame"]
 
 FAILED: Final = ("timeout", "no_endpoint", "refused", "lost", "died")
 # How long a service must answer as before until it counts as recovered: a choice of this glossary.
@@ -80,6 +78,81 @@ def recovery_s(tables: Tables, context: MetricContext) -> float:
     return float((back[0] if back else context.duration_s) - ended)
 
 
-def sum_of(table: str, *columns: str) -> Callable[[Tables, MetricContext], float]:
+def sum_of(table: str, *columns: str) -> Compute:
     """The sum of these columns over the intervals after the warm-up."""
     return lambda tables, context: _count(tables, table, context, *columns)
+
+
+def _latency(q: float) -> Compute:
+    return lambda _, context: context.latency(q)
+
+
+METRICS: Final = (
+    Metric(
+        "availability",
+        "ratio",
+        "completed / (completed + failed): the requests that ended well among those that ended in intervals after the "
+        "warm-up; without a warm-up this is completed / (issued - in flight at the end)",
+        availability,
+    ),
+    Metric(
+        "mean_latency_s",
+        "s",
+        "mean time from issue to completion, over the requests completed after the warm-up, retries included",
+        lambda _, context: context.mean_latency_s,
+    ),
+    *(
+        Metric(
+            f"p{percent}_latency_s",
+            "s",
+            f"{percent}th percentile of the time from issue to completion after the warm-up, from the merged sketch "
+            "(1 % relative error)",
+            _latency(percent / 100),
+        )
+        for percent in (50, 95, 99)
+    ),
+    Metric("requests_issued", "count", "requests issued after the warm-up", sum_of("traffic", "issued")),
+    Metric("requests_completed", "count", "requests completed after the warm-up", sum_of("traffic", "completed")),
+    Metric(
+        "requests_failed",
+        "count",
+        "requests that, after the warm-up, timed out for the last time, found no endpoint, were refused, were lost, "
+        "or died with their pod or node",
+        sum_of("traffic", *FAILED),
+    ),
+    Metric(
+        "requests_in_flight",
+        "count",
+        "requests still in flight at the end: issued - completed - failed, over the whole run",
+        in_flight,
+    ),
+    Metric("delivered_messages", "count", "readings delivered after the warm-up", sum_of("messages", "delivered")),
+    Metric("lost_messages", "count", "readings lost after the warm-up", sum_of("messages", "lost")),
+    Metric(
+        "late_messages",
+        "count",
+        "readings delivered after the warm-up that took over one interval of their flow longer than an unloaded way",
+        sum_of("messages", "late"),
+    ),
+    Metric(
+        "superseded_messages",
+        "count",
+        "values of device twins that a newer one replaced, after the warm-up, before they were sent",
+        sum_of("messages", "superseded"),
+    ),
+    Metric(
+        "mean_message_age_s",
+        "s",
+        "mean age at arrival of the readings delivered after the warm-up: each interval's mean, weighted by its count",
+        message_age,
+    ),
+    Metric(
+        "recovery_s",
+        "s",
+        "from the end of the last fault to the start of the first later interval from which on, for a minute or to the "
+        "end of the run, availability is at least that before the first fault minus 0.01; in steps of the recording "
+        "interval; to the end of the run, a lower bound, if there is none; undefined if no interval since the first "
+        "fault fell below, or if a fault lasts to the end",
+        recovery_s,
+    ),
+)

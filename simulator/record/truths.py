@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import polars as pl
 
-_GIVEN_UP: Final = ("Terminating", "Failed", "Deleted")
+GIVEN_UP: Final = ("Terminating", "Failed", "Deleted")
 
 
 def losses(nodes: pl.DataFrame) -> pl.DataFrame:
@@ -76,7 +76,7 @@ def pod_truths(pods: pl.DataFrame) -> pl.DataFrame:
             .when(believed.is_in(("Failed", "Succeeded")))
             .then(~running)
             .otherwise((believed != "Terminating") & ~stored & ~running),
-            starting=~(serving | believed.is_in(_GIVEN_UP)).cum_max().over("pod"),
+            starting=~(serving | believed.is_in(GIVEN_UP)).cum_max().over("pod"),
         )
         .select("pod", "owner", "node", "time_s", "until_s", "believed", "stored", "running", "agree", "starting")
     )
@@ -139,7 +139,7 @@ def replacements(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     started = running.group_by("pod").agg(first.alias("started_s"), pl.col("node").first().alias("at"))
     made = believed.group_by("owner", "pod").agg(first.alias("made_s")).sort("made_s", "pod")
     given_up = (
-        believed.filter(pl.col("state").is_in(_GIVEN_UP), pl.col("node") != "")
+        believed.filter(pl.col("state").is_in(GIVEN_UP), pl.col("node") != "")
         .group_by("owner", "pod", "node")
         .agg(first.alias("gave_up_s"))
         .sort("gave_up_s", "pod")

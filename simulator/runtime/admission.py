@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from simulator.runtime.memory import CRITICAL, Memory
 from simulator.runtime.pod_run import PodRun
 from simulator.runtime.settings import AgentSettings
+from simulator.world.device import shared_of
 from simulator.world.node import NodeRow
 from simulator.world.pod import PodTemplate
 
@@ -14,14 +15,23 @@ _PRESSURE_TAINT = ("node.kubernetes.io/memory-pressure", "", "NoSchedule")
 
 
 def refusal(
-    template: PodTemplate, others: Iterable[PodRun], row: NodeRow, settings: AgentSettings, memory: Memory
+    template: PodTemplate,
+    others: Iterable[PodRun],
+    row: NodeRow,
+    settings: AgentSettings,
+    memory: Memory,
+    *,
+    disk_pressure: bool = False,
 ) -> str:
     """Why this node does not take the pod beside the others, which have not finished; empty when it does."""
+    if disk_pressure and template.priority < CRITICAL:  # whatever it tolerates
+        return "Evicted"
     spared = template.priority >= CRITICAL or any(t.tolerates(_PRESSURE_TAINT) for t in template.tolerations)
     if memory.pressure and template.qos == "BestEffort" and not spared:
         return "Evicted"
     pods, cpu, ram = 1, template.cpu_m, template.ram_bytes
-    extended = dict(template.extended)
+    devices = {each.resource for each in row.accelerators}  # `allot` answers for these
+    extended = {k: n for k, n in template.extended.items() if k not in devices and shared_of(k) not in devices}
     ports = _ports(template)
     for other in others:
         pods += 1

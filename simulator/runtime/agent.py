@@ -16,6 +16,7 @@ from simulator.runtime.admission import refusal
 from simulator.runtime.backoff import Backoff
 from simulator.runtime.bench import Bench, ServingHook
 from simulator.runtime.boot import Boot
+from simulator.runtime.disk_pressure import DiskPressure
 from simulator.runtime.host import Host
 from simulator.runtime.memory import Memory
 from simulator.runtime.pod_run import Container, PodRun
@@ -23,8 +24,10 @@ from simulator.runtime.puller import Puller
 from simulator.runtime.settings import AgentSettings, RuntimeCosts
 from simulator.runtime.starts import Starts
 from simulator.runtime.status import DesiredPod, Nobody, Upstream
+from simulator.runtime.warm import WarmStarts
 from simulator.runtime.worker import PodWorker
 from simulator.streams import Rng
+from simulator.world.device import allot
 from simulator.world.image import Image, ImageStore
 from simulator.world.network import Network
 from simulator.world.node import NodeTable
@@ -46,6 +49,7 @@ class NodeAgent:
         "_bench",
         "_boot",
         "_desired",
+        "_disk",
         "_host",
         "_memory",
         "_networked_ns",
@@ -56,6 +60,7 @@ class NodeAgent:
         "_runtimes",
         "_status_timer",
         "_upstream",
+        "_warm",
         "_workers",
         "images",
         "serving_hooks",
@@ -101,7 +106,10 @@ class NodeAgent:
             host, system_bytes, self._runs, kill=self._kernel_kills, evict=self._evict, changed=self._changed
         )
         self._puller = Puller(host, network, registry, images, stored=self._changed, in_use=self._images_in_use)
+        self._disk = DiskPressure(host, images, self._puller.gc, self._runs, evict=self._evict, changed=self._changed)
+        self._warm = WarmStarts(host, self._memory, images, runtimes.values())
         self._bench = self._new_bench()
+        self._warm.start(self._bench.starts, full=True)
         engines = max(costs.daemon_start_ns for costs in runtimes.values())
         self._boot = Boot(host, engines, engine=self._engine_started, agent=self._started)
 
@@ -224,6 +232,8 @@ class NodeAgent:
         self._workers.clear()
         self._puller.stop()
         self._memory.stop()
+        self._disk.stop()
+        self._warm.stop()
         if self._status_timer is not None:
             self._status_timer.cancel()
         for pod in [p for p in self._desired.values() if not self._survives(p)]:
@@ -250,8 +260,10 @@ class NodeAgent:
         self.up = True
         self._host.start(int(self._nodes.boots[self.node]))
         self._puller.gc.start(int(self._nodes.boots[self.node]))
+        self._disk.start(int(self._nodes.boots[self.node]))
         self._host.upstream = self._upstream
         self._networked_ns = self._host.clock.now + self.settings.network_ns
+        self._warm.start(self._bench.starts)
         for hook in self.up_hooks:
             hook(True)
         for worker in tuple(self._workers.values()):
@@ -283,6 +295,7 @@ class NodeAgent:
             self._puller,
             self._memory,
             Starts(self._host.clock, self._host.rng, speed=self._host.speed, threads=self._host.row.cores),
+            self._warm,
             Backoff(
                 self.settings.crash_first_ns,
                 self.settings.crash_cap_ns,
@@ -316,7 +329,10 @@ class NodeAgent:
             run.remember(past)
         others = [run for run in self._runs() if not run.finished]
         self._workers[desired.uid] = worker
-        reason = refusal(template, others, self._host.row, self.settings, self._memory)
+        row, held = self._host.row, ((other.template.extended, other.devices) for other in others)
+        run.devices, short = allot(row.accelerators, held, template.extended, desired.devices)
+        reason = refusal(template, others, row, self.settings, self._memory, disk_pressure=self._disk.holds)
+        reason = reason or (f"OutOf{short}" if short else "")
         if run.finished:
             worker.stay_ended()
         elif reason:
@@ -364,4 +380,5 @@ class NodeAgent:
 
     def _report_node(self) -> None:
         images = {image.name: image.unpacked for image in self.images}
-        self._host.upstream.node_status({"MemoryPressure": self._memory.pressure}, images)
+        conditions = {"MemoryPressure": self._memory.pressure, "DiskPressure": self._disk.holds}
+        self._host.upstream.node_status(conditions, images)

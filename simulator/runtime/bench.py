@@ -12,6 +12,7 @@ from simulator.runtime.memory import Memory
 from simulator.runtime.pod_run import PodRun
 from simulator.runtime.puller import Puller
 from simulator.runtime.starts import Starts
+from simulator.runtime.warm import WarmStarts
 
 if TYPE_CHECKING:
     from simulator.runtime.worker import PodWorker
@@ -27,6 +28,7 @@ class Bench:
     puller: Puller
     memory: Memory
     starts: Starts
+    warm: WarmStarts
     crashes: Backoff  # by pod uid and container
     pull_failures: Backoff  # by pod uid and image
     serving_hooks: list[ServingHook]

@@ -4,7 +4,7 @@ Model: kubelet/images, image_gc_manager. At a tick of its loop at which the disk
 agent deletes images, the longest unused first, until what it takes them to be worth comes down to the lower share: it
 counts an image's size, even where other images have some of its layers. An image that a pod uses is never deleted, nor
 one that the agent has not known long enough; it knows an image from the first tick after its pull. Of the disk, images
-are all that counts. Disk pressure, which evicts pods, is not in the model.
+are all that counts. Under disk pressure all that may be deleted is, whatever the shares.
 """
 
 from __future__ import annotations
@@ -85,11 +85,8 @@ class ImageGc:
         if not self._full(settings):
             return
         now, wanted, found = self._host.clock.now, self._store.used_bytes - settings.low * self._store.capacity_bytes, 0
-        for image in self._idle(now - settings.least_age_ns):
-            self._store.remove(image.name)
-            self._seen.pop(image.name, None)
-            self._used.pop(image.name, None)
-            self._host.note("ImageRemoved", self._host.name, image.name)
+        for image in self._idle(now - settings.least_age_ns, self._in_use()):
+            self._remove(image)
             found += image.unpacked
             if found >= wanted:
                 break
@@ -100,9 +97,27 @@ class ImageGc:
             self._host.note("FreeDiskSpaceFailed", self._host.name, said)
         self.look()
 
-    def _idle(self, known_since: int) -> list[Image]:
+    def free(self, used: set[str]) -> None:
+        """Under disk pressure: delete every image that is not among the used, and known long enough."""
+        if self._settings is None:
+            return
+        now = self._host.clock.now
+        for image in self._store:  # it looks at what is there, so it knows it from now on
+            self._seen[image.name] = min(now, self._seen.get(image.name, _LONG_AGO))
+        idle = self._idle(now - self._settings.least_age_ns, used)
+        for image in idle:
+            self._remove(image)
+        if idle:
+            self._removed()
+
+    def _remove(self, image: Image) -> None:
+        self._store.remove(image.name)
+        self._seen.pop(image.name, None)
+        self._used.pop(image.name, None)
+        self._host.note("ImageRemoved", self._host.name, image.name)
+
+    def _idle(self, known_since: int, used: set[str]) -> list[Image]:
         """What may be deleted, in the order in which it is."""
-        used = self._in_use()
         old = [
             image
             for image in self._store

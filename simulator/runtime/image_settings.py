@@ -13,6 +13,7 @@ class EnginePull:
     overlap: bool = True  # a layer is unpacked while others still come; else when all have come
     pipelined: bool = False  # a layer is decompressed and written while it comes
     keeps_archives: bool = False
+    unpacks_once: bool = True  # a layer that two pulls want at one time; else each pull does the work
     layers_at_once: int | None = None  # over the node agent's
     verify_bytes_per_s: float | None = None  # of an archive
     unpack_bytes_per_s: float | None = None  # of what comes out of it
@@ -33,3 +34,14 @@ class ImageGcSettings:
     low: float  # down to this one
     least_age_ns: int  # of an image, since the agent has seen it
     check_ns: int  # how often it looks
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSettings:
+    """When a disk is short, and how an agent goes about it. Shares are of the disk; times in ns."""
+
+    least: float  # that has to be free: evictionHard imagefs.available or nodefs.available, the higher
+    reclaim: float  # beyond it, before the disk is no longer short
+    check_ns: int  # period of the eviction manager
+    cleanup_ns: int  # how often it looks whether an evicted pod has gone
+    transition_ns: int  # evictionPressureTransitionPeriod

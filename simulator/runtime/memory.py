@@ -79,6 +79,7 @@ class Memory:
         """The node loses power."""
         self._plan(None)
         self.used = 0
+        self._record()
         self._shared.clear()
         self.pressure = False
 
@@ -98,12 +99,16 @@ class Memory:
     def add(self, more: int) -> None:
         """Pods hold so many bytes more, or fewer."""
         self.used += more
+        self._record()
         if not self._looking:
             self._looking = True
             while self.used > self.limit and self._kernel_kills():
                 pass
             self._looking = False
             self._watch()
+
+    def _record(self) -> None:
+        self._host.recorder.memory.add(self._host.clock.now, self._host.name, self.used)
 
     def _kernel_kills(self) -> bool:
         """The kernel kills the container with the highest score; False when there is none."""

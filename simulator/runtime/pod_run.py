@@ -5,6 +5,7 @@ from __future__ import annotations
 from simulator.engine.clock import Timer
 from simulator.runtime.probes import Health
 from simulator.streams import key
+from simulator.world.device import Held
 from simulator.world.pod import ContainerTemplate, PodTemplate
 
 
@@ -72,6 +73,7 @@ class PodRun:
     __slots__ = (
         "containers",
         "deleted",
+        "devices",
         "identity",
         "in_flight",
         "init_containers",
@@ -99,6 +101,7 @@ class PodRun:
         self.reason = ""
         self.ready = False
         self.serving = False  # the main container's process listens
+        self.devices: Held = {}  # accelerators, whole or in part
         self.deleted = False  # its deletion has reached the node
         self.started_ns: int | None = None  # when its main container first ran
         self.ram_bytes = 0

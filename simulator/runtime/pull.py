@@ -1,8 +1,8 @@
 """One image on its way to a node, layer by layer.
 
 A pull asks for the manifest (one round trip), fetches the lacking layers, a few at once, and unpacks them from the base
-up. It asks the mirror of its site first, where there is one, then the registry. A layer that two pulls want travels
-once, and is unpacked once. Model: containerd.
+up. It asks its neighbours first, where there are any, the mirror of its site, then the registry. A layer that two pulls
+want travels once, and is unpacked once. Model: containerd.
 
 Where an engine fetches deltas, a layer takes its share of the bytes if an earlier version of the image is here. Where
 it pulls lazily, a share of each layer is fetched before the image counts as there, the rest behind the container's
@@ -11,8 +11,8 @@ back; what a container has to wait for later is not in the model.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from simpy.events import Event
@@ -20,7 +20,7 @@ from simpy.events import Event
 from simulator.engine.activity import Activity
 from simulator.engine.clock import Timer
 from simulator.world.image import Image, Layer
-from simulator.world.registry import Mirror, Registry
+from simulator.world.registry import Source
 
 if TYPE_CHECKING:
     from simulator.runtime.puller import Puller
@@ -31,17 +31,17 @@ Done = Callable[[str], None]  # called with what went wrong, or with "" when the
 class Fetch:
     """Bytes of one layer on their way. Cut off in silence, it waits for the way to come back, but not for ever.
 
-    `sources` are asked in turn; the last is the registry itself.
+    `sources` are asked in turn; the last is the registry itself. Where nothing comes for the engine's time, and no
+    other layer of a pull that wants it either, it is given up; looked at once in that time.
     """
 
-    __slots__ = ("_left", "_puller", "_sources", "_timer", "_transfer", "_wants", "layer", "pulls", "whole")
+    __slots__ = ("_from", "_left", "_puller", "_sources", "_timer", "_transfer", "layer", "pulls", "size", "whole")
 
-    def __init__(
-        self, puller: Puller, layer: Layer, sources: Sequence[Registry | Mirror], size: int, *, whole: bool
-    ) -> None:
+    def __init__(self, puller: Puller, layer: Layer, sources: Sequence[Source], size: int, *, whole: bool) -> None:
         self._puller = puller
         self._sources = sources
-        self._left = self._wants = size
+        self._left = self.size = size
+        self._from = -1  # the node that the bytes come from
         self._timer: Timer | None = None  # set while nothing comes
         self._transfer: Activity | None = None
         self.layer = layer
@@ -49,18 +49,30 @@ class Fetch:
         self.pulls: list[Pull] = []
 
     def begin(self) -> None:
-        """Ask the first source; if it does not have the layer yet, wait for it."""
-        self._sources[0].provide(self.layer, self._wants, self._provided)
-        if self._transfer is None and self._sources:
+        """Ask the first source; if it cannot send the layer yet, wait for it."""
+        asked = self._sources
+        asked[0].provide(self.layer, self.size, self._provided)
+        if self._transfer is None and self._sources is asked:
             self._wait()
 
     def go(self) -> None:
         """Begin, or go on after a silence."""
         self._drop_timer()
-        source, host = self._sources[0].node, self._puller.host.index
-        self._transfer = self._puller.network.transfer(source, host, self._left)
+        self._transfer = self._puller.network.transfer(self._from, self._puller.host.index, self._left)
         assert self._transfer.done.callbacks is not None  # made just now, so not yet processed
         self._transfer.done.callbacks.append(self._ended)
+
+    @property
+    def way(self) -> str:
+        """Whom the bytes come from, in the record's words."""
+        return self._sources[0].way
+
+    @property
+    def moves(self) -> bool:
+        """Whether bytes come now, to this node or to whom it waits for."""
+        if self._timer is not None:
+            return self._transfer is None and self._sources[0].moves(self.layer, self.size)
+        return self._transfer is not None
 
     @property
     def stalled(self) -> bool:
@@ -69,13 +81,14 @@ class Fetch:
 
     def access(self) -> str:
         """What a connection between this node and the source meets now: ok, silent or refused."""
-        here, there, network = self._puller.host.index, self._sources[0].node, self._puller.network
+        here, there, network = self._puller.host.index, self._from, self._puller.network
         way = network.access(here, there)
         return way if way != "ok" else network.access(there, here)
 
     def stop(self) -> None:
         """Nobody wants it any more."""
         self._drop_timer()
+        self._leave()
         transfer, self._transfer, self._sources = self._transfer, None, ()
         if transfer is not None:
             transfer.cancel()
@@ -83,19 +96,23 @@ class Fetch:
     def _wait(self) -> None:
         self._timer = self._puller.host.clock.after(self._puller.host.settings.pulls.stall_ns, self._give_up)
 
-    def _provided(self, there: bool) -> None:
-        if not self._sources or self._transfer is not None:
-            return  # stopped meanwhile
-        if there:
-            self.go()
-        else:
+    def _leave(self) -> None:
+        if self._sources:
+            self._sources[0].leave(self._provided)
+
+    def _provided(self, node: int | None) -> None:
+        if node is None:
             self._fail("connection reset")
+        else:
+            self._from = node
+            self.go()
 
     def _ended(self, event: Event) -> None:
         transfer = self._transfer
         if transfer is None or transfer.done is not event:
             return
         if event.value:
+            self._leave()
             self._puller.fetched(self, "")
             return
         self._left = round(transfer.remaining())
@@ -105,15 +122,19 @@ class Fetch:
             self._fail("connection reset")
 
     def _give_up(self) -> None:
-        self._fail("no progress")
+        if any(fetch.moves for pull in self.pulls for fetch in pull.fetches) or self.moves:
+            self._wait()
+        else:
+            self._fail("no progress")
 
     def _fail(self, error: str) -> None:
         """The source is of no use: begin again with the next, or tell what went wrong."""
         self._drop_timer()
+        self._leave()
         self._transfer = None
         self._sources = self._sources[1:]
         if self._sources:
-            self._left = self._wants
+            self._left = self.size
             self.begin()
         else:
             self._puller.fetched(self, error)
@@ -127,8 +148,8 @@ class Fetch:
 class Pull:
     """One image on its way, for everybody on the node who wants it."""
 
-    __slots__ = ("_came", "_fetches", "_lacking", "_puller", "_timer", "_to_unpack", "_unpacking", "image", "name",
-                 "over", "sources", "waiting")  # fmt: skip
+    __slots__ = ("_came", "_fetches", "_lacking", "_puller", "_timer", "_to_unpack", "_unpacking", "brought", "image",
+                 "name", "over", "sources", "waiting")  # fmt: skip
 
     def __init__(self, puller: Puller, name: str) -> None:
         self._puller = puller
@@ -136,7 +157,8 @@ class Pull:
         self.waiting: list[Done] = []
         self.image: Image | None = None
         self.over = False
-        self.sources: Sequence[Registry | Mirror] = puller.sources  # the first has answered, or is asked
+        self.sources: Sequence[Source] = ()  # the first has answered, or is asked
+        self.brought: Counter[str] = Counter()  # bytes of its layers, by the way they came
         self._lacking: deque[Layer] = deque()  # to be fetched
         self._to_unpack: deque[Layer] = deque()  # from the base up
         self._came: set[str] = set()  # digests of layers whose bytes are here
@@ -150,10 +172,18 @@ class Pull:
         if not puller.allowance.take(clock.now):
             self.end("pull QPS exceeded")
             return
+        self.sources = puller.sources(self.name)
         self._ask()
+
+    @property
+    def fetches(self) -> Iterable[Fetch]:
+        """Its layers that are on their way."""
+        return self._fetches.values()
 
     def _ask(self) -> None:
         puller, asked = self._puller, self.sources
+        keeper = asked[0].keeper(self.name)
+        assert keeper is not None  # neighbours are asked only where one has the image
         wait = puller.host.settings.pulls.dial_timeout_ns
         self._timer = puller.host.clock.after(wait, self._unanswered, asked, "registry does not answer")
 
@@ -164,11 +194,11 @@ class Pull:
             asked[0].ask(self.name, answer, refused)
 
         def answer(image: Image | None) -> None:
-            puller.network.send(asked[0].node, puller.host.index, 0, self._answered, asked, image)
+            puller.network.send(keeper, puller.host.index, 0, self._answered, asked, image)
 
-        puller.network.send(puller.host.index, asked[0].node, 0, reached, failed=refused)
+        puller.network.send(puller.host.index, keeper, 0, reached, failed=refused)
 
-    def _unanswered(self, asked: Sequence[Registry | Mirror], error: str) -> None:
+    def _unanswered(self, asked: Sequence[Source], error: str) -> None:
         """This source is of no use: ask the next."""
         if self.over or asked is not self.sources:
             return
@@ -179,7 +209,7 @@ class Pull:
         else:
             self.end(error)
 
-    def _answered(self, asked: Sequence[Registry | Mirror], image: Image | None) -> None:
+    def _answered(self, asked: Sequence[Source], image: Image | None) -> None:
         if self.over or asked is not self.sources or self.image is not None:
             return
         self._drop_timer()

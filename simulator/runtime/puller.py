@@ -15,8 +15,9 @@ from simulator.runtime.unpack import FULL, Unpacker
 from simulator.spec.image import repository
 from simulator.units import SECOND
 from simulator.world.image import Image, ImageStore, Layer
+from simulator.world.neighbours import Neighbours
 from simulator.world.network import Network
-from simulator.world.registry import Mirror, Registry
+from simulator.world.registry import Registry, Source
 
 
 class Allowance:
@@ -44,6 +45,7 @@ class Puller:
 
     __slots__ = (
         "_fetching",
+        "_neighbours",
         "_pulls",
         "_queue",
         "_running",
@@ -84,16 +86,13 @@ class Puller:
         self.layers_at_once = settings.engine.layers_at_once or settings.layers_at_once
         self.gc = ImageGc(host, store, settings.gc, in_use, stored)
         self.unpacker = Unpacker(host, store, settings.engine)
+        site = registry.sites.get(host.row.zone)
+        self._neighbours = None if site is None else Neighbours(site, host.index, store, self._moves)
         network.after_change.append(self._network_changed)
 
     def needed(self, name: str, policy: str) -> bool:
         """Whether the registry has to be asked. `policy` is Kubernetes' imagePullPolicy."""
         return policy == "Always" or (policy != "Never" and name not in self.store)
-
-    def runs_here(self, name: str) -> bool:
-        """Whether an image that is here is built for this node's platform."""
-        image = next((image for image in self.store if image.name == name), None)
-        return image is None or image.runs_on(self.host.row.platform)
 
     def ensure(self, name: str, policy: str, done: Done) -> None:
         """Call `done` when the image is on the node, or with what went wrong; at once where no pull is needed."""
@@ -114,16 +113,16 @@ class Puller:
         for pull in pulls:
             pull.waiting.clear()
             pull.end("node lost power")
-        for fetch in self._fetching.values():
-            fetch.stop()
-        self._fetching.clear()
+        fetches, self._fetching = list(self._fetching.values()), {}
+        for fetch in fetches:
+            self._stop(fetch)
         self.gc.stop()
         self._running = 0
 
-    @property
-    def sources(self) -> Sequence[Registry | Mirror]:
-        """Whom this node asks for images, in turn."""
-        return self.registry.sources(self.host.row.zone)
+    def sources(self, name: str) -> Sequence[Source]:
+        """Whom this node asks for an image, in turn."""
+        others, near = self.registry.sources(self.host.row.zone), self._neighbours
+        return (near, *others) if near is not None and near.keeper(name) is not None else others
 
     def _next(self) -> None:
         settings = self.host.settings.pulls
@@ -138,8 +137,11 @@ class Puller:
         """The layer's way here, one for all who want it."""
         found = self._fetching.get(layer.digest)
         if found is None:
-            share = self._share(pull.name)
-            found = self._send_for(layer, pull.sources, round(layer.compressed * share), whole=share == 1)
+            share, near = self._share(pull.name), self._neighbours
+            sources = [source for source in pull.sources if source is not near]
+            if near is not None and share == 1:  # neighbours have whole layers
+                sources.insert(0, near)
+            found = self._send_for(layer, sources, round(layer.compressed * share), whole=share == 1)
         found.pulls.append(pull)
         return found
 
@@ -161,17 +163,20 @@ class Puller:
     def leave(self, fetch: Fetch, pull: Pull) -> None:
         """A pull that is over wants the layer no more."""
         fetch.pulls.remove(pull)
-        if not fetch.pulls:
-            fetch.stop()
-            if self._fetching.get(fetch.layer.digest) is fetch:
-                del self._fetching[fetch.layer.digest]
+        if not fetch.pulls and self._fetching.get(fetch.layer.digest) is fetch:
+            del self._fetching[fetch.layer.digest]
+            self._stop(fetch)
 
     def fetched(self, fetch: Fetch, error: str) -> None:
         """A layer has come, or will not come."""
         del self._fetching[fetch.layer.digest]
-        if not error and fetch.whole and not self.store.add_archive(fetch.layer):
-            error = FULL
         pulls = tuple(fetch.pulls)
+        if not error:
+            self._note_bytes(fetch, pulls)
+            if fetch.whole and not self.store.add_archive(fetch.layer):
+                error = FULL
+        if self._neighbours is not None:
+            self._neighbours.over(fetch.layer)
         if not error:
             self.unpacker.came(fetch.layer)
         for pull in pulls:
@@ -185,6 +190,8 @@ class Puller:
         if self._pulls.pop(pull.name, None) is None:
             return  # the node has lost power
         self._running -= 1
+        for way, size in pull.brought.items():
+            self.host.note("Fetched", pull.name, f"{size} B, {way}")
         if not error:
             self._stored()
         waiting, pull.waiting = pull.waiting, []
@@ -202,16 +209,32 @@ class Puller:
             return self.engine.delta
         return 1
 
-    def _send_for(self, layer: Layer, sources: Sequence[Registry | Mirror], size: int, *, whole: bool) -> Fetch:
+    def _send_for(self, layer: Layer, sources: Sequence[Source], size: int, *, whole: bool) -> Fetch:
         fetch = self._fetching[layer.digest] = Fetch(self, layer, sources, size, whole=whole)
         fetch.begin()
         return fetch
+
+    def _stop(self, fetch: Fetch) -> None:
+        fetch.stop()
+        if self._neighbours is not None:
+            self._neighbours.over(fetch.layer)
+
+    def _note_bytes(self, fetch: Fetch, pulls: Sequence[Pull]) -> None:
+        """A layer has come: the pull that asked for it first says so when it is over."""
+        if pulls:
+            pulls[0].brought[fetch.way] += fetch.size
+        else:
+            self.host.note("Fetched", fetch.layer.digest, f"{fetch.size} B, {fetch.way}")
+
+    def _moves(self, digest: str) -> bool:
+        fetch = self._fetching.get(digest)
+        return fetch is not None and fetch.moves
 
     def _fetch_rest(self, image: Image) -> None:
         """What a lazy pull has left out comes behind the container's back."""
         rest = Layer(f"rest of {image.name}", round(image.compressed * (1 - self.engine.lazy)), 0)
         if rest.digest not in self._fetching:
-            self._send_for(rest, self.sources, rest.compressed, whole=False)
+            self._send_for(rest, self.registry.sources(self.host.row.zone), rest.compressed, whole=False)
 
     def _network_changed(self) -> None:
         for fetch in [fetch for fetch in self._fetching.values() if fetch.stalled]:

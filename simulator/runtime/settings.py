@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log
 
 import numpy as np
 
 from simulator.facts.platforms import WASM
 from simulator.physics.distributions import Distribution
-from simulator.runtime.image_settings import PLAIN, EnginePull, ImageGcSettings
+from simulator.runtime.image_settings import PLAIN, DiskSettings, EnginePull, ImageGcSettings
 from simulator.world.image import Image
 
 
@@ -17,8 +17,9 @@ from simulator.world.image import Image
 class Step:
     """One step of a start, as it was measured: alone, on a host of cores of this `speed`.
 
-    Of its time the part `cpu` goes with the speed of a node's cores. Of k starts at work on a node, each takes
-    1 + contention · (k − 1) / cores times as long; but for `hold_ns` it has the engine's one `lock`, and waits for it.
+    Of its time the part `cpu` goes with the speed of a node's cores. Of k starts at work on a node with n pods, each
+    takes 1 + (contention + crowding · n) · (k − 1) / cores times as long; but for `hold_ns` it has the engine's one
+    `lock`, and waits for it.
     """
 
     name: str  # names its draws
@@ -26,9 +27,13 @@ class Step:
     speed: float = 1.0
     cpu: float = 1.0
     contention: float = 0.0
+    crowding: float = 0.0
     lock: str = ""
     hold_ns: float = 0.0
     by_size: tuple[tuple[int, float], ...] = ()  # bytes of a Wasm module -> how many times `time`, sizes rising
+    fixed_ns: float = 0.0  # what a guest takes beside `time`: its network devices, its mounts
+    per_byte_ns: float = 0.0  # of a guest's RAM, beyond (or below) what it was measured with
+    at_bytes: int = 0
 
     def factor(self, speed: float) -> float:
         """How many times as long it takes, alone, on cores of this speed."""
@@ -44,14 +49,65 @@ class Step:
             return float(times[-1] * size / sizes[-1])
         return exp(float(np.interp(log(size), [log(s) for s in sizes], [log(t) for t in times])))
 
+    def work(self, p: float, speed: float, *, size: int, ram: int) -> int:
+        """How long it takes alone, in ns: `p` draws its time, `size` is a module's and `ram` a guest's, in bytes; 0:
+        as measured."""
+        more = self.fixed_ns + (self.per_byte_ns * (ram - self.at_bytes) if ram else 0.0)
+        return max(0, round((float(self.time.sample(p)) * self.sized(size) + more) * self.factor(speed)))
+
 
 Steps = tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the first instance leaves on its node for later ones: of its image, on disk (a snapshot, compiled code), or
+    of the runtime, in RAM (a template). Times in ns.
+    """
+
+    how: str  # snapshot, cache, template
+    stack: str
+    stage: str  # of a start that it changes: sandbox, create, start
+    steps: Steps  # what is left of that stage
+    per_vcpu_ns: float = 0.0  # of a snapshot, for each beyond the first
+    create_ns: float = 0.0  # that its first instance is stopped for while it is written, with `create_bytes` of RAM
+    create_per_byte_ns: float = 0.0
+    create_bytes: int = 0
+
+    @property
+    def snapshot(self) -> bool:
+        """Whether it is a whole machine with the application in it."""
+        return self.how == "snapshot"
+
+    def with_vcpus(self, count: int) -> Steps:
+        """The steps for a guest with so many: the last of them restores it."""
+        *others, last = self.steps
+        return *others, replace(last, fixed_ns=last.fixed_ns + self.per_vcpu_ns * (count - 1))
+
+    @property
+    def of_image(self) -> bool:
+        """Whether it serves the instances of one image, and survives a power cut."""
+        return self.how != "template"
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Machines that wait on a node, without an application, each for a pod that takes it."""
+
+    stack: str
+    stage: str  # of a start that it changes: sandbox, create, start
+    steps: Steps  # what is left of that stage
+    size: int
+    make: Steps  # how such a machine comes up
+    ram_bytes: int  # that each holds while it waits
+    shared: tuple[tuple[str, int], ...]  # as in `RuntimeCosts`
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeCosts:
     """One stack of runtimes. `slowdown` divides the speed of everything that runs inside. A Wasm module runs wherever
-    the runtime does, whatever platforms its image names; any other image has to be built for the node.
+    the runtime does, whatever platforms its image names, if that has what of WASI it imports; any other image has to be
+    built for the node.
     """
 
     sandbox: Steps  # cgroup, pause process or virtual machine, network: once per pod
@@ -63,7 +119,9 @@ class RuntimeCosts:
     shared: tuple[tuple[str, int], ...] = ()  # bytes of RAM that all pods on the node with this page have once
     daemon_start_ns: int = 0  # of its engine's daemon, once the operating system is up
     wasm: bool = False
+    wasi: frozenset[str] = frozenset()  # features of WASI, where it is a Wasm runtime
     formats: frozenset[str] = frozenset()  # of images that it can unpack; empty: any
+    warm: Prepared | Pool | None = None  # None: every start is one from nothing
 
     def refuses(self, image: Image, platform: str) -> str:
         """Why this image does not run on a node of this platform; empty when it does."""
@@ -71,6 +129,8 @@ class RuntimeCosts:
             return f"image format {image.format} is none of {', '.join(sorted(self.formats))}"
         if self.wasm:
             runs = image.format == "wasm" or not image.platforms or bool(image.platforms & WASM)
+            if runs and (lacks := sorted(image.wasi - self.wasi)):
+                return f"unknown import: the runtime has no WASI {', '.join(lacks)}"
         else:
             runs = image.runs_on(platform)
         return "" if runs else "exec format error"
@@ -125,3 +185,4 @@ class AgentSettings:
     start_ns: int = 0  # from its own start, once the engine runs, until it can start pods
     network_ns: int = 0  # after a reboot, from then until pods that are not static have a network
     waits_for_server: bool = False  # whether it starts only once its server answers
+    disk: DiskSettings | None = None  # None: it does not look whether the disk is short

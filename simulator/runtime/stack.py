@@ -10,31 +10,22 @@ one's place, and a unikernel that of its VMM's Linux guest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
-from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue, Model
-from simulator.facts.dist import DistSpec
 from simulator.facts.fact import near
-from simulator.facts.stack import CLOCKS, ROLES
+from simulator.facts.stack import ROLES, pages_of
 from simulator.physics.distributions import Constant, from_spec
-from simulator.runtime.settings import RuntimeCosts, Step
+from simulator.runtime.settings import Pool, Prepared, RuntimeCosts, Step, Steps
+from simulator.runtime.stretches import Stretch, displaced_vmm, left, measured, role, whole_pod, wrong
 from simulator.units import parse
 
-_GUEST = frozenset(("vmm", "guest"))
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """One measured stretch of a start, and the stages that it covers."""
-
-    name: str
-    page: Model
-    time: DistSpec
-    stages: frozenset[str]
-    serial: bool = False  # whether the engine's lock, if it has one, is held for a part of it
+# What a guest has beside its RAM: how many, and the time of each. Of one that is restored the first is in its time.
+_BOOTED: Final = (("start.nics", "start.split.nic"), ("start.mounts", "start.split.mount"))
+_RESTORED: Final = (("snapshot.nics", "snapshot.per_nic"), ("snapshot.disks", "snapshot.per_disk"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +36,24 @@ class Stack:
     pages: tuple[Model, ...]
     stretches: tuple[Stretch, ...]
     displaced: Model | None = None  # the VMM that a page's memory contains, where another has taken its place
+    warm: Model | None = None  # the page whose instances come up from something prepared
+    left: tuple[Stretch, ...] = ()  # of a start from that
 
     @property
     def engine(self) -> Model | None:
         """The container engine, if it has one."""
-        return self.pages[0] if _role(self.pages[0]) == "engine" else None
+        return self.pages[0] if role(self.pages[0]) == "engine" else None
 
     @property
     def wasm(self) -> bool:
         """Whether it runs Wasm modules."""
-        return _role(self.pages[-1]) == "wasm"
+        return role(self.pages[-1]) == "wasm"
+
+    @property
+    def wasi(self) -> frozenset[str]:
+        """What of WASI a module finds here: what every page that speaks of it has."""
+        said = [frozenset(page.list("wasi")) for page in self.pages if page.has("wasi")]
+        return frozenset.intersection(*said) if said else frozenset()
 
     @property
     def platforms(self) -> frozenset[str]:
@@ -87,7 +86,7 @@ class Stack:
         it unpacks for that; one that drives a VMM or a Wasm engine by itself unpacks for it, too. Empty: any.
         """
         engine = self.engine
-        low = next((page for page in self.pages if _role(page) == "low-level"), None)
+        low = next((page for page in self.pages if role(page) == "low-level"), None)
         if low is not None and not (engine and engine.has("drives.only")):
             return frozenset(_formats(low))
         return frozenset(_formats(engine or self.pages[0])) | frozenset(_formats(self.pages[-1]))
@@ -107,94 +106,92 @@ def compose(catalogue: Catalogue, name: str, engine: str = "") -> Stack:
 
     Raises UserError for what the catalogue does not have, what does not drive the next, a pair that nobody measured.
     """
-    pages = [catalogue.model("runtimes", part) for part in name.split("/")]
-    if engine and _role(pages[0]) != "engine":
+    pages = [catalogue.model("runtimes", part) for part in pages_of(name)]
+    if engine and role(pages[0]) != "engine":
         pages.insert(0, catalogue.model("runtimes", engine))
     while pages[-1].has("drives.default"):
         pages.append(catalogue.model("runtimes", pages[-1].text("drives.default")))
     for upper, lower in pairwise(pages):
         _check_drives(name, upper, lower)
-    if _role(pages[0]) == "selector":
-        raise _wrong(name, f"{pages[0].name} runs nothing by itself", "name a runtime, as in containerd/runc")
-    stretches = tuple(_counting(list(_stretches(name, pages))))
-    displaced = next((default for pair in pairwise(pages) if (default := _displaced(*pair))), None)
+    if role(pages[0]) == "selector":
+        raise wrong(name, f"{pages[0].name} runs nothing by itself", "name a runtime, as in containerd/runc")
+    stretches = measured(name, pages)
+    displaced = next((default for pair in pairwise(pages) if (default := displaced_vmm(*pair))), None)
     vmm = catalogue.model("runtimes", displaced) if displaced else None
-    return Stack("/".join(page.name for page in pages), tuple(pages), stretches, vmm)
+    warm = next((page for page in pages if page.has("starts") and page.text("starts") != "boot"), None)
+    rest = tuple(left(name, stretches, warm, displaced=vmm is not None)) if warm is not None else ()
+    return Stack("/".join(page.name for page in pages), tuple(pages), stretches, vmm, warm, rest)
 
 
 def costs(stack: Stack) -> RuntimeCosts:
     """What pods on this stack cost. Reads its facts."""
-    pod = next((i for i, s in enumerate(stack.stretches) if "sandbox" in s.stages), None)
-    whole_pod = pod is not None and len(stack.stretches[pod].stages) > 1  # one machine for the pod: what it boots, too
-    sandbox: list[Step] = []
-    create: list[Step] = []
-    start: list[Step] = []
-    for stretch in stack.stretches:
-        if stretch.stages == {"sandbox"} or (whole_pod and "module" not in stretch.stages):
-            sandbox.append(_step(stretch))
-        elif _role(stretch.page) in ("engine", "low-level"):
-            create.append(_step(stretch))
-        else:
-            start.append(_step(stretch))
-    counted, engine = stack.counted(), stack.engine
+    cold, counted, engine = _phases(stack.stretches), stack.counted(), stack.engine
     slowdown = 1.0
     for page in counted:
         slowdown *= float(page.quantity("slowdown"))
     stop = from_spec(engine.distribution("stop"), "duration") if engine and engine.has("stop") else Constant(0.0)
     return RuntimeCosts(
-        sandbox=tuple(sandbox),
-        create=tuple(create),
-        start=tuple(start),
+        sandbox=cold["sandbox"],
+        create=cold["create"],
+        start=cold["start"],
         stop=stop,
         slowdown=slowdown,
-        ram_bytes=round(_memory(stack)),
-        shared=tuple((p.name, int(p.quantity("memory.shared"))) for p in stack.pages if p.has("memory.shared")),
+        ram_bytes=round(_memory(stack.pages, {page.name for page in counted}, stack.displaced)),
+        shared=_shared(stack.pages),
         daemon_start_ns=int(engine.quantity("start.daemon")) if engine and engine.has("start.daemon") else 0,
         wasm=stack.wasm,
+        wasi=stack.wasi if stack.wasm else frozenset(),
         formats=stack.formats,
+        warm=_warm(stack, stack.warm, cold) if stack.warm is not None else None,
     )
 
 
-def _stretches(name: str, pages: list[Model]) -> Iterator[Stretch]:
-    """All that the pages measured, from the top."""
-    above: Model | None = None
-    for page, below in zip(pages, (*pages[1:], None), strict=True):
-        role, stages = _role(page), frozenset(CLOCKS[page.text("start.clock")])
-        if role == "engine" and page.has("start.sandbox"):
-            yield Stretch("sandbox", page, page.distribution("start.sandbox"), frozenset(("sandbox",)))
-        if role == "vmm" and below is not None:  # its guest is the unikernel, not Linux
-            pass
-        elif role == "unikernel" and above is not None and _role(above) == "vmm":
-            yield from _unikernel(name, above, page)
-        elif _displaced(page, below):
-            yield Stretch(page.name, page, page.distribution("start.split.shim"), stages - _GUEST)
-        else:
-            yield Stretch(page.name, page, page.distribution("start.container"), stages, serial=role == "engine")
-        above = page
-
-
-def _unikernel(name: str, vmm: Model, page: Model) -> Iterator[Stretch]:
-    whole = f"start.under.{vmm.name}.total"
-    if page.has(whole):
-        yield Stretch(page.name, page, page.distribution(whole), _GUEST)
-    elif vmm.has("start.split.vmm"):
-        yield Stretch(vmm.name, vmm, vmm.distribution("start.split.vmm"), frozenset(("vmm",)))
-        yield Stretch(page.name, page, page.distribution("start.container"), frozenset(("guest",)))
-    else:
-        raise _wrong(name, f"nobody has measured {page.name} on {vmm.name}")
-
-
-def _counting(stretches: list[Stretch]) -> Iterator[Stretch]:
-    """Those that cover something that none above covers, unless what they cover was measured further down as well."""
-    covered: set[str] = set()
-    counting = []
+def _phases(stretches: Iterable[Stretch]) -> dict[str, Steps]:
+    """The steps by the part of a pod's start to which they belong: its sandbox, a container's create and start."""
+    stretches = tuple(stretches)
+    whole = whole_pod(stretches)
+    found: dict[str, list[Step]] = {"sandbox": [], "create": [], "start": []}
     for stretch in stretches:
-        if stretch.stages - covered:
-            counting.append(stretch)
-        covered |= stretch.stages
-    for i, stretch in enumerate(counting):
-        if not any(stretch.stages <= lower.stages for lower in counting[i + 1 :]):
-            yield stretch
+        if stretch.stages == {"sandbox"} or (whole and "module" not in stretch.stages):
+            found["sandbox"].append(_step(stretch))
+        else:
+            found["create" if role(stretch.page) in ("engine", "low-level") else "start"].append(_step(stretch))
+    return {phase: tuple(steps) for phase, steps in found.items()}
+
+
+def _warm(stack: Stack, page: Model, cold: Mapping[str, Steps]) -> Prepared | Pool:
+    """What the page keeps ready for later starts, and the one part of a start that it changes."""
+    rest, how = _phases(stack.left), page.text("starts")
+    stage = next(phase for phase in cold if rest[phase] != cold[phase])
+    if how == "pool":
+        alone = next((i for i, each in enumerate(stack.pages) if role(each) == "vmm"), -1)
+        pages = stack.pages[alone:]
+        stretches = measured(stack.name, list(pages))
+        return Pool(
+            stack.name,
+            stage,
+            rest[stage],
+            size=int(page.quantity("pool.size")),
+            make=tuple(map(_step, stretches)),
+            ram_bytes=round(_memory(pages, {stretch.page.name for stretch in stretches})),
+            shared=_shared(pages),
+        )
+    if how != "snapshot":
+        return Prepared(how, stack.name, stage, rest[stage])
+    return Prepared(
+        how,
+        stack.name,
+        stage,
+        rest[stage],
+        per_vcpu_ns=_stated(page, "snapshot.per_vcpu"),
+        create_ns=page.quantity("snapshot.create"),
+        create_per_byte_ns=_stated(page, "snapshot.create_per_gib") / 2**30,
+        create_bytes=int(_stated(page, "snapshot.create_ram")),
+    )
+
+
+def _stated(page: Model, path: str, otherwise: float = 0.0) -> float:
+    return page.quantity(path) if page.has(path) else otherwise
 
 
 def _step(stretch: Stretch) -> Step:
@@ -203,6 +200,7 @@ def _step(stretch: Stretch) -> Step:
     lock = stretch.serial and page.has("start.limit") and page.text("start.limit") == "lock"
     # Starts that queue for a lock of hold h wait (k − 1) h / 2 on average: the measured slope is half a hold.
     hold = 2.0 * page.quantity("start.extra_per_concurrent") if lock and page.has("start.extra_per_concurrent") else 0.0
+    fixed, per_byte, at = _guest(stretch)
     return Step(
         name=stretch.name,
         time=from_spec(stretch.time, "duration"),
@@ -212,8 +210,30 @@ def _step(stretch: Stretch) -> Step:
         contention=float(page.quantity("start.contention")) if page.has("start.contention") else cpu,
         lock=page.name if hold else "",
         hold_ns=hold,
-        by_size=_by_size(page) if _role(page) == "wasm" else (),
+        crowding=float(page.quantity("start.crowding")) if page.has("start.crowding") else 0.0,
+        by_size=_by_size(page) if role(page) == "wasm" and not stretch.warm else (),
+        fixed_ns=fixed,
+        per_byte_ns=per_byte,
+        at_bytes=at,
     )
+
+
+def _guest(stretch: Stretch) -> tuple[float, float, int]:
+    """What a guest adds to a stretch beyond that with which it was measured: ns for its devices and mounts, ns for each
+    byte of RAM over the size that stands third.
+    """
+    page = stretch.page
+    if stretch.name == "restore" and stretch.warm:
+        devices = sum((_stated(page, many, 1) - 1) * _stated(page, each) for many, each in _RESTORED)
+        grows, at = "snapshot.per_gib", "snapshot.restore_ram"
+    elif "guest" in stretch.stages and not stretch.warm:
+        devices = sum(
+            page.quantity(many) * page.quantity(each) for many, each in _BOOTED if page.has(many) and page.has(each)
+        )
+        grows, at = "start.per_gib", "start.at_ram"
+    else:
+        return 0.0, 0.0, 0
+    return (devices, page.quantity(grows) / 2**30, int(page.quantity(at))) if page.has(grows) else (devices, 0.0, 0)
 
 
 def _by_size(page: Model) -> tuple[tuple[int, float], ...]:
@@ -223,27 +243,19 @@ def _by_size(page: Model) -> tuple[tuple[int, float], ...]:
     return tuple(sorted((int(parse(path.rpartition(".")[2], "size")), page.quantity(path) / usual) for path in paths))
 
 
-def _memory(stack: Stack) -> float:
+def _memory(pages: tuple[Model, ...], counted: Collection[str], displaced: Model | None = None) -> float:
     """Bytes for each pod beyond the application's own."""
     found = 0.0
-    counted = {page.name for page in stack.counted()}
-    for page, below in zip(stack.pages, (*stack.pages[1:], None), strict=True):
-        if _role(page) == "vmm" and below is not None:
+    for page, below in zip(pages, (*pages[1:], None), strict=True):
+        if role(page) == "vmm" and below is not None:
             found += page.quantity("memory.vmm") if page.has("memory.vmm") else 0
         elif page.name in counted:
             found += page.quantity("memory.per_instance")
-    return found - (stack.displaced.quantity("memory.per_instance") if stack.displaced else 0)
+    return found - (displaced.quantity("memory.per_instance") if displaced else 0)
 
 
-def _displaced(page: Model, below: Model | None) -> str:
-    """The VMM that this page's figures contain, where another stands below it."""
-    if below is None or not page.has("start.split.shim") or below.name == page.text("drives.default"):
-        return ""
-    return page.text("drives.default")
-
-
-def _role(page: Model) -> str:
-    return page.text("role") if page.has("role") else ""
+def _shared(pages: tuple[Model, ...]) -> tuple[tuple[str, int], ...]:
+    return tuple((page.name, int(page.quantity("memory.shared"))) for page in pages if page.has("memory.shared"))
 
 
 def _formats(page: Model) -> Iterable[str]:
@@ -254,16 +266,12 @@ def _check_drives(name: str, upper: Model, lower: Model) -> None:
     only = upper.list("drives.only") if upper.has("drives.only") else None
     if only is not None and lower.name not in only:
         said = f"{upper.name} does not drive {lower.name}"
-        raise _wrong(name, said, near(lower.name, only) or _it_drives(only))
-    order = [ROLES.index(_role(page)) if _role(page) else -1 for page in (upper, lower)]
+        raise wrong(name, said, near(lower.name, only) or _it_drives(only))
+    order = [ROLES.index(role(page)) if role(page) else -1 for page in (upper, lower)]
     if order[0] >= order[1]:
-        said = f"{lower.name} ({_role(lower)}) does not run under {upper.name} ({_role(upper)})"
-        raise _wrong(name, said, "a stack goes from engine to low-level runtime, VMM or Wasm engine")
+        said = f"{lower.name} ({role(lower)}) does not run under {upper.name} ({role(upper)})"
+        raise wrong(name, said, "a stack goes from engine to low-level runtime, VMM or Wasm engine")
 
 
 def _it_drives(only: list[str]) -> str:
     return f"it drives {', '.join(only)}" if only else "it is the end of a stack"
-
-
-def _wrong(name: str, said: str, hint: str = "") -> UserError:
-    return UserError(Problem(f"runtime {name}: {said}", hint=hint))

@@ -2,9 +2,10 @@
 
 Of k starts at work, a step goes on at the rate 1 / (1 + c (k − 1) / threads), from the moment at which k changes: so k
 that begin together take the law's serial × (1 + c (k − 1) / threads), and any other mix follows. c is the step's own
-(Firecracker's 50 at once on 96 threads gave the one that all VMMs share). Where c · serial is far above k, the node
-starts threads / (c · serial) a second and no more. An engine with a lock lets one start after another have it: what
-waits for the lock is not at work.
+(Firecracker's 50 at once on 96 threads gave the one that all VMMs share); some grow with each pod that the node has
+(RunD's by its own measurements: the kernel's lists of groups get longer). However many are at work, the node starts
+threads / (c · serial) a second and no more. An engine with a lock lets one start after another have it: what waits for
+the lock is not at work.
 
 Steps of one c proceed at one rate and so end in the order of the lane's service at which each is done: a change of k
 costs as much as there are lanes, however many starts there are.
@@ -21,6 +22,8 @@ from simulator.engine.clock import Clock, Timer
 from simulator.runtime.settings import Steps
 from simulator.streams import Rng
 
+_Kind = tuple[float, float]  # contention, and what each pod of the node adds to it
+
 _SLACK_NS = 1e-3  # of float sums: far below a nanosecond, far above what they lose in a run
 
 
@@ -29,9 +32,9 @@ class Start:
 
     __slots__ = ("_done", "_pieces", "_starts", "_timer", "end", "held", "wanted")
 
-    def __init__(self, starts: Starts, pieces: list[tuple[int, float, str]], done: Callable[[], object]) -> None:
+    def __init__(self, starts: Starts, pieces: list[tuple[int, _Kind, str]], done: Callable[[], object]) -> None:
         self._starts = starts
-        self._pieces = deque(pieces)  # (work in ns, contention, lock)
+        self._pieces = deque(pieces)  # (work in ns, its lane, lock)
         self._done = done
         self._timer: Timer | None = None
         self.end: float | None = None  # the service of its lane at which its piece is done; None: not at work
@@ -51,11 +54,11 @@ class Start:
         if not self._pieces:
             self._done()
             return
-        work, contention, lock = self._pieces[0]
+        work, kind, lock = self._pieces[0]
         if lock and not self._starts.take(lock, self):
             return
         self._pieces.popleft()
-        self._starts.work(self, work, contention)
+        self._starts.work(self, work, kind)
 
     def cancel(self) -> None:
         """Give up, wherever it is. Harmless when it is done."""
@@ -68,14 +71,14 @@ class Start:
 
 
 class _Lane:
-    """The pieces of one contention parameter. `served`: what one of them would have got done since the lane filled."""
+    """The pieces of one kind of contention. `served`: what one of them would have got done since the lane filled."""
 
-    __slots__ = ("_clock", "_ended", "contention", "heap", "rate", "served", "since", "timer")
+    __slots__ = ("_clock", "_ended", "contention", "crowding", "heap", "rate", "served", "since", "timer")
 
-    def __init__(self, clock: Clock, contention: float, ended: Callable[[_Lane], None]) -> None:
+    def __init__(self, clock: Clock, kind: _Kind, ended: Callable[[_Lane], None]) -> None:
         self._clock = clock
         self._ended = ended
-        self.contention = contention
+        self.contention, self.crowding = kind
         self.heap: list[tuple[float, int, Start]] = []
         self.served = 0.0
         self.since = 0
@@ -109,7 +112,7 @@ class _Lane:
 class Starts:
     """All starts of one node."""
 
-    __slots__ = ("_count", "_identity", "_lanes", "_locks", "_rng", "_speed", "_threads", "_working", "clock")
+    __slots__ = ("_count", "_lanes", "_locks", "_pods", "_rng", "_speed", "_threads", "_working", "clock")
 
     def __init__(self, clock: Clock, rng: Rng, *, speed: float, threads: int) -> None:
         self.clock = clock
@@ -117,29 +120,46 @@ class Starts:
         self._speed = speed
         self._threads = threads
         self._working = 0
+        self._pods = 0  # that the node has, beside those on their way
         self._count = 0  # of pieces so far: of those that end together the first goes first
-        self._lanes: dict[float, _Lane] = {}
+        self._lanes: dict[_Kind, _Lane] = {}
         self._locks: dict[str, tuple[Start, deque[Start]]] = {}  # who has it, who waits
 
     def begin(
-        self, steps: Steps, identity: int, k: int, done: Callable[[], object], *, wait_ns: int = 0, size: int = 0
+        self,
+        steps: Steps,
+        identity: int,
+        k: int,
+        done: Callable[[], object],
+        *,
+        wait_ns: int = 0,
+        size: int = 0,
+        ram: int = 0,
     ) -> Start:
         """Go through the steps and call `done`, after `wait_ns`. Draws are named by step, `identity` and `k`; `size` is
-        that of the image in bytes, on which a Wasm module's start depends.
+        that of the image in bytes, on which a Wasm module's start depends, `ram` what a guest may have.
         """
-        pieces: list[tuple[int, float, str]] = []
+        pieces: list[tuple[int, _Kind, str]] = []
         for step in steps:
-            factor = step.factor(self._speed) * step.sized(size)
-            work = round(float(step.time.sample(self._rng.draw(f"start/{step.name}", identity, k))) * factor)
+            work = step.work(self._rng.draw(f"start/{step.name}", identity, k), self._speed, size=size, ram=ram)
             if step.lock:
-                held = min(work, round(step.hold_ns * factor))
-                pieces.append((held, 0.0, step.lock))
+                held = min(work, round(step.hold_ns * step.factor(self._speed)))
+                pieces.append((held, (0.0, 0.0), step.lock))
                 work -= held
             if work:
-                pieces.append((work, step.contention, ""))
+                pieces.append((work, (step.contention, step.crowding), ""))
         start = Start(self, pieces, done)
         start.begin(wait_ns)
         return start
+
+    def settle(self, more: int) -> None:
+        """The node has a pod more (1) or fewer (-1) beside those on their way."""
+        if any(lane.crowding for lane in self._lanes.values()):
+            self._advance()
+            self._pods += more
+            self._plan()
+        else:
+            self._pods += more
 
     # What starts tell.
 
@@ -155,11 +175,11 @@ class Starts:
         start.held, start.wanted = lock, ""
         return True
 
-    def work(self, start: Start, work_ns: int, contention: float) -> None:
+    def work(self, start: Start, work_ns: int, kind: _Kind) -> None:
         """A piece begins."""
-        lane = self._lanes.get(contention)
+        lane = self._lanes.get(kind)
         if lane is None:
-            lane = self._lanes[contention] = _Lane(self.clock, contention, self._ended)
+            lane = self._lanes[kind] = _Lane(self.clock, kind, self._ended)
         self._advance()
         self._count += 1
         start.end = lane.served + work_ns
@@ -208,8 +228,9 @@ class Starts:
             lane.advance()
 
     def _plan(self) -> None:
+        others = max(0, self._working - 1) / self._threads
         for lane in self._lanes.values():
-            lane.plan(1.0 / (1.0 + lane.contention * max(0, self._working - 1) / self._threads))
+            lane.plan(1.0 / (1.0 + (lane.contention + lane.crowding * self._pods) * others))
 
 
 def _nothing() -> None:

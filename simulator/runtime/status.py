@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from simulator.world.device import Held
 from simulator.world.pod import PodTemplate
 
 
@@ -16,6 +17,7 @@ class DesiredPod:
     name: str
     template: PodTemplate
     static: bool = False  # from a manifest on the node's own disk
+    devices: Held = field(default_factory=dict)  # accelerators that the control plane has chosen; empty: it leaves it
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,20 @@ from simulator.world.image import ImageStore, Layer
 
 FULL = "no space left on device"
 
+Done = Callable[[Layer, str], object]  # called with the layer and what went wrong, or ""
+Key = tuple[str, Done | None]  # digest, and for whom: None, for all
+
 
 class Unpacking:
-    """One layer in turn, or being unpacked, for all pulls that want it."""
+    """One layer in turn, or being unpacked, for all pulls that want it; or for one, where each does it by itself."""
 
-    __slots__ = ("came", "done", "layer", "reserved", "timer")
+    __slots__ = ("came", "done", "key", "layer", "reserved", "timer")
 
-    def __init__(self, layer: Layer, came: bool) -> None:
+    def __init__(self, key: Key, layer: Layer, came: bool) -> None:
+        self.key = key
         self.layer = layer
         self.came = came  # its last byte is here
-        self.done: list[Callable[[Layer, str], object]] = []  # called with the layer and what went wrong, or ""
+        self.done: list[Done] = []
         self.reserved = False
         self.timer: Timer | None = None
 
@@ -41,14 +45,15 @@ class Unpacker:
         self._host = host
         self._store = store
         self._engine = engine
-        self._jobs: dict[str, Unpacking] = {}  # by digest
+        self._jobs: dict[Key, Unpacking] = {}
         self._queue: deque[Unpacking] = deque()  # the first is being unpacked
 
-    def add(self, layer: Layer, came: bool, done: Callable[[Layer, str], object]) -> None:
+    def add(self, layer: Layer, came: bool, done: Done) -> None:
         """Unpack a layer in its turn, whose bytes are here, or still come."""
-        job = self._jobs.get(layer.digest)
+        key = self._key(layer, done)
+        job = self._jobs.get(key)
         if job is None:
-            job = self._jobs[layer.digest] = Unpacking(layer, came)
+            job = self._jobs[key] = Unpacking(key, layer, came)
             self._queue.append(job)
         job.done.append(done)
         if len(self._queue) == 1 and job.timer is None:
@@ -56,20 +61,19 @@ class Unpacker:
 
     def has(self, layer: Layer) -> bool:
         """Whether the layer is in turn already, with all of its bytes."""
-        job = self._jobs.get(layer.digest)
-        return job is not None and job.came
+        return any(job.came for job in self._of(layer))
 
     def came(self, layer: Layer) -> None:
         """The last byte of a layer is here."""
-        job = self._jobs.get(layer.digest)
-        if job is not None and not job.came:
-            job.came = True
-            if job.timer is not None and not job.timer.pending:
-                self._finish(job)
+        for job in self._of(layer):
+            if not job.came:
+                job.came = True
+                if job.timer is not None and not job.timer.pending:
+                    self._finish(job)
 
-    def leave(self, layer: Layer, done: Callable[[Layer, str], object]) -> None:
+    def leave(self, layer: Layer, done: Done) -> None:
         """Somebody wants the layer no more."""
-        job = self._jobs.get(layer.digest)
+        job = self._jobs.get(self._key(layer, done))
         if job is None or done not in job.done:
             return
         job.done.remove(done)
@@ -89,6 +93,12 @@ class Unpacker:
             cpu += layer.unpacked / (engine.unpack_bytes_per_s * speed * min(engine.threads, row.cores))
         return engine.mount_ns + round((max(cpu, disk) if engine.pipelined else cpu + disk) * SECOND)
 
+    def _key(self, layer: Layer, done: Done) -> Key:
+        return layer.digest, None if self._engine.unpacks_once else done
+
+    def _of(self, layer: Layer) -> list[Unpacking]:
+        return [job for (digest, _), job in self._jobs.items() if digest == layer.digest]
+
     def _begin(self, job: Unpacking) -> None:
         if not self._store.reserve(job.layer):
             self._end(job, FULL)
@@ -102,12 +112,15 @@ class Unpacker:
 
     def _finish(self, job: Unpacking) -> None:
         job.reserved = False
-        self._store.unpacked(job.layer)
+        if self._store.has_layer(job.layer):  # another pull's work came first
+            self._store.unreserve(job.layer)
+        else:
+            self._store.unpacked(job.layer)
         self._end(job, "")
 
     def _end(self, job: Unpacking, error: str) -> None:
         """It is over: tell who waits, then let the next begin."""
-        del self._jobs[job.layer.digest]
+        del self._jobs[job.key]
         done, job.done = job.done, []
         for call in done:
             call(job.layer, error)
@@ -119,7 +132,7 @@ class Unpacker:
             job.timer.cancel()
         if job.reserved:
             self._store.unreserve(job.layer)
-        del self._jobs[job.layer.digest]
+        del self._jobs[job.key]
         self._leave_queue(job)
 
     def _leave_queue(self, job: Unpacking) -> None:

@@ -14,7 +14,7 @@ from simulator.engine.clock import Timer
 from simulator.runtime.bench import Bench
 from simulator.runtime.pod_run import Container, PodRun
 from simulator.runtime.probes import Health
-from simulator.runtime.settings import RuntimeCosts, Steps
+from simulator.runtime.settings import RuntimeCosts
 from simulator.runtime.starts import Start
 from simulator.runtime.status import PodStatus
 from simulator.world.pod import Probe
@@ -33,6 +33,7 @@ class PodWorker:
         "_failures",
         "_notice",
         "_reported",
+        "_restored",
         "_sandbox",
         "_shares",
         "_timer",
@@ -55,6 +56,7 @@ class PodWorker:
         self._coming: Start | None = None  # the sandbox or the container that is on its way
         self._notice: Timer | None = None  # when the agent will see what has happened
         self._reported = PodStatus("Pending")
+        self._restored = False  # the application of the container on its way is in the snapshot that it comes from
 
     # Coming up.
 
@@ -64,8 +66,9 @@ class PodWorker:
         self._watch_health()
         if run.phase == "Running":  # it did before the node lost power
             self.report()
-        steps = self._costs.sandbox
-        self._coming = self._bench.starts.begin(steps, run.identity, run.restarts, self._sandboxed, wait_ns=wait_ns)
+        steps, _ = self._bench.warm.steps(self._costs, "sandbox", run)
+        begin, ram = self._bench.starts.begin, run.template.guest_bytes
+        self._coming = begin(steps, run.identity, run.restarts, self._sandboxed, wait_ns=wait_ns, ram=ram)
 
     def adopt(self) -> None:
         """The pod came up before time began: no stage of its start is left, and its processes answer."""
@@ -147,7 +150,7 @@ class PodWorker:
         host, name, image = self._bench.host, self.run.name, container.template.image
         if not error:
             host.note("Pulled", name, image)
-            self._come(self._costs.create, container, self._created)
+            self._come("create", container, self._created)
             return
         self._busy = False
         now, key = host.clock.now, (self.run.uid, image)
@@ -164,13 +167,15 @@ class PodWorker:
 
     def _created(self, container: Container) -> None:
         self._bench.host.note("Created", self.run.name, container.template.name)
-        self._come(self._costs.start, container, self._start)
+        self._come("start", container, self._start)
 
-    def _come(self, steps: Steps, container: Container, then: Callable[[Container], None]) -> None:
-        """Go through these steps of a container's start."""
+    def _come(self, stage: str, container: Container, then: Callable[[Container], None]) -> None:
+        """Go through this stage of a container's start."""
+        steps, self._restored = self._bench.warm.steps(self._costs, stage, self.run, container)
         begin, image = self._bench.starts.begin, self._bench.puller.store.find(container.template.image)
         size = image.unpacked if image is not None else 0
-        self._coming = begin(steps, container.identity, container.restarts, partial(then, container), size=size)
+        ram, done = self.run.template.guest_bytes, partial(then, container)
+        self._coming = begin(steps, container.identity, container.restarts, done, size=size, ram=ram)
 
     def _start(self, container: Container, listens: bool = False) -> None:
         host, run, template = self._bench.host, self.run, container.template
@@ -197,10 +202,12 @@ class PodWorker:
             container.timer = host.clock.after(lasts, self._exit, container, template.exit_code, reason, "exited")
         self.weigh()
         if container.state == "running" and not container.init:
-            if template.start_ns and not listens:
+            wait = 0 if listens or self._restored else round(template.start_ns / run.speed)
+            wait += 0 if listens else self._bench.warm.write(self._costs, run, container, wait)
+            if wait:
                 if container is run.main:
                     self._serve(False, "starting")
-                container.listen = host.clock.after(round(template.start_ns / run.speed), self._listens, container)
+                container.listen = host.clock.after(wait, self._listens, container)
             else:
                 self._listens(container)
         self._see()
@@ -233,6 +240,7 @@ class PodWorker:
         more, run.ram_bytes = held - run.ram_bytes, held
         if self._sandbox is not self._shares:
             self._shares = self._sandbox
+            self._bench.starts.settle(1 if self._sandbox else -1)
             more += self._bench.memory.share(self._costs.shared, 1 if self._sandbox else -1)
         if more:
             self._bench.memory.add(more)

@@ -21,6 +21,7 @@ _MOST_IN_ALL: Final = 96
 _METRICS: Final = (
     "detection_s", "false_detections", "belief_error_s", "replacement_s", "double_pod_seconds", "reconciliation_s",
     "recovery_s", "resync_bytes", "resent_messages", "lost_control_messages",
+    "duplicated_messages",
 )  # fmt: skip
 
 
@@ -90,13 +91,16 @@ def _ledgers(run: Run, names: Sequence[str]) -> str:
     for name in names:
         hidden = "" if name == names[0] else " hidden"
         mine, sent = counts.filter(pl.col("node") == name), again.filter(pl.col("node") == name)
-        body = "<h4>Its control messages</h4>"
+        body = "<h4>Its control messages: how often each of these happened to one</h4>"
         if mine.is_empty():
             body += "<p class='quiet'>None was recorded.</p>"
         else:
             body += html_table(mine.iter_rows(named=True), ["direction", "kind", *messages.EVENTS, "bytes"])
         if not sent.is_empty():
-            body += "<h4>What was sent again after each return, and how long that took</h4>"
+            body += (
+                "<h4>What was sent because a connection came back, or again for want of an answer; return_s: when the "
+                "node had power and its path again, last_s: from then to the last of them</h4>"
+            )
             body += html_table(
                 sent.iter_rows(named=True), ["return_s", "direction", "kind", "messages", "bytes", "last_s"]
             )

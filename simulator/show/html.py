@@ -38,7 +38,8 @@ def html_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str
             else:
                 cells.append(f'<td class="n">{number(value)}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    return f"<div class='wide'>{table}</div>"
 
 
 def figure(drawing: Drawing, identity: str) -> str:
@@ -61,8 +62,8 @@ def figure(drawing: Drawing, identity: str) -> str:
 
 
 def interval(cell: Mapping[str, Any]) -> str:
-    """A mean with its 95 % interval, where there is one."""
+    """A mean with its 95 % interval, where there is one; no line breaks within that."""
     low, high = cell.get("low"), cell.get("high")
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return number(cell["mean"])
-    return f"{number(cell['mean'])}  [{number(low)}, {number(high)}]"
+    return f"{number(cell['mean'])}  [{number(low)},\u00a0{number(high)}]"

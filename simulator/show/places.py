@@ -39,6 +39,12 @@ def _circle(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Place]:
     return {centre: (0.0, 0.0)} | {z: (math.cos(i * turn), math.sin(i * turn)) for i, z in enumerate(around)}
 
 
+def _side(place: Place, others: Sequence[Place]) -> str:
+    """Where the name of a place is written: away from its nearest neighbour."""
+    distances = [(math.dist(place, other), other[1]) for other in others if other != place]
+    return "bottom center" if min(distances, default=(0.0, -math.inf))[1] > place[1] else "top center"
+
+
 def rows(run: Run) -> pl.DataFrame:
     """One row per link that leaves its place: (link, model, a, b, ends' positions, latency_s, cut)."""
     nodes = list(run.world["nodes"])
@@ -103,12 +109,14 @@ def draw(run: Run) -> Drawing:
         if kind == "site" and any(m["name"] in cut_ends for m in members):
             kind = "cut"
         points[kind].append((*place[members[0]["name"]], zone, f"{zone}: {counts}"))
+    labelled = [(x, y) for kind in looks if kind != "router" for x, y, *_ in points[kind]]
     for kind, (name, colour, size, symbol) in looks.items():
         if points[kind]:
             px, py, text, hover = zip(*points[kind], strict=True)
             figure.add_scatter(
                 x=px, y=py, text=text, hovertext=hover, hoverinfo="text", name=name,
-                mode="markers+text" if kind != "router" else "markers", textposition="top center",
+                mode="markers+text" if kind != "router" else "markers",
+                textposition=[_side(point, labelled) for point in zip(px, py, strict=True)],
                 marker={"color": colour, "size": size, "symbol": symbol, "line": {"color": "white", "width": 1}},
             )  # fmt: skip
     layout(figure, 640)

@@ -2,69 +2,128 @@
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
-import polars as pl
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
 
-from simulator.show.style import INK, SERIES, Drawing, layout, mark_faults
+import polars as pl
+from plotly.subplots import make_subplots
+
+from simulator.show.style import FAULTS, INK, SERIES, Drawing, layout, mark_faults
 from simulator.simulation.run import Run
 
+RUNNING: Final = "really running"
+BELIEVED: Final = "believed ready"
+_LINES: Final = {RUNNING: ("running", "started"), BELIEVED: ("believed", "Ready")}
+_LOOK: Final = {
+    RUNNING: {"color": SERIES[0], "width": 2.5, "shape": "hv"},
+    BELIEVED: {"color": SERIES[1], "width": 2, "shape": "hv", "dash": "dot"},
+}
+_MOST_PANELS: Final = 6
 
-def _steps(changes: pl.DataFrame, counts: tuple[str, ...], label: str) -> pl.DataFrame:
-    """How many pods are in one of the states `counts`, as steps of (owner, line, time_s, pods)."""
-    return (
-        changes.with_columns(pl.col("state").is_in(counts).cast(pl.Int64).alias("_in"))
-        .with_columns((pl.col("_in") - pl.col("_in").shift(1).over("pod").fill_null(0)).alias("_step"))
-        .filter(pl.col("_step") != 0)
-        .with_columns(pl.col("_step").cum_sum().over("owner").alias("pods"))
-        .select("owner", pl.lit(label).alias("line"), "time_s", "pods")
-    )
+
+def workload_of(owners: Iterable[str], run: Run) -> dict[str, str]:
+    """Which workload each owner of pods belongs to: `per: site` makes an owner `NAME-ZONE` for each site, and all of
+    them are NAME. A name that ends so by itself stays as it is."""
+    sites = {f"-{node['zone']}" for node in run.world["nodes"]}
+    found: dict[str, str] = {}
+    for owner in owners:
+        ends = [site for site in sites if owner.endswith(site) and owner != site]
+        found[owner] = owner.removesuffix(max(ends, key=len)) if ends else owner
+    count = Counter(found.values())
+    return {owner: name if count[name] > 1 else owner for owner, name in found.items()}
 
 
 def rows(run: Run) -> pl.DataFrame:
-    """Steps (owner, line, time_s, pods) of the believed and the really running pods of each workload."""
+    """Steps (workload, line, time_s, pods): how many pods of each workload are believed ready, and really run."""
     pods = run.table("pods")
-    believed = pods.filter(pl.col("truth") == "believed")
-    running = pods.filter(pl.col("truth") == "running")
-    return pl.concat(
-        [
-            _steps(believed, ("Ready",), "believed ready"),
-            _steps(running, ("started",), "really running"),
-        ]
-    )
+    names = workload_of(pods["owner"].unique(maintain_order=True).to_list(), run)
+    of = pl.col("owner").replace_strict(names, default=None, return_dtype=pl.String)
+    found = []
+    for line, (truth, state) in _LINES.items():
+        now = pl.col("in")
+        changes = pods.filter(pl.col("truth") == truth).with_columns(
+            (pl.col("state") == state).cast(pl.Int64).alias("in")
+        )
+        found.append(
+            changes.with_columns(step=now - now.shift(1).over("pod").fill_null(0), workload=of)
+            .filter(pl.col("step") != 0)
+            .group_by("workload", "time_s", maintain_order=True)
+            .agg(pl.col("step").sum())
+            .sort("time_s", maintain_order=True)
+            .select("workload", pl.lit(line).alias("line"), "time_s", pods=pl.col("step").cum_sum().over("workload"))
+        )
+    return pl.concat(found)
 
 
 def draw(run: Run) -> Drawing:
-    """Workloads whose two lines ever part by more than a start-up; all where none does."""
+    """A panel for each workload of which a line moves after the warm-up, the liveliest first; all where none does."""
     data = rows(run)
-    wanted = run.world.get("wanted", {})
-    after = float(run.world.get("warm_up_s", 0.0))
-    moved = data.filter(pl.col("time_s") > after)["owner"].unique(maintain_order=True).to_list()
-    owners = [o for o in (moved or data["owner"].unique(maintain_order=True).to_list()) if wanted.get(o, 1)][:6]
-    figure = go.Figure()
+    wanted: Counter[str] = Counter()
+    known = run.world.get("wanted", {})
+    names = workload_of(dict.fromkeys((*run.table("pods")["owner"].unique(maintain_order=True), *known)), run)
+    owners = Counter(names.values())
+    for owner, number in known.items():
+        wanted[names[owner]] += number
+    after = pl.col("time_s") > float(run.world.get("warm_up_s", 0.0))
+    moved = data.filter(after).group_by("workload", maintain_order=True).len().sort("len", descending=True)
+    every = data["workload"].unique(maintain_order=True).to_list()
+    shown = (moved["workload"].to_list() or every)[:_MOST_PANELS]
+    titles = [f"{name} ({owners[name]} sites)" if owners[name] > 1 else name for name in shown]
+    figure = make_subplots(rows=max(1, len(shown)), cols=1, shared_xaxes=True, subplot_titles=titles)
     until = float(run.world["duration_s"])
-    for k, owner in enumerate(owners):
-        for line, dash in (("believed ready", "dot"), ("really running", "solid")):
-            part = data.filter((pl.col("owner") == owner) & (pl.col("line") == line))
-            if part.is_empty():
-                continue
+    for panel, name in enumerate(shown, 1):
+        for line, look in _LOOK.items():
+            part = data.filter(pl.col("workload") == name, pl.col("line") == line)
+            begun = bool(part.height) and part["time_s"][0] == 0
+            times, numbers = part["time_s"].to_list(), part["pods"].to_list()
+            last = numbers[-1] if numbers else 0
             figure.add_scatter(
-                name=f"{owner}: {line}",
-                x=[*(part["time_s"] / 60).to_list(), until / 60],
-                y=[*part["pods"].to_list(), part["pods"][-1]],
+                row=panel,
+                col=1,
+                name=line,
+                legendgroup=line,
+                showlegend=panel == 1,
+                x=[t / 60 for t in (*([] if begun else [0.0]), *times, until)],
+                y=[*([] if begun else [0]), *numbers, last],
                 mode="lines",
-                line={"shape": "hv", "dash": dash, "color": SERIES[k % len(SERIES)], "width": 2},
-                hovertemplate="%{x:.2f} min: %{y} pods<extra>" + f"{owner}, {line}</extra>",
+                line=look,
+                hovertemplate="%{x:.2f} min: %{y} pods<extra>" + f"{name}, {line}</extra>",
             )
-        if owner in wanted:
-            figure.add_hline(wanted[owner], line={"color": INK, "width": 0.5, "dash": "dash"})
+        if name in wanted:
+            figure.add_scatter(
+                row=panel,
+                col=1,
+                name="wanted",
+                legendgroup="wanted",
+                showlegend=panel == 1,
+                x=[0, until / 60],
+                y=[wanted[name]] * 2,
+                mode="lines",
+                line={"color": INK, "width": 0.8, "dash": "dash"},
+                hoverinfo="skip",
+            )
+        most = max([*data.filter(pl.col("workload") == name)["pods"], wanted[name], 1])
+        figure.update_yaxes(
+            title="pods", range=[0, 1.1 * most], row=panel, col=1, **({"dtick": 1} if most < 5 else {"nticks": 5})
+        )
     mark_faults(figure, run)
-    layout(figure, 380)
-    figure.update_xaxes(title="minutes", range=[0, until / 60])
-    figure.update_yaxes(title="pods", rangemode="tozero")
+    layout(figure, 110 + 130 * max(1, len(shown)))
+    figure.update_layout(legend={"y": 1 + 40 / (130 * max(1, len(shown)))})
+    figure.update_annotations(font={"size": 13}, x=0, xanchor="left")
+    figure.update_xaxes(range=[0, until / 60])
+    figure.update_xaxes(title="minutes", row=max(1, len(shown)), col=1)
+    out = len(every) - len(shown)
+    more = (
+        f" {out} more workload{'s' if out != 1 else ''}, whose lines move less or not at all, are left out."
+        if out
+        else ""
+    )
     return Drawing(
         "Pods: believed and running",
-        "Solid: containers that really run. Dotted: pods that the control plane believes ready. "
-        "A solid line above the wanted number (thin dashes) is pods running twice.",
+        "Solid: pods whose containers really run. Dotted: pods that the control plane believes ready. A solid line "
+        "above the wanted number (thin dashes) is pods running twice. A workload with an instance at each site is "
+        f"the sum of them. {FAULTS}{more}",
         figure,
-        data.filter(pl.col("owner").is_in(owners)),
+        data.filter(pl.col("workload").is_in(shown)),
     )

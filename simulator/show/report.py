@@ -12,6 +12,7 @@ from simulator.show import places, pods, timeline, traffic
 from simulator.show.drilldown import SCRIPT, drill_down, reconciling
 from simulator.show.html import figure, html_table, interval
 from simulator.simulation.run import Run
+from simulator.spec.notes import brief
 from simulator.study.differences import differences
 from simulator.study.study import Study
 
@@ -24,12 +25,15 @@ h2 { font-size: 1.25rem; margin: 2.6rem 0 .4rem; border-top: 1px solid var(--lin
 h3 { font-size: 1.02rem; margin: 1.4rem 0 .2rem; font-weight: normal; font-style: italic; }
 h4 { font-size: .92rem; margin: .8rem 0 .1rem; font-weight: normal; color: var(--quiet); }
 select { font: inherit; color: var(--ink); background: white; border: 1px solid var(--line); padding: .1rem .3rem; }
+nav { font-size: .9rem; margin: .8rem 0; }
+nav a { color: var(--quiet); }
 .quiet, figcaption { color: var(--quiet); font-size: .92rem; }
 figure { margin: .6rem 0 1.6rem; }
 table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; }
 th { text-align: left; font-weight: normal; color: var(--quiet); border-bottom: 1px solid var(--ink); }
 th, td { padding: .22rem .9rem .22rem 0; vertical-align: top; max-width: 24rem; overflow-wrap: break-word; }
 td { border-bottom: 1px solid var(--line); }
+.wide { overflow-x: auto; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 details > summary { cursor: pointer; color: var(--quiet); font-size: .88rem; }
 details .scroll { max-height: 22rem; overflow: auto; }
@@ -73,6 +77,20 @@ def _label(axes: Mapping[str, Any], case: str | None) -> str:
     return ", ".join([case, *parts] if case else parts)
 
 
+def _contents(labels: Sequence[str]) -> str:
+    """Links to the parts of the page."""
+    parts = [("answer", "Answer"), ("place", "The place")]
+    for k, label in enumerate(labels):
+        parts += [(f"happened-{k}", label or "What happened"), (f"nodes-{k}", "node by node")]
+    parts += [("parted", "When belief, storage and reality part"), ("facts", "Facts")]
+    links = [f"<a href='#{where}'>{escape(title)}</a>" for where, title in parts]
+    return f"<nav>{' · '.join(links)}</nav>"
+
+
+def _nothing(text: str) -> str:
+    return f"<p class='quiet'>{text}</p>"
+
+
 def _facts(runs: Sequence[Run]) -> str:
     """Each fact read by any run, once."""
     seen = {fact["path"]: fact for run in runs for fact in run.facts}
@@ -112,23 +130,28 @@ def render(
         f"{count} replication{'s' if count != 1 else ''} each, seed {runs[0].seed}. Brackets: 95 % confidence.</p>"
     )
     for warning in notes:
-        body.append(f"<div class='warning'>{escape(warning)}</div>")
-    body.append("<h2>Answer</h2>" + _summary(summary, metrics))
+        body.append(f"<div class='warning'>{escape(brief(warning))}</div>")
+    body.append(_contents(list(groups)))
+    body.append("<h2 id='answer'>Answer</h2>" + _summary(summary, metrics))
     if gaps := [row for row in differences(runs, metrics) if row["n"] > 1]:
         said = "Second minus first, on the same random numbers. Only what the 95 % interval tells from zero."
         body.append(f"<h3>Paired differences</h3><p class='quiet'>{said}</p>" + _differences(gaps))
-    body.append("<h2>The place</h2>" + figure(places.draw(runs[-1]), "figure-places"))
+    body.append("<h2 id='place'>The place</h2>" + figure(places.draw(runs[-1]), "figure-places"))
     for k, (label, members) in enumerate(groups.items()):
         title = f"What happened: {label}" if label else "What happened"
-        body.append(f"<h2>{escape(title)}</h2>")
-        body.append(figure(traffic.draw(*members), f"figure-traffic-{k}"))
+        body.append(f"<h2 id='happened-{k}'>{escape(title)}</h2>")
+        drawn = traffic.draw(*members)
+        asked = figure(drawn, f"figure-traffic-{k}") if len(drawn.rows) else _nothing("Nobody asks for anything here.")
+        body.append(asked)
         first = members[0]
-        body.append(f"<p class='quiet'>The next three show replication {first.replication}.</p>")
+        body.append(f"<p class='quiet'>What follows shows replication {first.replication}.</p>")
         body.append(figure(timeline.draw(first), f"figure-timeline-{k}"))
-        body.append(figure(pods.draw(first), f"figure-pods-{k}"))
+        drawn = pods.draw(first)
+        body.append(figure(drawn, f"figure-pods-{k}") if len(drawn.rows) else _nothing("No pod has run here."))
+        body.append(f"<h3 id='nodes-{k}'>Node by node: three truths, the messages, what was sent again</h3>")
         body.append(drill_down(first, f"figure-truths-{k}", share=len(groups)))
-    body.append("<h2>When belief, storage and reality part</h2>" + reconciling(groups))
-    body.append("<h2>Every fact that was read</h2><details open><summary>facts and their sources</summary>")
+    body.append("<h2 id='parted'>When belief, storage and reality part</h2>" + reconciling(groups))
+    body.append("<h2 id='facts'>Every fact that was read</h2><details open><summary>facts and their sources</summary>")
     body.append(_facts(runs) + "</details>")
     if provenance:
         rows = [{"what": key, "value": value} for key, value in provenance.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
@@ -24,7 +25,8 @@ STORED = "#8fb7c9"
 # One hue for what differs, the darker the worse.
 APART = ("#f0d3dd", "#dc9bb4", "#bf5a83", "#7a1641")
 SERIES = ("#1f6f8b", "#c0632f", "#4f8a4c", "#7a5195", "#a63d57", "#8a7a2b")
-FAULT_FILL = "rgba(224,138,60,0.14)"
+FAULT_FILL = ("rgba(224,138,60,0.14)", "rgba(224,138,60,0.26)")  # one fault, and several at once
+FAULTS = "Shaded: faults; thin upright lines: updates."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,19 @@ def layout(figure: go.Figure, height: int, **more: Any) -> go.Figure:
 
 
 def mark_faults(figure: go.Figure, run: Run, **where: Any) -> None:
-    """Shade each fault of the run over the time axis (minutes), and name it once."""
-    for fault in run.world.get("faults", ()):
+    """Shade the time axis (minutes) where a fault of the run lasts, darker where several do; a line for an update."""
+    faults = [(fault["start_s"], fault["end_s"]) for fault in run.world.get("faults", ())]
+    for moment in sorted({start for start, end in faults if start == end}):
+        figure.add_vline(x=moment / 60, line={"color": INK, "width": 0.8}, layer="below", **where)
+    edges = sorted({edge for fault in faults for edge in fault})
+    for start, end in pairwise(edges):
+        count = sum(first <= start and end <= last for first, last in faults)
+        if not count:
+            continue
         figure.add_vrect(
-            x0=fault["start_s"] / 60,
-            x1=fault["end_s"] / 60,
-            fillcolor=FAULT_FILL,
+            x0=start / 60,
+            x1=end / 60,
+            fillcolor=FAULT_FILL[min(count, 2) - 1],
             line_width=0,
             layer="below",
             **where,

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from simulator.show.intervals import intervals
-from simulator.show.style import CUT, DOWN, GOOD, QUIET, UNKNOWN, Drawing, cut_zones, layout, mark_faults
+from simulator.show.style import CUT, DOWN, FAULTS, GOOD, QUIET, UNKNOWN, Drawing, cut_zones, layout, mark_faults
 from simulator.simulation.run import Run
 
 # What is drawn, in the order in which bars cover one another.
@@ -54,13 +54,15 @@ def draw(run: Run) -> Drawing:
     data = rows(run)
     zone = {n["name"]: n["zone"] for n in run.world["nodes"]}
     down = data.filter(pl.col("state") == "down")["node"].unique()
-    touched = set(cut_zones(run)) | {zone[n] for n in down}
+    touched = set(cut_zones(run)) | {zone[n] for n in down if n in zone}  # else it is a member cluster
     nodes = [n for n in data["node"].unique(maintain_order=True) if n in zone]
     others = [z for z in dict.fromkeys(zone[n] for n in nodes) if z not in touched]
     shown = touched | set(others[:1] if touched else others)
     everybody = data["node"].unique(maintain_order=True)
     names = sorted((n for n in everybody if zone.get(n) in shown), key=lambda n: (zone[n], n))
-    names = [*(n for n in everybody if n.startswith(_CLUSTER)), *names][:_MOST_ROWS]
+    names = [*(n for n in everybody if n.startswith(_CLUSTER)), *names]
+    more = f" {len(names) - _MOST_ROWS} more are left out." if len(names) > _MOST_ROWS else ""
+    names = names[:_MOST_ROWS]
     data = data.filter(pl.col("node").is_in(names))
     figure = go.Figure()
     for (row, state), (label, colour) in _LOOK.items():
@@ -87,7 +89,7 @@ def draw(run: Run) -> Drawing:
     figure.update_xaxes(title="minutes", range=[0, run.world["duration_s"] / 60])
     return Drawing(
         "Belief against reality",
-        "Upper bar of each node: what it was. Lower bar: what the control plane believed. Shaded: faults.",
+        f"Upper bar of each node: what it was. Lower bar: what the control plane believed. {FAULTS}{more}",
         figure,
         data,
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, floor, log10
+from typing import Any
 
 import polars as pl
 from plotly.subplots import make_subplots
 
-from simulator.show.style import SERIES, Drawing, cut_zones, layout, mark_faults
+from simulator.record.traffic import FAILED
+from simulator.show.style import FAULTS, SERIES, Drawing, cut_zones, layout, mark_faults
 from simulator.simulation.run import Run
-
-_FAILED = ("timeout", "no_endpoint", "refused", "lost", "died")
 
 
 def rows(runs: Sequence[Run]) -> pl.DataFrame:
@@ -29,7 +30,7 @@ def rows(runs: Sequence[Run]) -> pl.DataFrame:
             .group_by("flow", "sites", "start_s")
             .agg(
                 pl.col("completed").sum(),
-                pl.sum_horizontal(*_FAILED).sum().alias("failed"),
+                pl.sum_horizontal(*FAILED).sum().alias("failed"),
                 pl.col("p50_latency_s").fill_nan(None).median(),
                 pl.col("p99_latency_s").fill_nan(None).max(),
             )
@@ -44,11 +45,23 @@ def rows(runs: Sequence[Run]) -> pl.DataFrame:
     )
 
 
+def _ticks(times: pl.Series) -> dict[str, list[Any]]:
+    """Marks of a logarithmic axis of times in s: three in a decade, or one where there are many."""
+    known = times.drop_nulls().drop_nans().to_numpy()
+    known = known[known > 0]
+    if not known.size:
+        return {}
+    low, high = floor(log10(known.min())), ceil(log10(known.max()))
+    steps = (1, 2, 5) if high - low < 3 else (1,)
+    marks = [step * 10.0**power for power in range(low, high + 1) for step in steps]
+    return {"tickvals": marks, "ticktext": [f"{t:g} s" if t >= 1 else f"{t * 1e3:g} ms" for t in marks]}
+
+
 def draw(*runs: Run) -> Drawing:
     """Three panels over time, means over the runs: availability, median and 99th percentile latency (log)."""
     data = rows(runs)
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.06)
-    panels = (("availability", "availability"), ("p50_latency_s", "median, s"), ("p99_latency_s", "p99, s"))
+    panels = (("availability", "availability"), ("p50_latency_s", "median latency"), ("p99_latency_s", "p99 latency"))
     series = data.select("flow", "sites").unique(maintain_order=True).rows()
     flows = list(dict.fromkeys(flow for flow, _ in series))
     for flow, sites in series:
@@ -68,17 +81,17 @@ def draw(*runs: Run) -> Drawing:
                 line=line,
                 hovertemplate="%{x:.2f} min: %{y:.4g}<extra>" + f"{flow}, {sites}</extra>",
             )
-    for panel, (_column, title) in enumerate(panels, 1):
-        scale = {"type": "log", "dtick": 1, "minor": {"ticks": "outside", "dtick": "D1"}} if panel > 1 else {}
+    for panel, (column, title) in enumerate(panels, 1):
+        scale = {"type": "log", **_ticks(data[column])} if panel > 1 else {}
         figure.update_yaxes(title=title, row=panel, col=1, **scale)
         mark_faults(figure, runs[0], row=panel, col=1)
     figure.update_yaxes(rangemode="tozero", range=[-0.04, 1.04], row=1, col=1)
     layout(figure, 620)
     figure.update_xaxes(title="minutes", row=3, col=1)
     return Drawing(
-        "What the tills see",
+        "What those who ask see",
         f"Mean over {len(runs)} replication{'s' if len(runs) != 1 else ''}. Solid: sites that a fault cut off. "
-        "Dotted: the others. Median: of the median site; p99: of the worst site. Shaded: faults.",
+        f"Dotted: the others. Median: of the median site; p99: of the worst site. {FAULTS}",
         figure,
         data,
     )

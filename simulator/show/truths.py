@@ -11,13 +11,14 @@ import plotly.graph_objects as go
 import polars as pl
 
 from simulator.errors import Problem, UserError
-from simulator.record.truths import pod_truths, replacements
+from simulator.record.truths import GIVEN_UP, pod_truths, replacements
 from simulator.show.intervals import intervals
 from simulator.show.style import (
     APART,
     CUT,
     DOWN,
     ENDING,
+    FAULTS,
     GOOD,
     QUIET,
     STARTING,
@@ -86,7 +87,7 @@ def _pod_rows(run: Run) -> pl.DataFrame:
     before = both.with_columns(until_s=pl.min_horizontal("until_s", "replaced_s"), late=pl.lit(False))
     after = both.with_columns(time_s=pl.max_horizontal("time_s", "replaced_s"), late=pl.lit(True))
     believed, running = pl.col("believed"), pl.col("running")
-    given_up = believed.is_in(("Terminating", "Deleted", "Failed"))
+    given_up = believed.is_in(GIVEN_UP)
     kind = (
         pl.when(running & given_up & pl.col("late")).then(pl.lit(SPLIT))
         .when(running & given_up).then(pl.lit(ORPHAN))
@@ -225,7 +226,7 @@ def _bars(name: str, colour: str) -> dict[str, Any]:
 
 CAPTION: Final = (
     "Above: what the node was, and what the control plane believed of it. Then for each of its pods, from top to "
-    "bottom: what was believed, what the node had stored, what ran, and, thin, how the three parted. Shaded: faults."
+    f"bottom: what was believed, what the node had stored, what ran, and, thin, how the three parted. {FAULTS}"
 )
 
 

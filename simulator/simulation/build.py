@@ -24,17 +24,21 @@ from simulator.simulation.compile import CompiledWorkload, compile_manifest
 from simulator.simulation.deciders import Deciders, check_points, read_deciders, written_at
 from simulator.simulation.demand import add_behaviours, add_flows
 from simulator.simulation.functions import FunctionLoad, add_functions, check_platform, read_functions
-from simulator.simulation.images import add_mirrors, prepull
-from simulator.simulation.layout import Layout, check_links, check_machines, lay_out
+from simulator.simulation.images import add_mirrors, add_sites, check_peers, prepull
+from simulator.simulation.layout import Layout, check_links, check_machines, check_sites, lay_out
 from simulator.simulation.memory import RequestMemory
 from simulator.simulation.mischief import Mischief
 from simulator.simulation.models import add_model, check_models
 from simulator.simulation.observer import Observer
 from simulator.simulation.placed import settle, transplant
+from simulator.simulation.rebuild import build_time, check_linked
 from simulator.simulation.runtimes import RuntimeTable, check_stacks
 from simulator.simulation.settings import kubernetes as settings
 from simulator.simulation.settings.availability import check_servers
-from simulator.spec.check import check_resolved
+from simulator.simulation.systems import check_systems
+from simulator.simulation.unfit import leave_out
+from simulator.simulation.wasi import check_wasi
+from simulator.spec.check import check_resolved, named_models
 from simulator.spec.check_match import check_node_match
 from simulator.spec.clusters import top
 from simulator.spec.faults import Update
@@ -54,6 +58,7 @@ from simulator.world.network import Network
 from simulator.world.node import NodeTable
 from simulator.world.registry import Registry
 
+_NO_NETWORK = "its requests pass no network on their way to an instance and back"
 _UNDESCRIBED = "described nowhere, so it took the catalogue's default-image, which is assumed"
 
 
@@ -68,6 +73,7 @@ class Plan:
     workload: CompiledWorkload
     deciders: Deciders
     functions: Sequence[FunctionLoad]
+    refused: Mapping[str, str]  # machines that were left out, and why
 
     def warnings(self) -> Iterator[str]:
         """What whoever reads the results should know of their foundations."""
@@ -78,7 +84,10 @@ class Plan:
             yield f"orchestrator {page}: no measurement has validated it as a whole yet"
         default = self.default_images
         undescribed = (f"image {name}: {_UNDESCRIBED}" for name in self.workload.images if name in default)
-        yield from gathered((*undescribed, *self.workload.notes))
+        beside = (f"function {load.item.name}: {_NO_NETWORK}" for load in self.functions)
+        yield from gathered((*undescribed, *self.workload.notes, *beside))
+        for name, why in self.refused.items():
+            yield f"node {name} was left out: {why}"
         for key in self.catalogue.ledger.unread_overrides():
             yield f"{key} was set, and no run has read it"
 
@@ -180,8 +189,8 @@ class Parts:
 
 def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
     """Read everything that the scenario names. Raises UserError with every problem that can be told at once."""
-    catalogue = Catalogue(scenario.facts)
-    problems = catalogue.check_overrides()
+    catalogue = Catalogue(scenario.facts, folder=scenario.folder)
+    problems = catalogue.check_overrides((kind, name) for _, kind, name in named_models(scenario))
     if problems:
         raise UserError(problems)
     pages = {}
@@ -190,17 +199,21 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
             pages[name] = load_orchestrator(catalogue, cluster.orchestrator)
     with written_at("topology"):
         layout = lay_out(scenario, catalogue, Rng(seed), {name: most_pods(page) for name, page in pages.items()})
-    look = Look(scenario, source)
+    look, written, refused = Look(scenario, source), layout, dict[str, str]()
+    if scenario.unfit == "leave-out":
+        layout, refused = leave_out(scenario, catalogue, pages, layout)
     problems = [
         *(p for page in pages.values() if (of := page.find(NodeMatch)) for p in check_node_match(look, of, page.title)),
         *check_members(scenario, pages),
         *check_points(scenario, pages.values()),
+        *check_sites(look, written),
         *(p for name, page in pages.items() for p in check_machines(page, layout.clusters[name], scenario.world)),
         *(p for name, page in pages.items() if page.find(Server) for p in check_servers(page, layout.clusters[name])),
         *(p for share in layout.clusters.values() for p in check_links(share)),
         *check_platform(look, pages[top(scenario.family)]),
         *check_models(look, pages[top(scenario.family)], layout.clusters[top(scenario.family)]),
         *check_stacks(scenario, catalogue, layout.nodes, source),
+        *check_systems(scenario, catalogue, pages, layout, source),
         *check_resolved(
             scenario, [n.name for n in layout.nodes], [link.name for link in layout.links], source
         ),
@@ -208,7 +221,15 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
     if problems:
         raise UserError(problems)
     workload = compiled(scenario, catalogue, layout, source)
-    return Plan(scenario, catalogue, pages, layout, workload, read_deciders(scenario), read_functions(scenario))
+    machines = [layout.nodes[i] for i in layout.members]
+    problems = [
+        *check_linked(look, catalogue, workload.objects, machines),
+        *check_wasi(look, catalogue, workload, machines),
+    ]
+    if problems:
+        raise UserError(problems)
+    deciders, functions = read_deciders(scenario), read_functions(scenario)
+    return Plan(scenario, catalogue, pages, layout, workload, deciders, functions, refused)
 
 
 def compiled(scenario: Scenario, catalogue: Catalogue, layout: Layout, source: Source = UNKNOWN) -> CompiledWorkload:
@@ -251,10 +272,12 @@ def build(
     plan = read(scenario, seed, source)
     layout, catalogue = plan.layout, plan.catalogue
     clock, rng, recorder = Clock(), Rng(seed, replication), Recorder()
+    for name, why in plan.refused.items():
+        recorder.events.add(0, "NodeRefused", name, name, why)
     nodes = NodeTable(layout.nodes)
     tcp = settings.retransmission(catalogue)
     network = Network(clock, nodes, layout.links, recorder, rng, retransmission=tcp)
-    registry = Registry(layout.registry, plan.workload.images.values())
+    registry = Registry(layout.registry, plan.workload.images.values(), scenario.registry.downloads_at_once)
     world = World(clock, rng, recorder, nodes, network, registry, tcp)
     plane = RequestPlane(
         clock,
@@ -268,13 +291,20 @@ def build(
         retransmission=tcp,
     )
     add_mirrors(world)
+    add_sites(world, scenario.registry)
     clusters = assemble(world, layout, plan.pages, RuntimeTable(catalogue), scenario, plane=plane)
-    parts = Parts(plan, world, clusters, plane, Mischief(world, clusters, top(scenario.family)))
+
+    def builds(workload: str) -> int:
+        return build_time(catalogue, plan.workload.objects, [layout.nodes[i] for i in plan.share.members], workload)
+
+    mischief = Mischief(world, clusters, top(scenario.family), catalogue, builds)
+    parts = Parts(plan, world, clusters, plane, mischief)
     for cluster in clusters.values():
         Observer(clock, recorder, nodes, network, cluster.reach)
         if (period := memory_check(cluster.page)) is not None:
             RequestMemory(clock, cluster.agents.values(), plane, period)
     _serve(plan, clusters.values(), plane)
+    check_peers(world, clusters.values())
     prepull(world, clusters.values(), plan.workload.images, scenario.images)
     later = _by_time(plan)
     first = later.pop(0)

@@ -16,9 +16,11 @@ from simulator.spec.kubernetes.cluster import ConfigMap, PriorityClass, RuntimeC
 from simulator.spec.kubernetes.container import Container, ResourceRequirements
 from simulator.spec.kubernetes.kinds import roots
 from simulator.spec.kubernetes.pod import Pod, PodSpec, PodTemplateSpec, TemplateMeta, template_of
-from simulator.spec.kubernetes.scheduling import LabelSelector
+from simulator.spec.kubernetes.scheduling import Affinity, LabelSelector
 from simulator.spec.kubernetes.workloads import DaemonSet, Deployment, DeploymentSpec, Job, ReplicaSet
+from simulator.spec.workload import AcceleratorNeed
 from simulator.spec.workload import Service as ServiceItem
+from simulator.world.device import MEMORY, MILLI
 from simulator.world.image import Image
 from simulator.world.pod import PodTemplate
 
@@ -185,13 +187,32 @@ def _service_template(item: ServiceItem | Function) -> PodTemplateSpec:
     requests = {"cpu": f"{int(item.cpu)}m"} if item.cpu else {}
     requests |= {"memory": str(int(item.ram))} if item.ram else {}
     limits = {} if item.ram_limit is None else {"memory": str(int(item.ram_limit))}
+    need = item.accelerator if isinstance(item, ServiceItem) else None
+    limits |= _devices(need) if need else {}
     container = Container(
         name=item.name.lower().replace(".", "-").replace("_", "-")[:63],
         image=item.image,
         resources=ResourceRequirements(requests=requests, limits=limits),
     )
     spec = PodSpec(containers=(container,), runtime_class_name=item.runtime, node_selector=item.node_selector)
+    if need and need.product:
+        spec = spec.model_copy(update={"affinity": _products(need)})
     return PodTemplateSpec(metadata=TemplateMeta(labels={"app": item.name}), spec=spec)
+
+
+def _devices(need: AcceleratorNeed) -> dict[str, str]:
+    """The limits of a container by which it gets its accelerators."""
+    if need.milli is None and need.memory is None:
+        return {need.resource: str(need.count or 1)}
+    shares = {MILLI: need.milli, MEMORY: None if need.memory is None else int(need.memory)}
+    return {need.resource + end: str(amount) for end, amount in shares.items() if amount is not None}
+
+
+def _products(need: AcceleratorNeed) -> Affinity:
+    """Nodes with one of these models."""
+    label = {"key": f"{need.resource}.product", "operator": "In", "values": list(need.product)}
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [label]}]}
+    return Affinity.model_validate({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}})
 
 
 def _service_workloads(

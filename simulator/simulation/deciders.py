@@ -15,6 +15,7 @@ from simulator.policy.api import FilterFunction, ScoreFunction
 from simulator.policy.clusters import ClusterPolicyFunction
 from simulator.policy.reference import at_point, instantiate
 from simulator.spec.base import Use, use
+from simulator.spec.function import Function
 from simulator.spec.mechanism import Division, Framework
 from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Policies, Scenario
@@ -69,6 +70,11 @@ def check_points(scenario: Scenario, pages: Iterable[Orchestrator]) -> Iterator[
     given, hint = scenario.policies, "leave it out: these orchestrators decide in their own way"
     if given is not None and given.clusters is not None and not any(page.find(Division) for page in known):
         yield Problem(f"{who} divides nothing over clusters", path="scenario.policies.clusters", hint=hint)
+    if given is not None and given.scaling not in (None, "none"):
+        asking = [item for item in scenario.workloads if isinstance(item, Function) and item.scaling is None]
+        if not asking:
+            said, why = "no function asks the scenario's scaling policy", "it is for those that have none"
+            yield Problem(said, path="scenario.policies.scaling", hint=why)
     if any(page.find(Framework) for page in known):
         return
     if scenario.policy is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,13 @@ from simulator.simulation.run import Run
 from simulator.simulation.settings.kubernetes import retransmission
 from simulator.simulation.simulation import Simulation
 from simulator.spec.scenario import Scenario
+from simulator.spec.topology import matching
+from simulator.spec.workload import Model
 from simulator.streams import Rng
 from simulator.units import SECOND
 from simulator.world.network import Network
 from simulator.world.node import NodeTable
+from simulator.world.pod import PodTemplate
 
 Row = dict[str, Any]
 _SLICES = 100  # of a run, between which progress is told
@@ -59,8 +62,9 @@ def check(data: Mapping[str, Any], base: Path) -> Sequence[str]:
 
 
 def resolve(data: Mapping[str, Any], base: Path) -> Mapping[str, Sequence[Row]]:
-    """The resolved world as rows: nodes, links, pods (workloads), and the path of each member to its control plane, and
-    of a member cluster's control plane to its hub's."""
+    """The resolved world as rows: nodes, links, pods (workloads; of functions an instance), the models that are
+    published if any are, and the path of each member to its control plane, and of a member cluster's control plane to
+    its hub's."""
     plan = read(_scenario(data, base), seed=1)
     layout = plan.layout
     cluster_of = {member: name for name, share in layout.clusters.items() if name for member in share.members}
@@ -80,24 +84,34 @@ def resolve(data: Mapping[str, Any], base: Path) -> Mapping[str, Sequence[Row]]:
         }
         for link in layout.links
     ]  # fmt: skip
-    return {"nodes": nodes, "links": links, "pods": [*_pods(plan.workload.objects)], "paths": _paths(plan)}
+    pods = [*_pods(plan.workload.objects)]
+    pods += [_pod(name, "function", None, template) for name, template in plan.workload.functions.items()]
+    models = [
+        {
+            "model": item.name, "size_bytes": int(item.size), "published_s": int(item.at or 0) / SECOND,
+            "nodes": ", ".join(n.name for n in layout.nodes if matching(item.nodes, [n.name])),
+        }
+        for item in plan.scenario.workloads if isinstance(item, Model)
+    ]  # fmt: skip
+    published = {"models": models} if models else {}
+    return {"nodes": nodes, "links": links, "pods": pods, **published, "paths": _paths(plan)}
 
 
-def _pods(objects: Sequence[ApiObject]) -> Sequence[Row]:
-    rows = []
+def _pods(objects: Sequence[ApiObject]) -> Iterator[Row]:
     for obj in objects:
         template = getattr(obj, "template", None)
         if template is not None:
             replicas = getattr(obj, "replicas", getattr(obj, "parallelism", None))
-            images = ", ".join(c.image for c in template.containers)
-            rows.append(
-                {
-                    "workload": obj.name, "kind": obj.kind, "replicas": replicas, "images": images,
-                    "cpu_m": template.cpu_m, "ram_bytes": template.ram_bytes, "qos": template.qos,
-                    "platforms": ", ".join(sorted(template.platforms)),
-                }
-            )  # fmt: skip
-    return rows
+            yield _pod(obj.name, obj.kind, replicas, template)
+
+
+def _pod(workload: str, kind: str, replicas: int | None, template: PodTemplate) -> Row:
+    return {
+        "workload": workload, "kind": kind, "replicas": replicas,
+        "images": ", ".join(c.image for c in template.containers),
+        "cpu_m": template.cpu_m, "ram_bytes": template.ram_bytes, "qos": template.qos,
+        "platforms": ", ".join(sorted(template.platforms)),
+    }  # fmt: skip
 
 
 def _paths(plan: Plan) -> Sequence[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from simulator.simulation.clusters.world import World
 from simulator.simulation.deciders import written_at
 from simulator.simulation.demand import arrivals_of, duration
 from simulator.simulation.settings import kubernetes as settings
-from simulator.spec.base import use
+from simulator.spec.base import Use, use
 from simulator.spec.function import Function, each
 from simulator.spec.look import Look
 from simulator.spec.mechanism import Autonomy, Framework, Kubelet, Taints
@@ -58,20 +59,28 @@ def read_functions(scenario: Scenario) -> Sequence[FunctionLoad]:
     found: list[FunctionLoad] = []
     for number, item in enumerate(scenario.workloads):
         if isinstance(item, Function):
-            with written_at(f"workloads.{number}.scaling", "use"):
-                decide = _policy(item, scenario)
+            chosen, place = _scaling(item, number, scenario)
+            with written_at(place, "use"):
+                decide = _policy(chosen, scenario.folder)
                 for single, trace in each(item, scenario.folder):
                     view = FunctionView(single.name, single.concurrency, int(single.cpu), int(single.ram))
-                    found.append(FunctionLoad(single, _limits(decide(view), view, use(item.scaling).use), trace))
+                    found.append(FunctionLoad(single, _limits(decide(view), view, chosen.use), trace))
     return found
 
 
-def _policy(item: Function, scenario: Scenario) -> Callable[[FunctionView], object]:
-    chosen = use(item.scaling)
+def _scaling(item: Function, number: int, scenario: Scenario) -> tuple[Use, str]:
+    """The function's own scaling policy or the scenario's, and where it is written."""
+    if item.scaling is not None:
+        return use(item.scaling), f"workloads.{number}.scaling"
+    if scenario.policies is None or scenario.policies.scaling in (None, "none"):
+        said, hint = f"function {item.name} has no scaling policy", "as in {use: keep-alive, params: {idle: 10min}}"
+        raise UserError(Problem(said, path=f"workloads.{number}.scaling", hint=hint))
+    return use(scenario.policies.scaling), "policies.scaling"
+
+
+def _policy(chosen: Use, folder: Path) -> Callable[[FunctionView], object]:
     plain = not any(mark in chosen.use for mark in "./:")  # a shipped name: of this point, even if it is misspelt
-    made: object = instantiate(
-        f"scaling/{chosen.use}" if plain else chosen.use, chosen.params, scenario.folder, given=1
-    )
+    made: object = instantiate(f"scaling/{chosen.use}" if plain else chosen.use, chosen.params, folder, given=1)
     if isinstance(made, Scaling):
         return made.keep
     if not callable(made) or isinstance(made, type):

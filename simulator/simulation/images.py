@@ -1,4 +1,4 @@
-"""Where images are before time begins: mirrors of the registry at sites, and what nodes have already."""
+"""Where images are before time begins, and who hands them on: mirrors, neighbours, what nodes have already."""
 
 from __future__ import annotations
 
@@ -10,15 +10,37 @@ from simulator.simulation.clusters.world import World
 from simulator.spec import image as spec
 from simulator.spec.topology import matching
 from simulator.world.image import Image
-from simulator.world.registry import Mirror
+from simulator.world.mirror import Mirror
+from simulator.world.neighbours import Site
 
 
 def add_mirrors(world: World) -> None:
     """Every machine of role registry but the registry itself is a mirror of it for its zone, the first of each zone."""
+    registry, events = world.registry, world.recorder.events
     for index, row in enumerate(world.nodes.rows):
-        if row.role == "registry" and index != world.registry.node:
-            mirror = Mirror(index, world.registry, world.network, row.disk_bytes)
-            world.registry.mirrors.setdefault(row.zone, mirror)
+        if row.role == "registry" and index != registry.node and row.zone not in registry.mirrors:
+
+            def came(digest: str, size: int, name: str = row.name) -> None:
+                events.add(world.clock.now, "Fetched", digest, name, f"{size} B, registry")
+
+            registry.mirrors[row.zone] = Mirror(index, registry, world.network, row.disk_bytes, came)
+
+
+def add_sites(world: World, of: spec.RegistrySpec) -> None:
+    """The nodes of each zone hand each other what they have, if the scenario says so."""
+    if of.peers != "none":
+        for row in world.nodes.rows:
+            world.registry.sites.setdefault(row.zone, Site(world.network, swarm=of.peers == "swarm"))
+
+
+def check_peers(world: World, clusters: Iterable[Cluster]) -> None:
+    """Raises UserError where nodes are to hand on layers, and none can."""
+    agents = [agent for cluster in clusters for agent in cluster.agents.values()]
+    keepers = {world.nodes.zone[agent.node] for agent in agents if agent.images.keeps_archives}
+    if world.registry.sites and not any(len(world.registry.sites[zone].stores) > 1 for zone in keepers):
+        said = "no node has a neighbour in its zone whose engine keeps the archives of layers, so no node serves one"
+        hint = "give nodes of one zone an engine such as containerd, or leave out registry.peers"
+        raise UserError([Problem(said, path="registry.peers", hint=hint)])
 
 
 def prepull(

@@ -8,6 +8,7 @@ from simulator.simulation.build import Parts, compiled
 from simulator.simulation.demand import add_behaviours, add_flows
 from simulator.simulation.mischief import moment
 from simulator.simulation.models import add_model, check_models
+from simulator.simulation.rebuild import check_linked
 from simulator.spec.check import check_resolved, check_scenario, check_updates
 from simulator.spec.faults import Update
 from simulator.spec.function import Function
@@ -65,7 +66,11 @@ def update(parts: Parts, fault: Update) -> None:
     known = plan.scenario
     nameless = fault.model_copy(update={"name": None, "at": Duration(f"{moment(clock, fault.at, fault.kind)}ns")})
     alone = known.model_copy(update={"faults": (nameless,)}).placed(known.folder, known.facts)
-    problems = [*check_updates(Look(alone))]
+    machines = [plan.layout.nodes[i] for i in plan.layout.members]
+    problems = [
+        *check_updates(Look(alone)),
+        *check_linked(Look(alone), plan.catalogue, plan.workload.objects, machines),
+    ]
     if problems:
         raise UserError(problems)
     more = compiled(_with(alone, ()), plan.catalogue, plan.layout)

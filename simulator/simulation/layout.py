@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
+from simulator.facts.platforms import SMALL
 from simulator.simulation.generate import generate
-from simulator.simulation.links import link_row
+from simulator.simulation.links import link_row, within
 from simulator.simulation.nodes import node_rows
 from simulator.spec.clusters import ClusterSpec, top
+from simulator.spec.look import Look
 from simulator.spec.mechanism import Component, Server
 from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Scenario
@@ -68,7 +70,11 @@ def lay_out(scenario: Scenario, catalogue: Catalogue, rng: Rng, max_pods: Mappin
     family = scenario.family
     cluster_of = {names[i]: key for key, each in family.items() for glob in each.nodes for i in matching(glob, names)}
     nodes = node_rows(topology.nodes, catalogue, lambda name: max_pods[cluster_of.get(name, next(iter(family)))])
-    links = [link_row(name, a, b, spec, catalogue) for name, a, b, spec in expand_links(topology.links, names)]
+    specs = [spec for _, spec in expand_nodes(topology.nodes)]
+    links = [
+        within(link_row(name, a, b, spec, catalogue), (specs[a], specs[b]), catalogue)
+        for name, a, b, spec in expand_links(topology.links, names)
+    ]
     members = [i for i, node in enumerate(nodes) if node.role in ("worker", "control-plane")]
     if not members:
         hint = "give one of them the role worker or control-plane"
@@ -90,7 +96,7 @@ def _check_shares(family: Mapping[str, ClusterSpec], members: Sequence[str]) -> 
     """Every possible member belongs to one cluster, and every cluster has one."""
     problems, owner = [], dict[str, str]()
     for key, cluster in family.items():
-        path = f"clusters.{key}.nodes"
+        path = f"scenario.clusters.{key}.nodes"
         mine = dict.fromkeys(members[i] for glob in cluster.nodes for i in matching(glob, members))
         if not mine:
             problems.append(Problem(f"cluster {key} has no worker and no control plane", path=path))
@@ -101,9 +107,18 @@ def _check_shares(family: Mapping[str, ClusterSpec], members: Sequence[str]) -> 
     left = [name for name in members if name not in owner]
     if left:
         hint = "name it in one of them; a machine of none has the role device, router or registry"
-        problems.append(Problem(f"{_some(left)}: in no cluster", path="clusters", hint=hint))
+        problems.append(Problem(f"{_some(left)}: in no cluster", path="scenario.clusters", hint=hint))
     if problems:
         raise UserError(problems)
+
+
+def check_sites(look: Look, layout: Layout) -> Iterator[Problem]:
+    """Every service with an instance per site has a site."""
+    if not layout.sites:
+        for number, item in look.services:
+            if item.per == "site":
+                hint = "a site is a zone with workers and without a control plane"
+                yield look.source.problem(("workloads", number, "per"), f"service {item.name}: there is no site", hint)
 
 
 def components_on(page: Orchestrator, layout: Layout, node: int) -> list[Component]:
@@ -119,15 +134,30 @@ def check_machines(page: Orchestrator, layout: Layout, world: Topology) -> list[
         node, place = layout.nodes[i], ".".join(["scenario.topology", *places[i : i + 1]])
         for component in components_on(page, layout, i):
             least, what = component.minimum, f"{page.name}'s {component.name}"
+            larger = "choose a larger model, another role, or another orchestrator"
             if node.ram_bytes < least.ram:
-                said = f"RAM of {node.ram_bytes / 1e6:.0f} MB; {what} needs {least.ram / 1e6:.0f} MB"
-                hint = "choose a larger model, another role, or another orchestrator"
-                found.setdefault((place, said, hint), []).append(node.name)
+                said = f"RAM of {_mb(node.ram_bytes)}; {what} needs {_mb(least.ram)}"
+                found.setdefault((place, said, larger), []).append(node.name)
+            if node.cores < (least.cores or 0):
+                said = f"{_cores(node.cores)}; {what} needs {least.cores}"
+                found.setdefault((place, said, larger), []).append(node.name)
             if node.platform not in component.architectures:
                 said = f"platform {node.platform}, for which there is no {component.name} of {page.name}"
                 hint = f"there is one for {', '.join(component.architectures)}"
+                if node.platform.partition("/")[0] in SMALL:
+                    hint = (
+                        f"a microcontroller has no room for an agent: role device, or a page that speaks for it; {hint}"
+                    )
                 found.setdefault((place, said, hint), []).append(node.name)
     return [Problem(f"{_some(names)}: {said}", path=place, hint=hint) for (place, said, hint), names in found.items()]
+
+
+def _mb(size: float) -> str:
+    return f"{size / 1e6:.0f} MB" if size >= 1e7 else f"{size / 1e6:.2g} MB"
+
+
+def _cores(number: int) -> str:
+    return "1 core" if number == 1 else f"{number} cores"
 
 
 def _some(names: Sequence[str]) -> str:

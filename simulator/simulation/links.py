@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
 from simulator.physics.geography import fibre_delay_ns
-from simulator.spec.topology import LinkSpec
+from simulator.spec.topology import LinkSpec, NodeSpec
 from simulator.world.link import LinkRow
+
+
+def within(row: LinkRow, ends: Iterable[NodeSpec], catalogue: Catalogue) -> LinkRow:
+    """The link as fast as the network interfaces at its ends let it be; a model's is read only where it is the limit.
+    A model without one (a till, a switch) takes whatever its link does.
+    """
+    for spec in ends:
+        model, fastest = catalogue.model("nodes", spec.model), max(row.up_bps, row.down_bps)
+        if spec.nic is not None:
+            most = float(spec.nic)
+        elif model.has("nic") and model.tree.facts["nic"][0].base < fastest:
+            most = float(model.quantity("nic"))
+        else:
+            continue
+        row = replace(row, up_bps=min(row.up_bps, most), down_bps=min(row.down_bps, most))
+    return row
 
 
 def link_row(name: str, a: int, b: int, spec: LinkSpec, catalogue: Catalogue) -> LinkRow:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from simulator.facts import Catalogue, Model
+from simulator.spec.system import runtimes_of
 from simulator.spec.topology import NodeSpec, expand_nodes
+from simulator.world.device import Accelerators
 from simulator.world.node import NodeRow
 
 # Well-known labels of Kubernetes, which its agents set on every node.
@@ -26,6 +28,9 @@ def node_rows(specs: Sequence[NodeSpec], catalogue: Catalogue, max_pods: Callabl
         model = models.setdefault(spec.model, catalogue.model("nodes", spec.model))
         platform = spec.platform or model.list("platforms")[0]
         zone = spec.zone or "default"
+        system = None if spec.system is None else catalogue.model("systems", spec.system)
+        boots = model if system is None else system
+        accelerators = _accelerators(model, spec)
         rows.append(
             NodeRow(
                 name=name,
@@ -38,17 +43,47 @@ def node_rows(specs: Sequence[NodeSpec], catalogue: Catalogue, max_pods: Callabl
                 ram_bytes=int(spec.ram or model.quantity("ram")),
                 disk_bytes=int(spec.disk or model.quantity("disk")),
                 disk_write_bytes_per_s=float(spec.disk_write or model.quantity("disk_write")),
-                boot_ns=int(model.quantity("boot") if spec.boot is None else spec.boot),
+                boot_ns=int(boots.quantity("boot") if spec.boot is None else spec.boot),
                 max_pods=spec.max_pods or max_pods(name),
-                runtimes=spec.runtimes,
-                extended=dict(spec.extended),
-                labels=_labels(name, zone, platform, spec),
+                runtimes=runtimes_of(catalogue, spec),
+                extended=spec.extended | {each.resource: each.count for each in accelerators},
+                accelerators=accelerators,
+                labels=_products(accelerators) | _labels(name, zone, platform, spec),
                 taints=tuple((taint.key, taint.value, taint.effect) for taint in spec.taints),
                 latitude=float("nan") if spec.latitude is None else float(spec.latitude),
                 longitude=float("nan") if spec.longitude is None else float(spec.longitude),
+                system=spec.system or "",
+                system_bytes=_footprint(catalogue, system),
             )
         )
     return rows
+
+
+def _footprint(catalogue: Catalogue, system: Model | None) -> int:
+    """RAM that the operating system holds beside its engine's daemon, which counts with the runtimes; of a machine that
+    names no system, what its agent was measured to hold contains it."""
+    if system is None or not system.has("footprint.ram"):
+        return 0
+    engine = catalogue.model("runtimes", system.text("engine")) if system.has("engine") else None
+    daemon = 0 if engine is None else int(engine.quantity("memory.daemon"))
+    return max(0, int(system.quantity("footprint.ram")) - daemon)
+
+
+def _accelerators(model: Model, spec: NodeSpec) -> tuple[Accelerators, ...]:
+    """What is written, or else what the model has; one whose page names no resource is offered to nobody."""
+    if spec.accelerators is not None:
+        return tuple(Accelerators(a.resource, a.product, a.count, int(a.memory)) for a in spec.accelerators)
+    if not model.has("accelerator.resource"):
+        return ()
+    memory = int(model.quantity("accelerator.memory")) if model.has("accelerator.memory") else 0
+    count = int(model.quantity("accelerator.count"))
+    resource, product = model.text("accelerator.resource"), model.text("accelerator.product")
+    return (Accelerators(resource, product, count, memory),)
+
+
+def _products(accelerators: Iterable[Accelerators]) -> dict[str, str]:
+    """As NVIDIA's feature discovery labels a node: `nvidia.com/gpu.product`."""
+    return {f"{each.resource}.product": each.model for each in accelerators}
 
 
 def _labels(name: str, zone: str, platform: str, spec: NodeSpec) -> dict[str, str]:

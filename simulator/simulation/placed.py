@@ -57,7 +57,7 @@ def transplant(settled: Cluster, cluster: Cluster, registry: Registry) -> None:
         if pod.phase not in ("Pending", "Running") or pod.deletion_ns is not None:
             continue
         if not pod.ready:  # it begins as it was: still on its way
-            pod.node, pod.phase, pod.reason, pod.scheduled_ns = "", "Pending", "", None
+            pod.node, pod.phase, pod.reason, pod.scheduled_ns, pod.devices = "", "Pending", "", None, {}
         twin = _twin(pod, twins)
         twin.ready_ns = 0 if pod.ready else None
         twins[id(pod)] = server.create(twin)
@@ -66,7 +66,7 @@ def transplant(settled: Cluster, cluster: Cluster, registry: Registry) -> None:
             names = {c.image for c in (*twin.template.init_containers, *twin.template.containers)}
             images = [image for name in sorted(names) if (image := registry.find(name)) is not None]
             cluster.watches.file(twin)
-            agents[twin.node].adopt(DesiredPod(twin.uid, twin.name, twin.template), images)
+            agents[twin.node].adopt(DesiredPod(twin.uid, twin.name, twin.template, devices=twin.devices), images)
     for endpoints in settled.server.list(Endpoints):
         twin_of = _twin(endpoints, twins)
         twin_of.pods = tuple(p for pod in endpoints.pods if isinstance(p := twins.get(id(pod)), Pod))

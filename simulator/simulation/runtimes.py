@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
-from simulator.facts.stack import handlers
+from simulator.facts.stack import handlers, pages_of
 from simulator.runtime.settings import RuntimeCosts
 from simulator.runtime.stack import Stack, compose, costs
 from simulator.spec.problems import Source
@@ -35,7 +35,7 @@ def stacks(catalogue: Catalogue, names: Sequence[str]) -> dict[str, Stack]:
     Raises UserError for what the catalogue does not have and what does not compose.
     """
     names = names or (DEFAULT,)
-    heads = [catalogue.model("runtimes", name.partition("/")[0]) for name in names]
+    heads = [catalogue.model("runtimes", pages_of(name)[0]) for name in names]
     roles = [head.text("role") if head.has("role") else "" for head in heads]
     engine = next((head.name for head, role in zip(heads, roles, strict=True) if role == "engine"), "")
     default = DEFAULT.partition("/")[0]
@@ -77,6 +77,11 @@ class RuntimeTable:
             daemons = {stack.pages[0].name: stack.daemon_bytes for stack in self.stacks(names).values()}
             found = self._costs[names] = known, sum(daemons.values())
         return found
+
+    def disk_bytes(self, names: tuple[str, ...]) -> int:
+        """What the programs of these runtimes take on disk, each once. That of a unikernel is its image."""
+        pages = {page.name: page for stack in self.stacks(names).values() for page in stack.pages}
+        return sum(int(page.quantity("binary")) for page in pages.values() if page.text("role") != "unikernel")
 
     def handlers(self, machines: Sequence[NodeRow]) -> dict[str, Handler]:
         """What each name that pods may ask for means on these machines: the first one's overhead, all platforms."""

@@ -17,7 +17,7 @@ from simulator.simulation.build import Parts, build
 from simulator.simulation.functions import record_functions
 from simulator.simulation.join import join, update
 from simulator.simulation.run import Run
-from simulator.spec.faults import Crash, Cut, Stop, Update
+from simulator.spec.faults import Crash, Cut, HostUpdate, Stop, Update
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry
 from simulator.units import SECOND, duration
@@ -61,14 +61,16 @@ class Simulation:
         """
         self._parts.world.clock.run(self._end(until))
 
-    def inject(self, item: Cut | Crash | Stop | Update | Manifest | Service | Model | Requests | Telemetry) -> None:
+    def inject(
+        self, item: Cut | Crash | Stop | Update | HostUpdate | Manifest | Service | Model | Requests | Telemetry
+    ) -> None:
         """Let a fault happen, or a workload begin, at its own time or now.
 
         Raises UserError for a glob that matches nothing, and for what the scenario would get wrong with that workload.
         """
         if isinstance(item, Update):
             update(self._parts, item)
-        elif isinstance(item, Cut | Crash | Stop):
+        elif isinstance(item, Cut | Crash | Stop | HostUpdate):
             self._parts.mischief.add(item)
         else:
             join(self._parts, item)

@@ -254,4 +254,5 @@ def runtime_image(name: str, described: image.Image, base: tuple[Layer, ...] = (
         platforms=frozenset(described.platforms),
         format=described.format,
         base=base,
+        wasi=frozenset(described.wasi),
     )

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
-from simulator.facts.stack import handlers
+from simulator.facts.stack import handlers, pages_of
 from simulator.facts.yaml import Path as Place
 from simulator.spec import image
 from simulator.spec.check_function import check_functions
 from simulator.spec.distribution import files
-from simulator.spec.faults import Crash, Cut, Update
+from simulator.spec.faults import Crash, Cut, HostUpdate, Update
 from simulator.spec.kubernetes import K8sObject
 from simulator.spec.kubernetes.cluster import Service as K8sService
 from simulator.spec.kubernetes.kinds import roots
@@ -25,6 +25,7 @@ from simulator.spec.look import MOST_LINKS, MOST_NODES, Look
 from simulator.spec.near import did_you_mean
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
+from simulator.spec.system import runtimes_of
 from simulator.spec.topology import DEFAULT_RUNTIME, is_glob, matching
 from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry, labels
 
@@ -100,27 +101,35 @@ def check_links(look: Look) -> Iterator[Problem]:
 
 def check_models(look: Look) -> Iterator[Problem]:
     """Every model that is named is in the catalogue, and so is every fact that is set."""
-    named: list[tuple[Place, str, str]] = []
-    for name, cluster in look.scenario.family.items():
-        where: Place = ("clusters", name, "orchestrator") if name else ("orchestrator",)
-        named.append((where, "orchestrators", cluster.orchestrator))
-    for number, node in enumerate(look.scenario.world.nodes):
-        named.append((("topology", "nodes", number, "model"), "nodes", node.model))
-        for index, runtime in enumerate(node.runtimes):
-            place: Place = ("topology", "nodes", number, "runtimes", index)
-            named += [(place, "runtimes", part) for part in runtime.split("/")]
-    for number, link in enumerate(look.scenario.world.links):
-        if link.model is not None:
-            named.append((("topology", "links", number, "model"), "links", link.model))
-    catalogue = Catalogue()
+    named = list(named_models(look.scenario))
+    catalogue = Catalogue(folder=look.scenario.folder)
     for place, kind, name in named:
         if (kind, name) not in look.shelf.models:
             look.shelf.models[kind, name] = tuple(_unreadable(catalogue, kind, name))
         for problem in look.shelf.models[kind, name]:
             # What is wrong in a model's own page stands there.
             yield problem if problem.file else look.source.problem(place, problem.message, problem.hint)
-    for problem in Catalogue(look.scenario.facts).check_overrides() if look.scenario.facts else ():
-        yield look.source.problem((problem.path,), problem.message, problem.hint)
+    if look.scenario.facts:
+        over = Catalogue(look.scenario.facts, folder=look.scenario.folder)
+        for problem in over.check_overrides((kind, name) for _, kind, name in named):
+            yield look.source.problem((problem.path,), problem.message, problem.hint)
+
+
+def named_models(scenario: Scenario) -> Iterator[tuple[Place, str, str]]:
+    """Every model that the scenario names: where, its kind, its name."""
+    for name, cluster in scenario.family.items():
+        where: Place = ("clusters", name, "orchestrator") if name else ("orchestrator",)
+        yield where, "orchestrators", cluster.orchestrator
+    for number, node in enumerate(scenario.world.nodes):
+        yield ("topology", "nodes", number, "model"), "nodes", node.model
+        if node.system is not None:
+            yield ("topology", "nodes", number, "system"), "systems", node.system
+        for index, runtime in enumerate(node.runtimes):
+            for page in pages_of(runtime):
+                yield ("topology", "nodes", number, "runtimes", index), "runtimes", page
+    for number, link in enumerate(scenario.world.links):
+        if link.model is not None:
+            yield ("topology", "links", number, "model"), "links", link.model
 
 
 def _unreadable(catalogue: Catalogue, kind: str, name: str) -> Iterable[Problem]:
@@ -192,7 +201,11 @@ def check_runtimes(look: Look) -> Iterator[Problem]:
     if look.nodes is None:
         return
     workers = [node for node in look.scenario.world.nodes if node.role in ("worker", "control-plane")]
-    written = {name for node in workers for name in node.runtimes or (DEFAULT_RUNTIME,)}
+    catalogue = Catalogue(look.scenario.facts, folder=look.scenario.folder)
+    try:
+        written = {name for node in workers for name in runtimes_of(catalogue, node) or (DEFAULT_RUNTIME,)}
+    except UserError:  # of a system that is not there: told where models are checked
+        return
     known = {handler for name in written for handler in handlers(name)}
     asked = [(number, item.runtime) for number, item in look.services]
     asked += [(number, item.runtime) for number, item in look.functions]
@@ -363,7 +376,7 @@ def check_resolved(
     for number, fault in enumerate(scenario.faults):
         if isinstance(fault, Cut):
             yield from _matches(source, ("faults", number, "link"), fault.link, links, "link")
-        elif isinstance(fault, Crash):
+        elif isinstance(fault, Crash | HostUpdate):
             yield from _matches(source, ("faults", number, "node"), fault.node, nodes, "node")
 
 

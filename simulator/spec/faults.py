@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from simulator.spec.base import Flag, Glob, Item, Name, Text, not_offered, wrong
-from simulator.spec.quantity import Duration, Ratio
+from simulator.spec.quantity import Duration, Ratio, Size
 
 Lasting = Annotated[Duration, Field(gt=0)]
 Mode = Literal["silent", "refused", "lossy", "one-way"]
@@ -88,10 +88,26 @@ class Update(Fault):
     image: Text
 
 
+class HostUpdate(Fault):
+    """Somebody gives the operating systems of nodes another image, each by the rules of its `system`: the machine
+    reboots once, and a second time where it goes back.
+
+    `compressed` and `unpacked` are what travels and what is written. A bad image boots, and then nothing on it starts.
+    """
+
+    kind: Literal["host-update"] = "host-update"
+    node: Glob
+    compressed: Annotated[Size, Field(gt=0)]
+    unpacked: Annotated[Size, Field(gt=0)]
+    health: Literal["good", "bad"] = "good"
+
+
 def _offered(item: Any) -> Any:
     if isinstance(item, dict) and item.get("kind") == "outages":
         raise not_offered("faults of kind outages are", "kind")
     return item
 
 
-FaultItem = Annotated[Annotated[Cut | Crash | Stop | Update, Field(discriminator="kind")], BeforeValidator(_offered)]
+FaultItem = Annotated[
+    Annotated[Cut | Crash | Stop | Update | HostUpdate, Field(discriminator="kind")], BeforeValidator(_offered)
+]

@@ -150,7 +150,8 @@ class Look:
     def buffered(self) -> bool:
         """Whether messages for the cloud wait on the nodes of a cluster, by its orchestrator's page."""
         try:
-            models = [Catalogue().model("orchestrators", one.orchestrator) for one in self.scenario.family.values()]
+            catalogue = Catalogue(folder=self.scenario.folder)
+            models = [catalogue.model("orchestrators", one.orchestrator) for one in self.scenario.family.values()]
         except UserError:  # told where models are checked
             return False
         return any("buffer" in model.subtree() for model in models)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
+
+_FEW: Final = 6  # names that a printed note shows
 
 
 def gathered(notes: Iterable[str]) -> Iterator[str]:
@@ -14,6 +17,15 @@ def gathered(notes: Iterable[str]) -> Iterator[str]:
         about.setdefault((kind, what) if what and name else (note, ""), []).append(name)
     for (kind, what), names in about.items():
         yield f"{kind} {', '.join(names)}: {what}" if what else kind
+
+
+def brief(note: str) -> str:
+    """A gathered note as a report prints it: of many names the first, and how many more there are."""
+    names, _, what = note.partition(": ")
+    parts = names.split(", ")
+    if not what or len(parts) <= _FEW:
+        return note
+    return f"{', '.join(parts[:_FEW])} and {len(parts) - _FEW} more: {what}"
 
 
 def counted(notes: Iterable[str]) -> Iterator[str]:

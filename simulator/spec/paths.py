@@ -6,6 +6,7 @@ hold dots itself: the longest one that exists is taken.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ class _NoMatch(Exception):
 
 
 _ABSENT = object()
+_PAGE = re.compile(r"/\.{1,2}/[^:#]*\.yaml$")  # a file in a stack of runtimes: containerd/./mine.yaml
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -56,6 +58,8 @@ def parse_setting(text: str) -> tuple[str, Any]:
 def _here(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(("./", "../")):
         return str(FilePath.cwd() / value)
+    if isinstance(value, str) and (page := _PAGE.search(value)) is not None:
+        return f"{value[: page.start() + 1]}{FilePath.cwd() / value[page.start() + 1 :]}"
     if isinstance(value, dict):
         return {key: _here(part) for key, part in value.items()}
     return [_here(part) for part in value] if isinstance(value, list) else value

@@ -181,7 +181,8 @@ class Walk:
             bound, words = _LENGTHS[kind]
             return source.problem(path, f"{key} takes {words} {context[bound]}", f"it has {context['actual_length']}")
         if kind in ("string_too_short", "string_too_long", "string_pattern_mismatch"):
-            return source.problem(path, f"{key}: {show(self.value)} is no name", "letters, digits and - . _ / : @ +")
+            given = self.details["input"]  # of a key its name, not what stands behind it
+            return source.problem(path, f"{key}: {show(given)} is no name", "letters, digits and - . _ / : @ +")
         noun = _NOUNS.get(kind)
         said = f"{key} takes {noun}, not {show(self.value)}" if noun else f"{key}: {self.details['msg']}"
         return source.problem(path, said, self._quotes(noun))

@@ -14,7 +14,7 @@ from simulator.spec.behaviour import Behaviour, Wait
 from simulator.spec.clusters import ClusterSpec, check_family
 from simulator.spec.distribution import RandomDuration
 from simulator.spec.faults import FaultItem
-from simulator.spec.image import Image
+from simulator.spec.image import Image, RegistrySpec
 from simulator.spec.quantity import Duration, Ratio
 from simulator.spec.topology import Topology, TopologyField
 from simulator.spec.workload import WorkloadItem
@@ -42,7 +42,9 @@ class Weighted(Use):
 
 
 class Policies(Spec):
-    """Who decides, by decision point; and filter and score plug-ins that join the orchestrator's own."""
+    """Who decides, by decision point; and filter and score plug-ins that join the orchestrator's own. `scaling` is for
+    the functions that name no policy of their own.
+    """
 
     placement: Reference = "kube-default"
     filters: tuple[Reference, ...] = ()
@@ -53,9 +55,8 @@ class Policies(Spec):
 
     @model_validator(mode="after")
     def _points(self) -> Self:
-        for point in ("scaling", "routing"):
-            if getattr(self, point) not in (None, "none"):
-                raise not_offered(f"policies for {point} are", point)
+        if self.routing not in (None, "none"):
+            raise not_offered("policies for routing are", "routing")
         return self
 
 
@@ -76,12 +77,17 @@ DEFAULT: Final = "kubernetes"  # the orchestrator of a scenario that names none
 
 
 class Scenario(Spec):
-    """One resolved scenario. `folder` is where its relative files are found, `facts` the facts set over the models'."""
+    """One resolved scenario. `folder` is where its relative files are found, `facts` the facts set over the models'.
+
+    `unfit` says what becomes of a machine that cannot run the system, runtimes or orchestrator that are named for it:
+    the scenario is wrong, or the machine stays out of its cluster, which is an outcome (`refused_nodes`).
+    """
 
     duration: Annotated[Duration, Field(gt=0)]
     warm_up: Duration = Duration("0")
     epoch: Instant = "2026-01-01T00:00:00Z"
     start: Literal["empty", "placed"] = "empty"
+    unfit: Literal["refuse", "leave-out"] = "refuse"
     topology: TopologyField
     orchestrator: ModelName | None = None
     clusters: dict[Name, ClusterSpec] | None = None
@@ -90,6 +96,7 @@ class Scenario(Spec):
     policy_time: RandomDuration | None = None
     on_policy_error: Literal["fallback", "stop"] = "fallback"
     images: dict[str, Image] = empty()
+    registry: RegistrySpec = RegistrySpec()
     behaviour: dict[str, Behaviour] = empty()
     workloads: tuple[WorkloadItem, ...] = ()
     faults: tuple[FaultItem, ...] = ()

@@ -26,12 +26,37 @@ class Taint(Spec):
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
+LABEL = r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"  # a label's value, in Kubernetes
+
+
+class AcceleratorSpec(Spec):
+    """Equal accelerators of a machine, which pods ask for by the extended resource, whole or in thousandths of one.
+
+    `product` becomes the node's label `<resource>.product`; `memory` is that of each device, none if it has only the
+    machine's RAM.
+    """
+
+    resource: Annotated[Text, Field(pattern=r"^[^/]+/[^/]+$")]
+    product: Annotated[Text, Field(pattern=LABEL)]
+    count: Annotated[int, Field(strict=True, ge=1, le=1024)] = 1
+    memory: Size = Size("0")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.resource.endswith(("-milli", "-memory")):
+            raise wrong(f"{self.resource} is a share of a device, not a device", "leave the ending out", "resource")
+        return self
+
+
 class NodeSpec(Spec):
     """One machine, or `count` equal ones named `name-0`, `name-1`, …
 
     The first of role registry has all images; any other is a mirror of it, which the nodes of its zone ask first.
 
-    `model` names the facts of its hardware; `platform` to `max_pods` stand over them where they are given.
+    `model` names the facts of its hardware; `accelerators` and `platform` to `max_pods` stand over them where they are
+    given. `system` is
+    the operating system of the host: its boot takes the place of the model's, its engine is the machine's where no
+    `runtimes` are named, and it can be updated as a whole.
     """
 
     name: Name
@@ -39,20 +64,33 @@ class NodeSpec(Spec):
     zone: str = ""
     count: Positive | None = None
     role: Role = "worker"
+    system: ModelName | None = None
     runtimes: tuple[ModelName, ...] = ()
     labels: dict[str, str] = empty()
     taints: tuple[Taint, ...] = ()
     extended: dict[str, Positive] = empty()
+    accelerators: tuple[AcceleratorSpec, ...] | None = None
     platform: Platform | None = None
     cores: Positive | None = None
     speed: Annotated[Number, Field(gt=0, le=1000)] | None = None
     ram: Annotated[Size, Field(gt=0)] | None = None
     disk: Annotated[Size, Field(gt=0)] | None = None
     disk_write: Annotated[ByteRate, Field(gt=0)] | None = None
+    nic: Rate | None = None
     boot: Duration | None = None
     max_pods: Positive | None = None
     latitude: Annotated[Number, Field(ge=-90, le=90)] | None = None
     longitude: Annotated[Number, Field(ge=-180, le=180)] | None = None
+
+    @model_validator(mode="after")
+    def _offers(self) -> Self:
+        offered = [each.resource for each in self.accelerators or ()]
+        for name in self.extended:
+            if name in offered or name.endswith(("-milli", "-memory")):
+                raise wrong(f"{name} is an accelerator's", "say it under accelerators", ("extended", name))
+        if len(set(offered)) < len(offered):
+            raise wrong("two accelerators have one resource", "one product for each resource", "accelerators")
+        return self
 
     def names(self) -> list[str]:
         """The names of its machines."""

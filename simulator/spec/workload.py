@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.spec.arrivals import Arrivals
-from simulator.spec.base import Count, Glob, Item, Name, Positive, Text, empty, wrong
+from simulator.spec.base import Count, Glob, Item, Name, Positive, Spec, Text, empty, wrong
 from simulator.spec.behaviour import Behaviour, Wait
 from simulator.spec.function import Function
 from simulator.spec.quantity import Cpu, Duration, Size
@@ -22,13 +22,32 @@ class Manifest(Item):
     at: Duration | None = None
 
 
+class AcceleratorNeed(Spec):
+    """`count` whole accelerators, or a share of one: `milli` thousandths of it, `memory` of its own.
+
+    `product` are the models that will do: the node's label `<resource>.product` has to be one of them.
+    """
+
+    resource: Annotated[Text, Field(pattern=r"^[^/]+/[^/]+$")]
+    count: Positive | None = None
+    milli: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    memory: Annotated[Size, Field(gt=0)] | None = None
+    product: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole_or_share(self) -> Self:
+        if self.count is not None and (self.milli is not None or self.memory is not None):
+            raise wrong("an accelerator is taken whole or shared", "give count, or milli and memory", "count")
+        return self
+
+
 class Service(Item, Behaviour):
     """A service of one image, without a manifest: `replicas` of it anywhere, or one `per` site or node.
 
     A site is a zone with workers but without a control plane. Whoever asks
     for one of those asks one in its own zone, as long as there is one (`trafficDistribution: PreferClose`).
-    `node_selector` are labels that a node must have. `at` is when somebody applies it: at the beginning (in Python:
-    now), if not given.
+    `node_selector` are labels that a node must have, `accelerator` what it must have free of one. `at` is when somebody
+    applies it: at the beginning (in Python: now), if not given.
     """
 
     kind: Literal["service"] = "service"
@@ -41,6 +60,7 @@ class Service(Item, Behaviour):
     ram_limit: Size | None = None
     runtime: Text | None = None
     node_selector: dict[str, str] = empty()
+    accelerator: AcceleratorNeed | None = None
     at: Duration | None = None
 
     @model_validator(mode="after")

@@ -217,7 +217,8 @@ def _policies(plan: Plan, base: Path) -> dict[str, str]:
         if (dividing := given.get("clusters")) is not None:
             named.append(at_point(_reference(dividing), "clusters"))
         functions = [item for item in scenario.get("workloads", ()) if item.get("kind") == "function"]
-        named += [at_point(_reference(item["scaling"]), "scaling") for item in functions]
+        scaling = [item.get("scaling") or given.get("scaling") for item in functions]
+        named += [at_point(_reference(chosen), "scaling") for chosen in scaling if chosen]
         found |= {reference: hash_of(reference, base) for reference in named}
     return found
 

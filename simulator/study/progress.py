@@ -18,7 +18,8 @@ _ROW = struct.Struct("<qq")  # of one run: simulated ns so far, events so far
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One look at a study under way. `simulated_s` counts what every run has simulated so far."""
+    """One look at a study under way. `simulated_s` counts what every run has simulated so far; `what` says which study
+    this is, where there are several in turn."""
 
     done: int
     total: int
@@ -26,6 +27,7 @@ class Progress:
     simulated_total_s: float
     events: int
     wall_s: float
+    what: str = ""
 
     @property
     def events_per_s(self) -> float:

@@ -12,14 +12,14 @@ from simulator.units import SECOND
 
 Ints = NDArray[np.int64]
 
-CREATED, DELIVERED, LOST, LATE, DUPLICATED, SUPERSEDED = COUNTS = range(6)
-_AGES: Final = 6  # sum of the ages at arrival, ns
-_OLDEST: Final = 7
+CREATED, DELIVERED, LOST, LATE, SUPERSEDED = COUNTS = range(5)
+_AGES: Final = 5  # sum of the ages at arrival, ns
+_OLDEST: Final = 6
 
 
 class Readings:
-    """By (flow and zone) and interval: created, delivered, lost, late, duplicated, superseded, each at its own event;
-    ages at arrival."""
+    """By (flow and zone) and interval: created, delivered, lost, late, superseded, each at its own event; ages at
+    arrival."""
 
     __slots__ = ("_cells", "_groups", "_interval")
 

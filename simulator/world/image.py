@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
@@ -18,12 +18,15 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image: its layers from the base up, the OCI platforms that it is built for (none: it says nothing)."""
+    """An image: its layers from the base up, the OCI platforms that it is built for (none: it says nothing), and, of a
+    Wasm module, the features of WASI that it imports.
+    """
 
     name: str
     layers: tuple[Layer, ...]
     platforms: frozenset[str] = frozenset()
     format: str = "oci"
+    wasi: frozenset[str] = frozenset()
 
     @classmethod
     def equal(
@@ -36,6 +39,7 @@ class Image:
         platforms: frozenset[str] = frozenset(),
         format: str = "oci",
         base: tuple[Layer, ...] = (),
+        wasi: frozenset[str] = frozenset(),
     ) -> Image:
         """An image of `layers` layers: those of `base`, shared with whoever has them too, then equal ones of its own.
 
@@ -48,7 +52,7 @@ class Image:
             raise ValueError(f"image {name} leaves no bytes or no layer of its own above its base")
         pairs = zip(_split(compressed, own), _split(unpacked, own), strict=True)
         above = (Layer(f"{name}#{i}", packed, plain) for i, (packed, plain) in enumerate(pairs, len(base)))
-        return cls(name, (*base, *above), platforms, format)
+        return cls(name, (*base, *above), platforms, format, wasi)
 
     @property
     def compressed(self) -> int:
@@ -76,15 +80,18 @@ class ImageStore:
 
     A layer comes as an archive (its compressed bytes), and is unpacked: meanwhile the disk holds both. Afterwards the
     archive goes, unless `keeps_archives`: then it stays as long as the layer. A pull that breaks off keeps what it has
-    got. What is on the disk stays there as long as an image has it, or a pull that wants it holds it.
+    got. What is on the disk stays there as long as an image has it, or a pull that wants it holds it. Whoever watches
+    the disk appends to `after_change`.
     """
 
-    __slots__ = ("_archives", "_images", "_layers", "_uses", "capacity_bytes", "keeps_archives", "used_bytes")
+    __slots__ = ("_archives", "_images", "_layers", "_uses", "after_change", "capacity_bytes", "keeps_archives",
+                 "used_bytes")  # fmt: skip
 
     def __init__(self, capacity_bytes: int, keeps_archives: bool = False) -> None:
         self.capacity_bytes = capacity_bytes
         self.keeps_archives = keeps_archives
         self.used_bytes = 0
+        self.after_change: list[Callable[[], object]] = []
         self._images: dict[str, Image] = {}
         self._layers: dict[str, Layer] = {}
         self._archives: dict[str, Layer] = {}
@@ -124,19 +131,19 @@ class ImageStore:
         if layer.compressed > self.free_bytes:
             return False
         self._archives[layer.digest] = layer
-        self.used_bytes += layer.compressed
+        self._take(layer.compressed)
         return True
 
     def reserve(self, layer: Layer) -> bool:
         """Room for a layer that is about to be unpacked. False, and nothing taken, when the disk has none."""
         if layer.unpacked > self.free_bytes:
             return False
-        self.used_bytes += layer.unpacked
+        self._take(layer.unpacked)
         return True
 
     def unreserve(self, layer: Layer) -> None:
         """Its unpacking has broken off."""
-        self.used_bytes -= layer.unpacked
+        self._take(-layer.unpacked)
 
     def unpacked(self, layer: Layer) -> None:
         """A layer for which room was reserved is there now; its archive goes, or stays."""
@@ -199,9 +206,14 @@ class ImageStore:
                 del self._uses[digest]
                 self._drop_archive(digest)
                 layer = self._layers.pop(digest, None)
-                self.used_bytes -= layer.unpacked if layer is not None else 0
+                self._take(-layer.unpacked if layer is not None else 0)
         return before - self.used_bytes
 
     def _drop_archive(self, digest: str) -> None:
         archive = self._archives.pop(digest, None)
-        self.used_bytes -= archive.compressed if archive is not None else 0
+        self._take(-archive.compressed if archive is not None else 0)
+
+    def _take(self, size: int) -> None:
+        self.used_bytes += size
+        for call in self.after_change:
+            call()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.world.device import Accelerators
+
 # A role says what the machine is for. Only workers and control planes can be members of a cluster; routers
 # forward, devices (tills, cameras) produce and consume, a registry serves images.
 ROLES = ("worker", "control-plane", "router", "device", "registry")
@@ -30,11 +32,14 @@ class NodeRow:
     boot_ns: int
     max_pods: int = 110
     runtimes: tuple[str, ...] = ()
-    extended: dict[str, int] = field(default_factory=dict)  # extended resources: {"nvidia.com/gpu": 1}
+    extended: dict[str, int] = field(default_factory=dict)  # extended resources, accelerators among them
+    accelerators: tuple[Accelerators, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
     taints: tuple[tuple[str, str, str], ...] = ()  # (key, value, effect)
     latitude: float = float("nan")
     longitude: float = float("nan")
+    system: str = ""  # the host's operating system, where it is one of the catalogue
+    system_bytes: int = 0  # RAM that it holds
 
 
 class NodeTable:

@@ -145,3 +145,8 @@ class PodTemplate:
     # text that the pod-template-hash is made from, which must be the same in every process.
     platforms: frozenset[str] = field(default=frozenset(), repr=False)
     image_bytes: int = 0  # unpacked size of its images, for ImageLocality
+
+    @property
+    def guest_bytes(self) -> int:
+        """RAM of a virtual machine for this pod: the containers' limits, or what they ask for; 0: nothing is said."""
+        return sum(c.ram_limit_bytes or c.ram_bytes for c in self.containers)

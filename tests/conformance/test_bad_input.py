@@ -259,7 +259,7 @@ NOT_OFFERED = {
     "outages": ("kind: crash", "kind: outages", "faults of kind outages are not offered yet"),
     "designs": ("design: cross", "design: {kind: morris, trajectories: 20}", "designs other than cross"),
     "profiles": ("{poisson: 10/s}", "{poisson: {rate: 10/s, profile: day.csv}}", "arrival profiles are not offered"),
-    "scaling": ("{placement: kube-default}", "{placement: kube-default, scaling: hpa}", "policies for scaling are"),
+    "routing": ("{placement: kube-default}", "{placement: kube-default, routing: near}", "policies for routing are"),
     "files": ("    nodes:\n", "    file: net.graphml\n    nodes:\n", "topologies from a file are not offered yet"),
 }  # fmt: skip
 

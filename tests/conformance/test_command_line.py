@@ -395,7 +395,7 @@ NOT_YET = {
     "--uncertain-facts": ("run", "corner.yaml", "--uncertain-facts"),
     "outages": ("check", "corner.yaml", "--set", "scenario.faults=[{kind: outages, link: wan-0, up: 6h, down: 9s}]"),
     "design": ("check", "corner.yaml", "--set", "design={kind: morris, trajectories: 20}"),
-    "scaling": ("check", "corner.yaml", "--set", "scenario.policies={scaling: hpa}"),
+    "routing": ("check", "corner.yaml", "--set", "scenario.policies={routing: near}"),
 }
 
 

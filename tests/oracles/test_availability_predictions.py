@@ -172,6 +172,13 @@ def test_p38_what_half_a_gigabyte_can_be(page: str, ram: str, server: bool) -> N
     assert (held >= orchestrator.get(Server).minimum.ram) is server
 
 
+def test_p38_a_quarter_more_than_the_agent_s_minimum_is_more_than_the_board_has() -> None:
+    at, facts = "facts.orchestrators.k3s.components.node-agent.minimum.ram", {}
+    for said in ("512MB", "640MB"):
+        facts[said] = load_orchestrator(Catalogue({at: said}), "k3s").get(NodeAgent).minimum.ram
+    assert facts["512MB"] <= 512 * 2**20 < facts["640MB"]
+
+
 def test_p38_the_board_is_admitted_as_an_agent_with_room_left() -> None:
     """Predicted are 256 to 275 MB in use, the agent's own; with operating system and engine 316 MB were measured."""
     plan = read(_world("k3s", 1, ram="512Mi"), 1)

@@ -54,6 +54,7 @@ class EdgeNumbers(Numbers):
     one_way: float = 0.01  # latency of a link
     restores: bool = True
     in_flight: int = 1
+    pending: int = 1
 
     def session(self) -> SessionSettings:
         dial = DialSettings(self.dials, ns(self.gap), ns(self.pause), True, 30 * SECOND, SECOND)
@@ -64,7 +65,7 @@ class EdgeNumbers(Numbers):
     def push(self) -> AckedPushSettings:
         retry = RetrySettings(5 * MS, 1000 * SECOND, 10.0, 100)
         return AckedPushSettings(
-            PushSettings(self.in_flight, ns(self.ack_timeout), self.sends, retry), ns(self.resync), 500
+            PushSettings(self.in_flight, self.pending, ns(self.ack_timeout), self.sends, retry), ns(self.resync), 500
         )
 
 

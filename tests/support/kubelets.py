@@ -175,6 +175,7 @@ def kubelets(
     disk_bytes_per_s: float = 1e18,
     seed: int = 1,
     system_bytes: int = 0,
+    downloads_at_once: int | None = None,
     **row: Any,
 ) -> Kubelets:
     """The world; with `cached`, every node has every image already. Disks write at once unless told otherwise."""
@@ -196,7 +197,7 @@ def kubelets(
     nodes = NodeTable([base, *members])
     links = [LinkRow(f"link-{i}", 0, i + 1, latency_ns, bps, bps) for i in range(count)]
     network = Network(clock, nodes, links, recorder, rng, retransmission=LINUX)
-    registry = Registry(0, images)
+    registry = Registry(0, images, downloads_at_once)
     kit = Kubelets(clock, recorder, nodes, network, [], [])
     for node in range(1, count + 1):
         store = ImageStore(base.disk_bytes)

@@ -16,7 +16,7 @@ import study_standin as standin
 from simulator import spec
 from simulator.cli import app
 from simulator.cli.answer import number, table
-from simulator.cli.progress import lines, span, text
+from simulator.cli.progress import about, lines, span, text
 from simulator.errors import RunFailed
 from simulator.record.glossary import GLOSSARY
 from simulator.study import backend
@@ -314,6 +314,23 @@ def test_list_has_the_rows_that_others_rely_on(littoral: Call, kind: str) -> Non
         assert [row["name"] for row in rows] == list(GLOSSARY)
 
 
+def test_list_says_of_a_machine_what_it_has_in_units_that_can_be_read(littoral: Call) -> None:
+    status, printed, _ = littoral("list", "nodes")
+    assert status == 0
+    header, *lines = printed.splitlines()
+    named = "name cores speed ram architectures disk storage write nic power accelerator kvm status sources"
+    assert header.split() == named.split()
+    rows = {line.split()[0]: " ".join(line.split()) for line in lines}
+    assert rows["raspberry-pi-3b"].startswith(
+        "raspberry-pi-3b 4 0.306 1074 MB arm64 arm/v7 32 GB microSD 20.09 MB/s 100 Mbit/s 1.53 to 4.34 W yes current"
+    )
+    assert "80 TB HDD" in rows["snowball-edge-storage"]
+    assert "NVIDIA T4" in rows["azure-stack-edge-pro"]
+    _, document, _ = littoral("list", "nodes", "--json")
+    pi = next(row for row in document if row["name"] == "raspberry-pi-3b")
+    assert (pi["ram_bytes"], pi["nic_bps"], pi["power_max_w"]) == (2**30, 100e6, 4.34)
+
+
 @pytest.mark.parametrize(
     ("more", "status", "verdict"),
     [({}, 0, "within"), ({"value": 0.2}, 1, "refuted"), ({"value": 0.2, "verdict": "refuted"}, 0, "refuted")],
@@ -372,6 +389,16 @@ def test_tables_are_aligned_and_numbers_read_easily() -> None:
     assert table(rows, ("name", "n", "x")) == "name     n       x\na        1  0.1235\nlong  1000"
     said = ["–", "–", "3", "1.235e+06", "0.0001234"]
     assert [number(v) for v in (None, float("nan"), 3.0, 1234567.0, 0.00012344)] == said
+
+
+def test_progress_of_several_short_studies_is_told_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    watch = lines()
+    for case in range(5):  # of six seconds each
+        for wall in (2.0, 4.0, 6.0):
+            about(watch, f"case {case}")(Progress(1, 2, 30.0, 60.0, 0, wall))
+    assert [line.partition(",")[0] for line in capsys.readouterr().err.splitlines()] == [
+        "case 1: 1 of 2 runs", "case 3: 1 of 2 runs", "case 4: 1 of 2 runs",
+    ]  # fmt: skip
 
 
 def test_progress_is_one_line_each_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:

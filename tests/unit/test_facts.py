@@ -124,7 +124,7 @@ def test_what_a_model_does_not_say_it_inherits(folder: Path) -> None:
     assert box.quantity("ram") == vm.quantity("ram") == 16 * 2**30
 
 
-@pytest.mark.parametrize(("extends", "said"), [("cloud-wm", "did you mean cloud-vm"), ("box", "extends box")])
+@pytest.mark.parametrize(("extends", "said"), [("cloud-wm", "did you mean cloud-vm"), ("box", "box extends itself")])
 def test_what_is_extended_must_exist_and_end(folder: Path, extends: str, said: str) -> None:
     (folder / "nodes").mkdir()
     (folder / "nodes" / "box.yaml").write_text(NODE.replace("cloud-vm", extends))
@@ -174,7 +174,7 @@ def test_reading_what_is_not_there_names_the_nearest(folder: Path) -> None:
         ("links", "wire@2", "has no versions"),
         ("orchestrators", "kubernetes@1.13", "known are 1.31, 1.32"),
         ("nodes", "rapsberry-pi-4b", "did you mean raspberry-pi-4b"),
-        ("links", "no/such/file.yaml", "cannot be read"),
+        ("links", "no/such/file.yaml", "there is no file no/such/file.yaml"),
     ],
 )
 def test_an_unknown_name_is_the_user_s_error(folder: Path, kind: str, name: str, said: str) -> None:

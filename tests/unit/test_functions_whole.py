@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,62 @@ def test_pre_warmed_instances_wait_for_the_first_requests() -> None:
     run = _run({"scaling": {"use": "keep-alive", "params": {"idle": "50s", "prewarmed": 2}}})
     assert run.summary["cold_starts"] == 0
     assert run.summary["function_latency_s"] < 0.2
+
+
+def _without_keep_alive(arrivals: dict[str, str], prewarmed: int, duration: str) -> dict[str, float]:
+    """Boots of about 11.6 s, and what comes of the requests."""
+    keep = {"use": "keep-alive", "params": {"idle": "0s", "prewarmed": prewarmed}}
+    scenario = _scenario({"arrivals": arrivals, "work": "1ms", "scaling": keep}, duration=duration, warm_up="1min")
+    slow = scenario.placed(Path(), {"facts.runtimes.runc.start.container": "10s"})
+    return Simulation(slow, seed=1).finish().summary
+
+
+def test_so_many_in_stock_as_come_during_a_boot_take_it_off_everybody() -> None:
+    """One each 5 s, and each taken is begun anew: it is up again once the boot over 5 s more have come, rounded up."""
+    boot = _without_keep_alive({"every": "5s"}, 0, "5min")["cold_start_wait_s"]
+    assert 10 < boot < 15
+    needed = math.ceil(boot / 5)
+    cold = [_without_keep_alive({"every": "5s"}, n, "10min")["cold_start_share"] for n in (needed - 1, needed)]
+    assert cold[0] > 0.1
+    assert cold[1] == 0
+
+
+def test_one_in_stock_serves_who_comes_a_boot_after_the_one_before() -> None:
+    """Poisson arrivals: cold are those within a boot of the last, 1 - exp(-λ boot) of them."""
+    boot = _without_keep_alive({"poisson": "6/min"}, 0, "10min")["cold_start_wait_s"]
+    share = _without_keep_alive({"poisson": "6/min"}, 1, "80min")["cold_start_share"]
+    assert share == pytest.approx(1 - math.exp(-boot / 10), rel=0.08)
+
+
+def test_a_function_without_a_policy_of_its_own_has_the_scenario_s() -> None:
+    """Beside one that has: 50 s are too few for a request each 100 s, its own 2 min are not."""
+    other = {**_FUNCTION, "name": "g"}
+    run = _run({"scaling": None}, policies={"scaling": {"use": "keep-alive", "params": {"idle": "50s"}}})
+    both = _run({}, policies={"scaling": {"use": "keep-alive", "params": {"idle": "50s"}}}, workloads=[
+        {**_FUNCTION, "scaling": None}, other,
+    ])  # fmt: skip
+    assert run.summary["cold_starts"] >= 11
+    assert both.summary["cold_starts"] == run.summary["cold_starts"] + 1
+
+
+@pytest.mark.parametrize(
+    ("function", "policies", "said"),
+    [
+        ({"scaling": None}, {"placement": "kube-default"}, "function f has no scaling policy"),
+        ({"scaling": None}, {"scaling": "none"}, "function f has no scaling policy"),
+        ({"scaling": None}, {"scaling": "keep-allive"}, "did you mean keep-alive?"),
+        ({}, {"scaling": "keep-alive"}, "no function asks the scenario's scaling policy"),
+    ],
+)
+def test_a_scaling_policy_of_nobody_or_for_nobody(function: dict[str, Any], policies: Any, said: str) -> None:
+    with pytest.raises(UserError) as told:
+        Simulation(_scenario(function, policies=policies))
+    assert said in str(told.value)
+    assert all("scaling" in problem.path for problem in told.value.problems)
+
+
+def test_whoever_reads_the_results_is_told_that_requests_pass_no_network() -> None:
+    assert "function f: its requests pass no network on their way to an instance and back" in _run({}).warnings
 
 
 def test_a_slower_node_works_longer() -> None:

@@ -7,6 +7,7 @@ from math import inf, isnan, nan
 import polars as pl
 import pytest
 
+from simulator.record import glossary
 from simulator.record.buffer import Recorder
 from simulator.record.glossary import GLOSSARY, MetricContext, summarise
 from simulator.units import SECOND
@@ -36,14 +37,20 @@ def test_every_metric_of_a_run_in_which_nothing_happened() -> None:
     undefined = {name for name, number in got.items() if isnan(number)}
     assert undefined == {
         *("availability", "mean_latency_s", "p50_latency_s", "p95_latency_s", "p99_latency_s"),
-        *("mean_message_age_s", "detection_s", "recovery_s", "start_p50_s"),
+        *("mean_message_age_s", "detection_s", "recovery_s", "start_p50_s", "start_rate"),
         *("replacement_s", "reconciliation_s", "ready_again_s"),
         *("cluster_detection_s", "cluster_ready_again_s", "cluster_failover_s", "propagation_s"),
-        "model_delivery_s",
+        *("model_delivery_s", "rebuild_s", "host_update_s"),
         *("give_up_s", "offline_running_ratio", "reboot_s", "late_reboot_s", "update_s", "late_update_s"),
+        "update_last_s",
         *("cold_start_share", "cold_start_wait_s", "function_latency_s", "instance_life_s"),
     }
     assert all(number == 0 for name, number in got.items() if name not in undefined)
+
+
+def test_no_two_nouns_define_a_metric_of_one_name() -> None:
+    names = [metric.name for noun in glossary._NOUNS for metric in noun.METRICS]
+    assert sorted(names) == sorted(GLOSSARY)
 
 
 def test_names_carry_their_units_and_the_order_is_the_glossarys() -> None:
@@ -87,7 +94,7 @@ def test_latencies_come_from_the_merged_sketch() -> None:
 def test_messages_age_is_weighted_by_deliveries() -> None:
     recorder = Recorder()
     for start, delivered, lost, age in ((0, 100, 1, 9.0), (10, 1, 0, 4.0), (20, 3, 2, 8.0), (30, 0, 4, nan)):
-        recorder.messages.add(start * SECOND, "m", "z", delivered + lost, delivered, lost, 0, 0, 0, age, age)
+        recorder.messages.add(start * SECOND, "m", "z", delivered + lost, delivered, lost, 0, 0, age, age)
     assert value("mean_message_age_s", recorder, warm_up_s=10) == pytest.approx((4 + 24) / 4)
     assert value("delivered_messages", recorder, warm_up_s=10) == 4
     assert value("lost_messages", recorder, warm_up_s=10) == 6
@@ -188,6 +195,14 @@ def test_recovery_without_a_loss_or_without_an_end() -> None:
     assert recovery([fine, poor, fine, (0, 0)], ((10.0, 20.0), (100.0, 120.0))) == 0  # a fault after the end is none
 
 
+def test_held_memory_is_summed_over_nodes_and_averaged_over_time() -> None:
+    recorder = Recorder()
+    for at, name, held in ((0, "n", 100), (10, "m", 40), (20, "n", 300), (60, "m", 0)):
+        recorder.memory.add(at * SECOND, name, held)
+    assert value("held_ram_bytes", recorder) == (20 * 100 + 80 * 300 + 50 * 40) / 100
+    assert value("held_ram_bytes", recorder, warm_up_s=80.0) == 300
+
+
 def test_pods_are_started_evicted_decided() -> None:
     recorder = Recorder()
     for name, bound, ran in (("a", 1.0, 3.0), ("b", 2.0, 8.0), ("c", 4.0, 5.0)):
@@ -197,6 +212,7 @@ def test_pods_are_started_evicted_decided() -> None:
     pod(recorder, 60, "c", "started")
     pod(recorder, 9, "late", "Scheduled", truth="believed")  # never ran
     assert value("start_p50_s", recorder) == 2.0
+    assert value("start_rate", recorder) == 3 / (8.0 - 1.0)
     assert value("pods_started", recorder) == 3
 
     for subject, detail in (("a", "Marking for deletion Pod"),) * 2 + (("d", "Cancelling deletion of Pod"),):
@@ -212,6 +228,13 @@ def test_pods_are_started_evicted_decided() -> None:
     assert value("decisions", recorder) == 6
     assert value("policy_errors", recorder) == 1
     assert value("unschedulable_pods", recorder) == 2  # d and e
+
+
+def test_bytes_of_layers_are_counted_by_the_way_they_came() -> None:
+    recorder = Recorder()
+    for subject, detail in [("a:1", "70 B, registry"), ("a:1", "5 B, neighbour"), ("b:1", "2 B, registry"), ("x", "")]:
+        recorder.events.add(0, "Fetched" if detail else "Pulled", subject, "n", detail)
+    assert (value("registry_bytes", recorder), value("neighbour_bytes", recorder)) == (72, 5)
 
 
 def test_frames_may_come_back_from_parquet(tmp_path) -> None:

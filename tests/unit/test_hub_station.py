@@ -82,28 +82,22 @@ def test_a_clocked_stream_and_a_burst_at_several_workers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "wait_ms"), [(Constant(8 * MS), 16.0), (Exponential(8 * MS), 32.0)], ids=["M/D/1", "M/M/1"]
+    ("workers", "service", "many", "wait_ms"),
+    [
+        (1, Constant(8 * MS), 300_000, 8 * 0.8 / 0.2 / 2),
+        (1, Exponential(8 * MS), 300_000, 8 * 0.8 / 0.2),
+        (2, Exponential(10 * MS), 100_000, 10 * 0.5**2 / (1 - 0.5**2)),
+    ],
+    ids=["M/D/1", "M/M/1", "M/M/2"],
 )
-def test_mean_waits_are_those_of_pollaczek_and_khinchine(service: Any, wait_ms: float) -> None:
-    """At a load of 0.8: ρ·s/(1−ρ) times (1 + c²)/2. Measured over 300 000 arrivals, and said by `delay`."""
-    hub, rng = station(1, service), np.random.default_rng(5)
-    arrivals = np.cumsum(np.rint(rng.exponential(10 * MS, 300_000)).astype(np.int64)).tolist()
+def test_mean_waits_are_those_of_pollaczek_and_khinchine_and_of_erlang(
+    workers: int, service: Any, many: int, wait_ms: float
+) -> None:
+    """At a load ρ one worker makes ρ·s/(1−ρ) times (1 + c²)/2 of waiting, two ρ²·s/(1−ρ²)."""
+    hub, rng = station(workers, service), np.random.default_rng(5)
+    arrivals = np.cumsum(np.rint(rng.exponential(10 * MS, many)).astype(np.int64)).tolist()
     waits = np.array([hub.arrive(at) - at for at in arrivals]) / MS
     assert waits.mean() == pytest.approx(wait_ms, rel=0.05)
-    assert station(1, service).delay(0, 100.0) / MS == pytest.approx(wait_ms, rel=1e-6)
-
-
-def test_the_delay_of_several_workers_is_erlangs() -> None:
-    """M/M/2 at ρ = 0.75: ρ²/(1−ρ²) services; a load of one never settles; a backlog comes on top."""
-    hub = station(2, Exponential(30 * MS))
-    assert hub.delay(0, 50.0) / MS == pytest.approx(30 * 0.75**2 / (1 - 0.75**2))
-    with pytest.raises(ValueError, match="never settles"):
-        hub.delay(0, 67.0)
-    one = station(1, Constant(10 * MS))
-    for _ in range(4):
-        one.arrive(0)
-    assert one.delay(15 * MS) == 25 * MS
-    assert one.delay(15 * MS, 50.0) == 25 * MS + 5 * MS  # ρ = 0.5: half of s·ρ/(1−ρ)
 
 
 @given(st.lists(st.integers(0, 2 * 10**9), min_size=1, max_size=80).map(sorted), st.integers(1, 3))

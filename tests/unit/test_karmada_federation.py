@@ -7,26 +7,31 @@ from typing import Any
 import polars as pl
 import pytest
 
-from scenarios import LINUX, broken_rows, simulation, unlike
+from scenarios import LINUX, SMALL, broken_rows, simulation, unlike
+from simulator.errors import UserError
 from simulator.simulation.simulation import Simulation
 
+# SMALL's two sites, each a cluster of its own without a gateway, under a hub in the cloud.
+_NODES, _LINKS = (
+    {each["name"]: each for each in SMALL["topology"][what] if each["name"] not in ("core", "gw-a", "gw-b")}
+    for what in ("nodes", "links")
+)
 SITES: dict[str, Any] = {
     "duration": "10min",
     "topology": {
         "nodes": [
-            {"name": "cloud", "model": "cloud-vm", "zone": "cloud"},
-            {"name": "a", "model": "x86-edge", "zone": "a", "count": 2},
-            {"name": "b", "model": "x86-edge", "zone": "b", "count": 2},
-            {"name": "till-a", "model": "till", "zone": "a", "role": "device"},
-            {"name": "till-b", "model": "till", "zone": "b", "role": "device"},
+            {**_NODES["cloud"], "role": "worker"},
+            *({**_NODES[site], "model": "x86-edge"} for site in "ab"),
+            *(_NODES[f"till-{site}"] for site in "ab"),
         ],
         "links": [
-            {"name": "wan-a", "between": ["cloud", "a-0"], "latency": "20ms", "rate": "100Mbps"},
-            {"name": "wan-b", "between": ["cloud", "b-0"], "latency": "20ms", "rate": "100Mbps"},
-            {"name": "lan-a", "between": ["a-0", "a-1"], "latency": "1ms", "rate": "1Gbps"},
-            {"name": "lan-b", "between": ["b-0", "b-1"], "latency": "1ms", "rate": "1Gbps"},
-            {"name": "till-a", "between": ["a-0", "till-a"], "latency": "1ms", "rate": "1Gbps"},
-            {"name": "till-b", "between": ["b-0", "till-b"], "latency": "1ms", "rate": "1Gbps"},
+            {**_LINKS[f"{kind}-{site}"], "between": ends}
+            for site in "ab"
+            for kind, ends in (
+                ("wan", ["cloud", f"{site}-0"]),
+                ("lan", [f"{site}-0", f"{site}-1"]),
+                ("till", [f"{site}-0", f"till-{site}"]),
+            )
         ],
     },
     "clusters": {
@@ -87,3 +92,9 @@ def test_the_hub_s_machine_loses_power_and_everything_is_found_again(mode: str) 
     assert not broken_rows(run.tables)
     assert not unlike(s.state(), run.tables)
     assert run.summary["pods_started"] == 4
+
+
+def test_a_machine_too_small_for_the_hub_is_refused() -> None:
+    nodes = [{**each, "ram": "1GB"} if each["name"] == "cloud" else each for each in SITES["topology"]["nodes"]]
+    with pytest.raises(UserError, match=r"cloud: RAM of 1000 MB; karmada's control-plane needs 2000 MB"):
+        sites("push", topology={**SITES["topology"], "nodes": nodes})

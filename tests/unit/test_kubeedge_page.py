@@ -35,6 +35,12 @@ def test_versions_stand_on_their_kubernetes_and_some_do_not_restore() -> None:
     assert not settings.pods(pages["1.21"]).restores
 
 
+def test_how_many_letters_of_an_object_wait_is_the_page_s() -> None:
+    at = "facts.orchestrators.kubeedge.desired_state.acked-push.pending_per_object"
+    found = [settings.push(load_orchestrator(Catalogue(over), "kubeedge")).push for over in ({}, {at: 3})]
+    assert [push.pending for push in found] == [1, 3]
+
+
 def test_a_push_without_a_database_on_the_node_is_refused() -> None:
     catalogue = Catalogue({"facts.orchestrators.kubeedge.autonomy.agent.cache": "none"})
     with pytest.raises(UserError, match="no database"):

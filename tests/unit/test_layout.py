@@ -176,6 +176,19 @@ def test_machines_too_small_or_of_another_architecture_are_refused_by_name_and_p
     assert len(small) + len(foreign) == len(problems)
 
 
+def test_a_machine_with_too_few_cores_is_refused_where_a_page_says_how_many_it_needs() -> None:
+    """K3s: two for a server, one for an agent."""
+    nodes = [
+        {"name": "cp", "model": "cloud-vm", "role": "control-plane", "cores": 1},
+        {"name": "w", "model": "cloud-vm", "cores": 1, "count": 2},
+    ]
+    of = scenario({"duration": "1min", "topology": {"nodes": nodes}})
+    k3s = load_orchestrator(Catalogue(), "k3s")
+    (problem,) = check_machines(k3s, layout(of), of.world)
+    assert problem.message == "cp: 1 core; k3s's control-plane needs 2"
+    assert problem.path == "scenario.topology.nodes.0.model"
+
+
 def test_a_generator_that_makes_nonsense_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def build(params, rng):\n    return {'nodes': [{'name': 'a', 'modle': 'x'}]}\n")
     made = Scenario.parse({"duration": "1min", "topology": {"use": "./mine.py:build"}}).placed(tmp_path, {})
@@ -195,3 +208,17 @@ def test_every_member_must_reach_the_control_plane() -> None:
         "no link leads from w-1 to the control plane",
         "no link leads from lost to the control plane",
     ]
+
+
+@pytest.mark.parametrize(("model", "nic", "rate"), [
+    ("raspberry-pi-3b", None, 100e6), ("raspberry-pi-3b", "1Gbps", 500e6), ("esp32", None, 72e6), ("till", None, 500e6),
+    ("till", "20Mbps", 20e6),
+])  # fmt: skip
+def test_a_link_is_as_fast_as_the_network_interfaces_at_its_ends(model: str, nic: str | None, rate: float) -> None:
+    written = {"nic": nic} if nic == "20Mbps" else {}
+    nodes = [{"name": "n", "model": model, "role": "device", **written}, {"name": "cloud", "model": "cloud-vm"}]
+    links = [{"name": "line", "between": ["n", "cloud"], "latency": "1ms", "up": "500Mbps", "down": "10Mbps"}]
+    facts = {f"facts.nodes.{model}.nic": nic} if nic == "1Gbps" else {}
+    data = {"duration": "1s", "topology": {"nodes": nodes, "links": links}}
+    (line,) = lay_out(scenario(data), Catalogue(facts), Rng(1), {"": 110}).links
+    assert (line.up_bps, line.down_bps) == (rate, 10e6)

@@ -127,6 +127,7 @@ def test_an_update_counts_by_node_and_until_the_next_one() -> None:
     tables.pod(601, "b", "Pending", node="").pod(605, "b", "started")  # of the second update
     tables.pod(601, "z", "Pending", node="").pod(609, "z", "started", node="m")
     assert tables.value("update_s") == pytest.approx((1 + 5 + 9) / 3)
+    assert tables.value("update_last_s") == 9
     assert isnan(tables.value("late_update_s"))
     frame = outages.updates(tables.recorder.frames()).select("node", "updated_s", "away", "ran_s").rows()
     assert frame == [("m", 300, False, 301), ("n", 300, True, inf), ("m", 600, False, 609), ("n", 600, False, 605)]

@@ -185,7 +185,7 @@ def test_a_reference_to_nothing_is_the_users_error():
 
 
 def test_sample_clusters_are_what_they_say():
-    web, best_effort, learn, giant = PODS
+    web, best_effort, learn, share, giant = PODS
     assert len(sample_cluster("empty", web)) == 0
     assert not sample_cluster("full", best_effort).feasible(best_effort).any()
     view = sample_cluster("heterogeneous", learn)
@@ -193,4 +193,6 @@ def test_sample_clusters_are_what_they_say():
     assert fits.any()
     assert not fits.all()
     assert not sample_cluster("heterogeneous", giant).feasible(giant).any()
+    one = sample_cluster("uniform", share)
+    assert (one.feasible(share) == (one.free_devices["nvidia.com/gpu"] >= 500).any(axis=1)).all()
     assert (view.why_not(learn)[0].who, len(view.why_not(learn))) == ("NodeResourcesFit", int((~fits).sum()))

@@ -169,3 +169,5 @@ def test_messages_are_counted_by_event_and_bytes_once() -> None:
     assert tables.value("resync_bytes") == 5300
     assert tables.value("resent_messages") == 2
     assert tables.value("lost_control_messages") == 1
+    tables.message("resent", "retry", 70).message("duplicate", "retry", 70)
+    assert tables.value("duplicated_messages") == 1

@@ -8,6 +8,7 @@ import pytest
 
 from simulator.errors import UserError
 from simulator.facts import Catalogue
+from simulator.facts.stack import handlers, pages_of
 from simulator.runtime.settings import RuntimeCosts, Step
 from simulator.runtime.stack import compose, costs
 from simulator.simulation.runtimes import RuntimeTable
@@ -56,9 +57,9 @@ def test_another_vmm_takes_the_place_of_the_one_that_was_measured() -> None:
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("firecracker/unikraft", {"unikraft": 3.0}),  # a row of its own: mean 3.06 ms
-        ("qemu/unikraft", {"unikraft": 37.9}),
-        ("solo5/unikraft", {"unikraft": 3.1}),
+        ("firecracker/unikraft", {"firecracker": 1.7, "unikraft": 1.3}),  # rows of their own; the whole's mean: 3.06 ms
+        ("qemu/unikraft", {"qemu": 37.9, "unikraft": 0.1}),
+        ("solo5/unikraft", {"solo5": 3.0, "unikraft": 0.1}),
         ("firecracker/osv", {"firecracker": 50.9, "osv": 4.5}),
         ("qemu/lupine", {"qemu": 37.8, "lupine": 17.8}),
         ("solo5", {"solo5": 2.9, "mirageos": 14.5}),  # it drives MirageOS where its name stops
@@ -66,6 +67,16 @@ def test_another_vmm_takes_the_place_of_the_one_that_was_measured() -> None:
 )
 def test_a_unikernel_takes_the_place_of_the_linux_guest(name: str, parts: dict[str, float]) -> None:
     assert means(of(name).start) == parts
+
+
+def test_network_devices_of_a_guest_take_their_time_once() -> None:
+    changes = {"facts.runtimes.firecracker.start.nics": 2, "facts.runtimes.unikraft.start.mounts": 1}
+    more = Catalogue(changes)
+    (boot,) = costs(compose(more, "firecracker")).start
+    assert (boot.fixed_ns / MS, of("firecracker").start[0].fixed_ns) == (pytest.approx(2 * 50.4), 0)
+    assert boot.work(0.5, 1.2, size=0, ram=0) / MS == pytest.approx(160.9 + 2 * 50.4)
+    vmm, guest = costs(compose(more, "firecracker/unikraft")).start
+    assert (vmm.fixed_ns, guest.fixed_ns / MS) == (0, pytest.approx(0.4))
 
 
 def test_a_closed_stack_counts_what_it_is_made_of_once() -> None:
@@ -220,3 +231,21 @@ def test_runtimes_answer_to_their_names_and_an_engine_is_there_once() -> None:
     assert known["firecracker"] is known["kata/firecracker"] is known["containerd/kata/firecracker"]
     assert "kata" not in known
     assert daemons == 57_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "pages", "asked"),
+    [
+        ("containerd/kata/firecracker", ("containerd", "kata", "firecracker"), "firecracker"),
+        ("./mine.yaml", ("./mine.yaml",), "mine"),
+        ("mine.yaml", ("mine.yaml",), "mine"),
+        ("containerd/./a/mine.yaml/wasmtime", ("containerd", "./a/mine.yaml", "wasmtime"), "mine/wasmtime"),
+        ("containerd/../mine.yaml", ("containerd", "../mine.yaml"), "containerd/mine"),
+        ("containerd//somewhere/mine.yaml", ("containerd", "/somewhere/mine.yaml"), "mine"),
+    ],
+)
+def test_a_page_in_a_stack_may_be_a_file_and_is_asked_for_by_its_name(
+    name: str, pages: tuple[str, ...], asked: str
+) -> None:
+    assert pages_of(name) == pages
+    assert asked in handlers(name)

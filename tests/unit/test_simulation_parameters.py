@@ -117,7 +117,7 @@ NODES = [
     rises("topology.nodes.w.ram", None, "1GiB", metric("unschedulable_pods"), **{"workloads.api.replicas": 8}),
     rises("topology.nodes.w.max_pods", None, 1, metric("unschedulable_pods"), **FOUR),
     rises("topology.nodes.w.count", None, 3, bound("api"), **api(per="node", replicas=None)),
-    rises("topology.nodes.w.zone", None, "cloud", lambda run: -bound("api")(run), **api(per="site", replicas=None)),
+    rises("topology.nodes.w.zone", None, "b", bound("api-b"), **api(per="site", replicas=None)),
     rises("topology.nodes.w.disk", None, "10MB", events("Failed", "no space left")),
     falls("topology.nodes.w.disk_write", "1MB/s", "1GB/s", metric("start_p50_s"), 2),
     rises("topology.nodes.w.boot", "1s", "60s", down_s, 5, faults=[CRASH]),

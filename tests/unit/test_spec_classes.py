@@ -13,15 +13,15 @@ from simulator.spec import Case, Expectation, Experiment, Scenario
 from simulator.spec.base import Item, Spec, Use
 from simulator.spec.behaviour import Behaviour, Call, Memory
 from simulator.spec.clusters import ClusterSpec
-from simulator.spec.faults import Crash, Cut, Fault, Stop, Update
+from simulator.spec.faults import Crash, Cut, Fault, HostUpdate, Stop, Update
 from simulator.spec.function import Function
-from simulator.spec.image import Image
+from simulator.spec.image import Image, RegistrySpec
 from simulator.spec.kubernetes.base import K8s
 from simulator.spec.quantity import BitRate, Cpu, Duration, Frequency, Quantity, Ratio, Size
 from simulator.spec.scenario import Policies, Record, RecordRequests, Weighted
 from simulator.spec.schema import experiment_schema
-from simulator.spec.topology import LinkSpec, NodeSpec, Taint, Topology
-from simulator.spec.workload import Arrivals, Manifest, Model, Requests, Service, Telemetry
+from simulator.spec.topology import AcceleratorSpec, LinkSpec, NodeSpec, Taint, Topology
+from simulator.spec.workload import AcceleratorNeed, Arrivals, Manifest, Model, Requests, Service, Telemetry
 from simulator.units import HOUR, MINUTE, MS, SECOND, UnitError
 
 CALL = {"target": "db", "request": "1kB", "response": "4kB", "timeout": "200ms", "retries": 1}
@@ -36,6 +36,8 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
                  "memory": {"idle": "60Mi"}, "calls": [CALL], "start": "2s", "run": "1h30min", "exit_code": 3}),
     (Image, {"compressed": "45MB", "unpacked": "120MB", "layers": 6, "platforms": ["linux/amd64"], "format": "oci"}),
     (Taint, {"key": "k", "value": "v", "effect": "NoSchedule"}),
+    (AcceleratorSpec, {"resource": "nvidia.com/gpu", "product": "Tesla-T4", "count": 2, "memory": "16GB"}),
+    (AcceleratorNeed, {"resource": "nvidia.com/gpu", "milli": 250, "memory": "6GB", "product": ["Tesla-T4"]}),
     (NodeSpec, {**NODE, "taints": [{"key": "k", "effect": "NoExecute"}], "speed": 0.5, "latitude": 45.2}),
     (LinkSpec, LINK),
     (LinkSpec, {"name": "lan", "between": ["a", "b"], "latency": "1ms", "rate": "1Gbps"}),
@@ -60,6 +62,8 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
     (Cut, {"kind": "cut", "link": "wan-0", "mode": "one-way", "direction": "down"}),
     (Crash, {"kind": "crash", "node": "edge-3-*", "at": "15min", "reboot_after": "2min"}),
     (Stop, {"kind": "stop", "component": "api-server", "at": "10min", "duration": "5min"}),
+    (HostUpdate, {"kind": "host-update", "node": "edge-*", "at": "10min", "compressed": "200MB", "unpacked": "500MB",
+                  "health": "bad"}),
     (Update, {"kind": "update", "workload": "api", "image": "shop/api:2", "at": "10min"}),
     (Policies, {"placement": {"use": "least-loaded", "params": {}}, "scaling": "none"}),
     (Weighted, {"use": "./mine.py:Greenest", "params": {"alpha": 0.3}, "weight": 2}),
@@ -69,6 +73,7 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
                 "policy": "kube-default", "policy_time": {"exponential": "5ms"}, "on_policy_error": "stop",
                 "faults": [{"kind": "crash", "node": "a", "at": "1s"}], "workloads": [], "images": {}}),
     (Scenario, {**SCENARIO, "topology": "city-edge"}),
+    (RegistrySpec, {"downloads_at_once": 8, "peers": "swarm"}),
     (ClusterSpec, {"orchestrator": "karmada", "nodes": ["cloud-*"], "members": ["a", "b"]}),
     (Case, {"name": "two words", "set": {"scenario.duration": "5min"}}),
     (Expectation, {"metric": "availability", "where": {"case": "two words"}, "value": 1, "tolerance": "10%",
@@ -187,6 +192,6 @@ def test_the_schema_tells_items_apart_by_kind() -> None:
     kinds = {name: set(scenario[name]["items"]["discriminator"]["mapping"]) for name in ("workloads", "faults")}
     assert kinds == {
         "workloads": {"manifest", "service", "model", "requests", "telemetry", "function"},
-        "faults": {"cut", "crash", "stop", "update"},
+        "faults": {"cut", "crash", "stop", "update", "host-update"},
     }
     assert "10ms" in schema["$defs"]["Telemetry"]["properties"]["every"]["examples"]

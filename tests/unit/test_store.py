@@ -224,6 +224,25 @@ def test_a_broken_table_is_named(tmp_path: Path) -> None:
         open_run(tmp_path / "out")[0]
 
 
+def test_a_model_s_page_comes_with_its_sources_and_what_it_extends(tmp_path: Path) -> None:
+    """Beside its copy as beside itself: within the experiment's folder, and from elsewhere in a folder of its own."""
+    base, other = tmp_path / "mine", tmp_path / "other/runtimes"
+    for folder in (base, other):
+        folder.mkdir(parents=True)
+        (folder / "box.yaml").write_text("name: box\nextends: ./base.yaml\nfacts: {}\n")
+        (folder / "base.yaml").write_text("name: base\nfacts: {}\n")
+        (folder / "sources.bib").write_text("@misc{a, title = {A}}")
+    (tmp_path / "other/sources.bib").write_text("@misc{b, title = {B}}")
+    local, found = localise({"runtimes": ["containerd/./box.yaml"]}, base)
+    assert set(found) == {"box.yaml", "base.yaml", "sources.bib"}
+    assert local == {"runtimes": ["containerd/./box.yaml"]}
+    local, found = localise({"runtimes": [f"containerd/{other}/box.yaml"]}, base)
+    (own,) = {"/".join(name.split("/")[:2]) for name in found}
+    expected = {"runtimes/box.yaml", "runtimes/base.yaml", "runtimes/sources.bib", "sources.bib"}
+    assert {name.removeprefix(f"{own}/") for name in found} == expected
+    assert local == {"runtimes": [f"containerd/./{own}/runtimes/box.yaml"]}
+
+
 def test_files_are_found_wherever_a_scenario_names_them(tmp_path: Path) -> None:
     base, other = tmp_path / "mine", tmp_path / "other.py"
     (base / "data").mkdir(parents=True)

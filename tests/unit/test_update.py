@@ -57,6 +57,19 @@ def test_a_deployment_is_rolled() -> None:
     assert cluster.events("Updated", NEW) == [(40, "web")]
 
 
+def test_while_the_server_is_down_whoever_applies_something_waits_for_it_and_nobody_is_forgotten() -> None:
+    cluster = Cluster(1, schedule=False)
+    names = ("a", "b", "c")
+    for name in names:
+        cluster.server.create(Deployment(name=name, template=template(name)))
+    cluster.at(10, cluster.server.set_up, False)
+    for name in names:
+        update(cluster, 20, name)
+    cluster.at(30, cluster.server.set_up, True)
+    cluster.run(40)
+    assert cluster.events("Updated", NEW) == [(30, name) for name in names]
+
+
 def test_a_daemon_set_is_rolled_one_node_after_the_other() -> None:
     cluster = Cluster(5)
     cluster.server.create(DaemonSet(name="log", template=template("log")))

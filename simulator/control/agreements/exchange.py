@@ -14,6 +14,7 @@ from simulator.control.agreements.mailbox import Mail, Mailbox, Offer
 from simulator.control.agreements.settings import HubSettings
 from simulator.control.api.objects import Node, Pod
 from simulator.control.api.server import ApiServer
+from simulator.control.delivery.reports import apply_status
 from simulator.control.liveness.stream import HubStream
 from simulator.engine.clock import Clock
 from simulator.record.buffer import Recorder
@@ -172,14 +173,8 @@ class Exchange:
     def status(self, agreement: str, status: PodStatus) -> None:
         """What the node says of an agreement's containers. Of what the hub has given up it keeps nothing."""
         pod = self.server.get(Pod, agreement)
-        if pod is None:
-            return
-        now = (status.phase, status.ready, status.reason, status.restarts)
-        if (pod.phase, pod.ready, pod.reason, pod.restarts) != now:
-            pod.phase, pod.ready, pod.reason, pod.restarts = now
-            if status.ready and pod.ready_ns is None:
-                pod.ready_ns = self._clock.now
-            self.server.changed(pod)
+        if pod is not None:
+            apply_status(self.server, pod, status, self._clock.now)
 
     def _pulse(self, index: int) -> Pulse:
         if self._stream is not None:

@@ -39,7 +39,7 @@ class Client:
     `latency_ns` is the time from a token to the write at the server. While the server is down, calls wait.
     """
 
-    __slots__ = ("_bucket", "_clock", "_latency_ns", "_server", "_waiting", "calls")
+    __slots__ = ("_bucket", "_clock", "_latency_ns", "_server", "_waiting")
 
     def __init__(self, clock: Clock, server: ApiServer, qps: float, burst: int, latency_ns: int) -> None:
         self._clock = clock
@@ -47,7 +47,6 @@ class Client:
         self._bucket = TokenBucket(qps, burst)
         self._latency_ns = latency_ns
         self._waiting: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
-        self.calls = 0
         server.up_hooks.append(self._server_changed)
 
     @property
@@ -57,7 +56,6 @@ class Client:
 
     def call(self, write: Callable[..., object], *args: Any) -> None:
         """Make `write(*args)` at the server as soon as the limits allow."""
-        self.calls += 1
         at = self._bucket.take(self._clock.now) + self._latency_ns
         self._clock.at(at, self._arrive, write, args)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from simulator.world.device import Accelerators, Held
 from simulator.world.pod import PodTemplate, Term
 
 Taint = tuple[str, str, str]  # key, value, effect
@@ -32,13 +33,13 @@ class Pod(ApiObject):
     template: PodTemplate = None  # type: ignore[assignment]  # always given; a dataclass field after defaults
     owner: ApiObject | None = None  # the controller: a ReplicaSet, DaemonSet, Job, or None
     node: str = ""  # spec.nodeName; set once, by a binding
+    devices: Held = field(default_factory=dict)  # the accelerators that the binding names
     phase: str = "Pending"  # Pending Running Succeeded Failed
     ready: bool = False
     reason: str = ""  # ImagePullBackOff, CrashLoopBackOff, Evicted, OOMKilled, …
     restarts: int = 0
     scheduled_ns: int | None = None
     ready_ns: int | None = None
-    nominated: str = ""  # nominatedNodeName
     hash: str = ""  # pod-template-hash of its ReplicaSet, for rolling updates
 
     @property
@@ -62,6 +63,7 @@ class Node(ApiObject):
     allocatable_ram_bytes: int = 0
     max_pods: int = 110
     extended: dict[str, int] = field(default_factory=dict)
+    accelerators: tuple[Accelerators, ...] = ()
     runtimes: tuple[str, ...] = ()
     speed: float = 1.0
     images: dict[str, int] = field(default_factory=dict)  # status.images: name -> bytes

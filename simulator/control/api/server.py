@@ -103,7 +103,7 @@ class ApiServer:
         """Stop or start the server. What it stored stays."""
         if up != self.up:
             self.up = up
-            for hook in self.up_hooks:
+            for hook in tuple(self.up_hooks):  # who has waited for this takes its own away
                 hook(up)
 
     def _changed(self, event: str, obj: ApiObject) -> None:

@@ -18,19 +18,21 @@ def apply_update(
     server: ApiServer,
     *,
     at: int,
+    build_ns: int = 0,
     workload: str,
     image: str,
     applied: Callable[[], Iterable[ApiObject]],
     changed: Callable[[ApiObject], object],
 ) -> None:
-    """Change the image of the first container of `workload` at `at` (ns), or as soon as the server answers after it.
+    """Change the image of the first container of `workload` at `at` (ns), or as soon as the server answers after it. An
+    image that has to be built first (`build_ns`) leaves Rebuilding at `at`, and is there so much later.
 
     `workload` is the name of a Deployment or DaemonSet, or of a service that is one for each site. `applied` gives all
     that somebody has applied; `changed` is told of each object of it that has been changed.
     """
 
     def apply() -> None:
-        for target in _targets(applied(), workload):
+        for target in targets(applied(), workload):
             first, *rest = target.template.containers
             target.template = replace(target.template, containers=(replace(first, image=image), *rest))
             if isinstance(target, Deployment):
@@ -38,10 +40,13 @@ def apply_update(
             recorder.events.add(clock.now, "Updated", target.name, "", image)
             changed(target)
 
-    once_up(clock, server, at, apply)
+    if build_ns:
+        clock.at(at, lambda: recorder.events.add(clock.now, "Rebuilding", workload, "", image))
+    once_up(clock, server, at + build_ns, apply)
 
 
-def _targets(applied: Iterable[ApiObject], workload: str) -> Sequence[Deployment | DaemonSet]:
+def targets(applied: Iterable[ApiObject], workload: str) -> Sequence[Deployment | DaemonSet]:
+    """What a workload's name means: a Deployment or DaemonSet, or those of a service that is one for each site."""
     every = [each for each in applied if isinstance(each, Deployment | DaemonSet)]
     named = [each for each in every if each.name == workload]
     return named or [each for each in every if each.template.labels.get("app") == workload]

@@ -234,7 +234,8 @@ class EdgePods:
         self._push.file(self._row[pod.node], self._letter(pod))
 
     def _letter(self, pod: Pod, delete: bool = False) -> Letter:
-        desired, deleting = DesiredPod(pod.uid, pod.name, pod.template), pod.deletion_ns is not None and not delete
+        desired = DesiredPod(pod.uid, pod.name, pod.template, devices=pod.devices)
+        deleting = pod.deletion_ns is not None and not delete
         content = _PodContent(desired, deleting, pod.phase, pod.ready)
         return Letter(
             pod.uid, self._push.next_version(), "pod", pod.name, self.settings.pod_bytes, content, delete

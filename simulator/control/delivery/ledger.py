@@ -56,10 +56,6 @@ class Ledger:
             if wanted.delete:
                 del self._wanted[row][key], self._acked[row][key]
 
-    def acknowledged(self, row: int, key: Hashable) -> int:
-        """The version that the node has acknowledged; 0: none."""
-        return self._acked[row].get(key, 0)
-
     def stale(self, row: int) -> list[Letter]:
         """What the node has not acknowledged in its latest version, in the order of the changes."""
         wanted = self._wanted[row]

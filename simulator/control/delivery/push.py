@@ -1,9 +1,10 @@
-"""Reliable sending to one edge node: at most one waiting letter per object, acknowledged one at a time."""
+"""Reliable sending to one edge node: few waiting letters per object, acknowledged one at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from itertools import chain
 
 from simulator.control.api.client import TokenBucket
 from simulator.control.api.queue import RetrySettings
@@ -14,10 +15,12 @@ from simulator.engine.clock import Clock, Timer
 
 @dataclass(frozen=True, slots=True)
 class PushSettings:
-    """`in_flight` letters wait for their acknowledgements at once. One is sent again each `ack_timeout_ns`, `sends`
-    times in all, and comes back to the queue after `retry` when the last of them has timed out too."""
+    """`in_flight` letters wait for their acknowledgements at once, and of each object the newest `pending` for their
+    turn. One is sent again each `ack_timeout_ns`, `sends` times in all, and comes back to the queue after `retry` when
+    the last of them has timed out too."""
 
     in_flight: int
+    pending: int
     ack_timeout_ns: int
     sends: int
     retry: RetrySettings
@@ -43,8 +46,9 @@ class Parcel:
 class Push:
     """The queue of one node. `send(parcel)` puts it on the wire.
 
-    A newer version takes the place of an older one that waits; an older or equal one is discarded; a deletion that
-    waits stays. All of it is memory of the session: `clear` forgets it, and the ledger fills it again.
+    Where all places of an object are taken, a newer version takes that of the oldest which waits; an older or equal
+    one is discarded; a deletion that waits stays. All of it is memory of the session: `clear` forgets it, and the
+    ledger fills it again.
     """
 
     __slots__ = ("_bucket", "_clock", "_deliveries", "_failures", "_flying", "_send", "_settings", "_term", "_waiting")
@@ -56,7 +60,7 @@ class Push:
         self._settings = settings
         self._send = send
         self._deliveries = deliveries
-        self._waiting: dict[Hashable, Parcel] = {}  # by object, in the queue's order
+        self._waiting: dict[Hashable, list[Parcel]] = {}  # by object, in the queue's order; the oldest first
         self._flying: dict[Hashable, Parcel] = {}
         self._failures: dict[Hashable, int] = {}
         self._bucket = TokenBucket(settings.retry.qps, settings.retry.burst)
@@ -64,8 +68,9 @@ class Push:
 
     def __contains__(self, letter: Letter) -> bool:
         """Whether this version, or a later one, is on its way already."""
-        on_its_way = (self._flying.get(letter.key), self._waiting.get(letter.key))
-        return any(each.letter.version >= letter.version for each in on_its_way if each is not None)
+        flying = self._flying.get(letter.key)
+        on_its_way = [*self._waiting.get(letter.key, ()), *([flying] if flying is not None else [])]
+        return any(each.letter.version >= letter.version for each in on_its_way)
 
     def offer(self, letter: Letter, cause: str = CHANGE) -> None:
         """Send this letter when its turn comes, unless what is on its way already says as much."""
@@ -82,7 +87,7 @@ class Push:
     def clear(self) -> None:
         """The session has ended."""
         self._term += 1
-        for parcel in (*self._flying.values(), *self._waiting.values()):
+        for parcel in (*self._flying.values(), *chain.from_iterable(self._waiting.values())):
             if parcel.timer is not None:
                 parcel.timer.cancel()
             self._deliveries.give_up(parcel.record, LOST)
@@ -92,13 +97,14 @@ class Push:
 
     def _queue(self, parcel: Parcel) -> None:
         letter = parcel.letter
-        waits = self._waiting.get(letter.key)
-        if letter in self or (waits is not None and waits.letter.delete and not letter.delete):
+        line = self._waiting.get(letter.key, [])
+        if letter in self or (not letter.delete and any(each.letter.delete for each in line)):
             self._deliveries.give_up(parcel.record, SUPERSEDED)
             return
-        if waits is not None:
-            self._deliveries.give_up(waits.record, SUPERSEDED)
-        self._waiting[letter.key] = parcel
+        if len(line) == self._settings.pending:
+            self._deliveries.give_up(line.pop(0).record, SUPERSEDED)
+        line.append(parcel)
+        self._waiting[letter.key] = line
         self._fill()
 
     def _fill(self) -> None:
@@ -106,7 +112,10 @@ class Push:
             if len(self._flying) == self._settings.in_flight:
                 return
             if key not in self._flying:
-                parcel = self._flying[key] = self._waiting.pop(key)
+                line = self._waiting[key]
+                parcel = self._flying[key] = line.pop(0)
+                if not line:
+                    del self._waiting[key]
                 self._transmit(parcel)
 
     def _transmit(self, parcel: Parcel) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass
 from heapq import heapreplace
-from math import factorial
 
 from simulator.control.api.client import TokenBucket
 from simulator.physics.distributions import Constant, Distribution
@@ -122,23 +121,3 @@ class HubStation:
         busy = rate * share * self.settings.service.mean / SECOND / self.settings.workers
         limit = self.settings.limit
         return busy if limit is None or not share else max(busy, rate / limit[0])
-
-    def delay(self, now: int, rate: float = 0.0) -> int:
-        """How long a message that comes now would wait (ns): for the backlog, and for a Poisson stream of `rate`
-        messages a second that do not pass message by message.
-
-        The mean of M/G/c after Lee and Longton (1959): exact for one worker and for exponential service; a limit of
-        calls is left out. Raises ValueError where that stream alone is more than the station can do.
-        """
-        backlog = max(0, self.free_at - now)
-        return backlog + (round(self._steady_wait(rate)) if rate else 0)
-
-    def _steady_wait(self, rate: float) -> float:
-        load, c, service = self.load(rate), self.settings.workers, self.settings.service
-        if load >= 1:
-            raise ValueError(f"{rate:g} messages a second are more than the hub can do: it never settles")
-        offered = load * c
-        all_busy = offered**c / factorial(c) / (1 - load)
-        waits = all_busy / (sum(offered**k / factorial(k) for k in range(c)) + all_busy)  # Erlang's C
-        spread = (1 + service.variance / service.mean**2) / 2
-        return spread * waits * service.mean / c / (1 - load)

@@ -10,6 +10,7 @@ from simulator.control.api.objects import ApiObject, Node, Pod
 from simulator.control.api.server import ApiServer
 from simulator.control.delivery.channel import Channel, ChannelSettings
 from simulator.control.delivery.reach import OK, Reach
+from simulator.control.delivery.reports import apply_node_status, apply_status
 from simulator.engine.clock import Clock
 from simulator.runtime.status import DesiredPod, PodStatus
 from simulator.streams import Rng
@@ -101,7 +102,7 @@ class WatchChannel(Channel):
             return
         if uid not in self.pods:
             self.file(pod)
-            self._push_pod(pod, self._agent.admit, DesiredPod(uid, pod.name, pod.template))
+            self._push_pod(pod, self._agent.admit, DesiredPod(uid, pod.name, pod.template, devices=pod.devices))
         applied = self._applied.get(uid)
         if pod.deletion_ns is not None:
             self._push_pod(pod, self._agent.remove, uid, pod.template.grace_ns)
@@ -120,7 +121,7 @@ class WatchChannel(Channel):
         """Every pod of this node."""
         listed = [
             _Listed(
-                DesiredPod(uid, pod.name, pod.template),
+                DesiredPod(uid, pod.name, pod.template, devices=pod.devices),
                 pod.deletion_ns is not None,
                 pod.template.grace_ns,
                 pod.phase,
@@ -177,17 +178,7 @@ class WatchChannel(Channel):
         if pod is None or pod.deleted:
             return
         self._applied[uid] = status
-        if (pod.phase, pod.ready, pod.reason, pod.restarts) == (
-            status.phase,
-            status.ready,
-            status.reason,
-            status.restarts,
-        ):
-            return
-        if status.ready and not pod.ready:
-            pod.ready_ns = self.clock.now
-        pod.phase, pod.ready, pod.reason, pod.restarts = status.phase, status.ready, status.reason, status.restarts
-        self._server.changed(pod)
+        apply_status(self._server, pod, status, self.clock.now)
 
     def _confirm(self, uid: int) -> None:
         pod = self.pods.get(uid)
@@ -196,11 +187,7 @@ class WatchChannel(Channel):
             self._server.remove(pod)
 
     def _apply_node(self, conditions: dict[str, bool], images: dict[str, int]) -> None:
-        node = self._node_object
-        node.heard_ns = self.clock.now
-        if not node.deleted and (node.conditions != conditions or node.images != images):
-            node.conditions, node.images = conditions, images
-            self._server.changed(node)
+        apply_node_status(self._server, self._node_object, conditions, images, self.clock.now)
 
 
 class PodWatches:

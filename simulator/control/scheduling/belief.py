@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 from simulator.control.api.objects import Node, Taint
 from simulator.control.scheduling.events import NOTHING, Event
 
 HOSTNAME = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
+_ALLOCATABLE: Final = ("allocatable_cpu_m", "allocatable_ram_bytes", "max_pods", "extended", "accelerators")
 
 
 class NodeBelief:
     """The fields that scheduling reads. Never changed: a new snapshot replaces it."""
 
     __slots__ = (
+        "accelerators",
         "allocatable_cpu_m",
         "allocatable_ram_bytes",
         "extended",
@@ -45,18 +48,14 @@ class NodeBelief:
         self.allocatable_ram_bytes = node.allocatable_ram_bytes
         self.max_pods = node.max_pods
         self.extended = dict(node.extended)
+        self.accelerators = {each.resource: each for each in node.accelerators}
         self.images = dict(node.images)
         self.speed = node.speed
 
     def changes(self, new: NodeBelief) -> Event:
         """Which events the step from this snapshot to `new` is."""
         found = NOTHING
-        if (self.allocatable_cpu_m, self.allocatable_ram_bytes, self.max_pods, self.extended) != (
-            new.allocatable_cpu_m,
-            new.allocatable_ram_bytes,
-            new.max_pods,
-            new.extended,
-        ):
+        if any(getattr(self, name) != getattr(new, name) for name in _ALLOCATABLE):
             found |= Event.NODE_ALLOCATABLE
         if self.labels != new.labels:
             found |= Event.NODE_LABELS

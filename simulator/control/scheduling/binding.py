@@ -11,6 +11,7 @@ from simulator.control.scheduling.info import NodeInfo
 from simulator.control.scheduling.queue import Queued, SchedulingQueue
 from simulator.engine.clock import Clock
 from simulator.record.buffer import Recorder
+from simulator.world.device import Held
 
 
 class Bindings:
@@ -39,9 +40,9 @@ class Bindings:
             self._queue.retry(item)
             return
         self._queue.done(item)
-        self._info.place(pod.uid, profile, node)
+        devices = self._info.place(pod.uid, profile, node)
         self._decided.add(pod.uid)
-        self._client.call(self._bind, item, node)
+        self._client.call(self._bind, item, node, devices)
 
     def reject(self, item: Queued, why: str) -> None:
         """Have the pod marked as failed."""
@@ -62,14 +63,14 @@ class Bindings:
 
     # Made at the API server
 
-    def _bind(self, item: Queued, node: str) -> None:
+    def _bind(self, item: Queued, node: str, devices: Held) -> None:
         pod = item.pod
         if not self._lives:
             return
         if pod.deleted or pod.deletion_ns is not None or pod.node or self._server.get(Node, node) is None:
             self._unreserve(item)
             return
-        pod.node = node
+        pod.node, pod.devices = node, devices
         pod.scheduled_ns = self._clock.now
         self._recorder.events.add(self._clock.now, "Scheduled", pod.name, node, "")
         self._server.changed(pod)

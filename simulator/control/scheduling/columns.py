@@ -28,3 +28,10 @@ class RowColumn:
                 self.values[row] = self._value_of(nodes[row])
             self._seen = len(changed)
         return self.values
+
+
+def read_only(column: NDArray[Any]) -> NDArray[Any]:
+    """The same memory, not to be written to."""
+    view = column.view()
+    view.flags.writeable = False
+    return view

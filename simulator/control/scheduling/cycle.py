@@ -71,7 +71,8 @@ class Cycle:
         info, (_, now, uniform) = self.info, self._made_of
         return ClusterView(
             now_s=seconds(now), names=info.names, zones=info.zones, platforms=info.platforms, labels=info.labels,
-            free_extended=info.shown_extended, _age_s=lambda: info.age_ns(now) / SECOND, _feasible=self._asked,
+            free_extended=info.shown_extended, free_devices=info.devices.shown,
+            free_device_bytes=info.devices.shown_bytes, _age_s=lambda: info.age_ns(now) / SECOND, _feasible=self._asked,
             _why_not=self._why_not, _scores=self._score, _uniform=uniform, **info.shown,
         )  # fmt: skip
 

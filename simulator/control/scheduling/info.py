@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -11,10 +12,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from simulator.control.api.objects import Node, Service
 from simulator.control.scheduling.belief import NodeBelief
-from simulator.control.scheduling.columns import RowColumn
+from simulator.control.scheduling.columns import RowColumn, read_only
+from simulator.control.scheduling.devices import DeviceColumns
 from simulator.control.scheduling.events import NOTHING, Event
 from simulator.control.scheduling.profile import Count, Profile
 from simulator.streams import key
+from simulator.world.device import Held
 from simulator.world.pod import PodAffinityTerm, PodTemplate, Term
 
 Ints = NDArray[np.int64]
@@ -37,11 +40,12 @@ SHOWN: Final = (
 class Placed:
     """A pod that is counted on a node: bound, or assumed."""
 
-    __slots__ = ("leaving", "node", "profile")
+    __slots__ = ("devices", "leaving", "node", "profile")
 
-    def __init__(self, profile: Profile, node: str) -> None:
+    def __init__(self, profile: Profile, node: str, devices: Held) -> None:
         self.profile = profile
         self.node = node
+        self.devices = devices  # accelerators; none given: those that the node's row has free first
         self.leaving = False  # it has a deletionTimestamp
 
 
@@ -90,7 +94,7 @@ class NodeInfo:
             self.stale = True
             return Event.NODE_ADDED
         changes = old.changes(new)
-        if old.extended.keys() != new.extended.keys() or old.zone != new.zone:
+        if old.extended.keys() != new.extended.keys() or (old.zone, old.accelerators) != (new.zone, new.accelerators):
             self.stale = True
         if self.stale:
             return changes
@@ -131,14 +135,15 @@ class NodeInfo:
                     self.count((kind, term), partial(_has_term, kind, term))
         return found
 
-    def place(self, uid: int, profile: Profile, node: str) -> None:
-        """Count a pod on a node from now on."""
-        self.placed[uid] = Placed(profile, node)
+    def place(self, uid: int, profile: Profile, node: str, devices: Held = MappingProxyType({})) -> Held:
+        """Count a pod on a node from now on; the accelerators that it is counted on, the `devices` if they are told."""
+        pod = self.placed[uid] = Placed(profile, node, devices)
         profile.placed += 1
         if not self.stale and (row := self.index.get(node)) is not None:
-            self._account(row, profile, 1)
+            self._account(row, pod, 1)
             for count in profile.early_counts:
                 count.values[row] += 1
+        return pod.devices
 
     def leave(self, uid: int) -> None:
         """The pod is being deleted: it holds its resources until it is gone, but is spread against no more."""
@@ -157,18 +162,25 @@ class NodeInfo:
         pod = self.placed.pop(uid)
         pod.profile.placed -= 1
         if not self.stale and (row := self.index.get(pod.node)) is not None:
-            self._account(row, pod.profile, -1)
+            self._account(row, pod, -1)
         return True
 
-    def _account(self, row: int, profile: Profile, sign: int) -> None:
+    def _account(self, row: int, pod: Placed, sign: int) -> None:
+        profile = pod.profile
         self.free_cpu_m[row] -= sign * profile.cpu_m
         self.free_ram_bytes[row] -= sign * profile.ram_bytes
         self.scored_cpu_m[row] += sign * profile.scored_cpu_m
         self.scored_ram_bytes[row] += sign * profile.scored_ram_bytes
         self.pods[row] += sign
         for kind, amount in profile.extended:
-            if kind in self.free_extended:
+            if kind in self.free_extended and kind not in self.nodes[row].accelerators:
                 self.free_extended[kind][row] -= sign * amount
+        if profile.needs and self.nodes[row].accelerators:
+            if not pod.devices:
+                pod.devices = self.devices.choose(row, profile.needs)
+            self.devices.account(row, profile.needs, pod.devices, sign)
+            for kind in pod.devices:
+                self.free_extended[kind][row] = self.devices.whole(kind, row)
         for count in profile.counts:
             count.values[row] += sign
 
@@ -282,28 +294,23 @@ class NodeInfo:
             kind: np.array([node.extended.get(kind, 0) for node in self.nodes], np.int64)
             for kind in sorted({kind for node in self.nodes for kind in node.extended})
         }
+        self.devices = DeviceColumns([node.accelerators for node in self.nodes])
         for count in self._counts.values():
             count.values = np.zeros(n, np.int32)
         for pod in self.placed.values():
             row_of = self.index.get(pod.node)
             if row_of is not None:
-                self._account(row_of, pod.profile, 1)
+                self._account(row_of, pod, 1)
                 if not pod.leaving:
                     for count in pod.profile.early_counts:
                         count.values[row_of] += 1
-        self.shown = {name: _read_only(getattr(self, name)) for name in SHOWN}
-        self.shown_extended = {kind: _read_only(column) for kind, column in self.free_extended.items()}
+        self.shown = {name: read_only(getattr(self, name)) for name in SHOWN}
+        self.shown_extended = {kind: read_only(column) for kind, column in self.free_extended.items()}
 
     def _set_capacity(self, row: int, node: NodeBelief) -> None:
         self.allocatable_cpu_m[row] = node.allocatable_cpu_m
         self.allocatable_ram_bytes[row] = node.allocatable_ram_bytes
         self.max_pods[row] = node.max_pods
-
-
-def _read_only(column: NDArray[Any]) -> NDArray[Any]:
-    view = column.view()
-    view.flags.writeable = False
-    return view
 
 
 def _has_term(kind: str, term: PodAffinityTerm, profile: Profile) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.world.device import asked, shared_of
 from simulator.world.pod import PodTemplate
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Profile:
         "early_counts",
         "extended",
         "labels",
+        "needs",
         "placed",
         "plans",
         "ports",
@@ -42,6 +44,7 @@ class Profile:
         "row_columns",
         "scored_cpu_m",
         "scored_ram_bytes",
+        "shares",
         "template",
     )
 
@@ -50,7 +53,9 @@ class Profile:
         self.labels: Mapping[str, str] = MappingProxyType(template.labels)
         self.cpu_m = template.cpu_m
         self.ram_bytes = template.ram_bytes
-        self.extended = tuple((kind, n) for kind, n in template.extended.items() if n > 0)
+        self.extended = tuple((kind, n) for kind, n in template.extended.items() if n > 0 and not shared_of(kind))
+        self.needs = asked(template.extended)  # of accelerators, where these resources are some
+        self.shares = tuple(need for need in self.needs if need.resource not in template.extended)
         self.ports = tuple(sorted({port for c in template.containers for port in c.host_ports}))
         self.scored_cpu_m, self.scored_ram_bytes = _scored(template, unset_cpu_m, unset_ram_bytes)
         self.placed = 0  # pods of this template on nodes now

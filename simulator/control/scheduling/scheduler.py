@@ -201,7 +201,7 @@ class Scheduler:
         uid, news = pod.uid, self._bindings.confirm(pod.uid)
         if uid not in self.info.placed:  # bound by somebody else, or before this life
             self.queue.forget(uid)
-            self.info.place(uid, self.info.profile(pod.template), pod.node)
+            self.info.place(uid, self.info.profile(pod.template), pod.node, pod.devices)
             news = True
         if news:
             self.queue.happened(Event.POD_PLACED)

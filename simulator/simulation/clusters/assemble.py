@@ -17,7 +17,7 @@ from simulator.simulation.layout import Layout
 from simulator.simulation.runtimes import RuntimeTable
 from simulator.simulation.settings import kubernetes as settings
 from simulator.spec.clusters import bottom_up
-from simulator.spec.mechanism import Agreement, Docker, Kubelet, Propagation
+from simulator.spec.mechanism import Agreement, Docker, Framework, Kubelet, Propagation
 from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Scenario
 from simulator.traffic.plane import RequestPlane
@@ -45,6 +45,12 @@ def check_members(scenario: Scenario, pages: Mapping[str, Orchestrator]) -> Iter
         elif page.find(Propagation) is not None and not cluster.members:
             hint = "clusters: {hub: {orchestrator: …, nodes: …, members: [a, b]}, a: …, b: …}"
             yield Problem(f"{page.name} is nothing without member clusters", path=path, hint=hint)
+        for member in cluster.members:
+            under = pages[member]
+            if page.find(Propagation) and not (under.find(Framework) or under.find(Propagation)):
+                said = f"{page.name} cannot give workloads to {member}: {under.name} takes no Kubernetes objects"
+                where, hint = f"scenario.clusters.{member}.orchestrator", "its members are of the Kubernetes family"
+                yield Problem(said, path=where, hint=hint)
 
 
 def assemble(

@@ -17,6 +17,18 @@ from simulator.spec.orchestrator import Orchestrator
 LEADER: Final = "leader"  # the switch of the controller manager's leading copy alone
 
 
+class Several:
+    """Several processes as one switch."""
+
+    def __init__(self, *switches: Switch) -> None:
+        self._switches = switches
+
+    def set_up(self, up: bool) -> None:
+        """Stop or start all of them."""
+        for switch in self._switches:
+            switch.set_up(up)
+
+
 class Cluster(Protocol):
     """A control plane with its agents. `agents` and `node_objects` go by the index of their machine in the world."""
 

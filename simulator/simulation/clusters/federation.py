@@ -17,7 +17,7 @@ from simulator.faults import Switch
 from simulator.policy import ClusterPolicy
 from simulator.policy.clusters import ClusterPolicyFunction
 from simulator.runtime.agent import NodeAgent
-from simulator.simulation.clusters.cluster import Cluster
+from simulator.simulation.clusters.cluster import Cluster, Several
 from simulator.simulation.clusters.world import World
 from simulator.simulation.layout import Layout
 from simulator.simulation.settings import karmada as settings
@@ -85,7 +85,7 @@ class Federation:
             "controller-manager": _Stops(self.hub.set_manager),
             "scheduler": _Stops(self.hub.set_scheduler),
         }
-        self.switches: Mapping[str, Switch] = {**parts, "hub": _All(*parts.values())}
+        self.switches: Mapping[str, Switch] = {**parts, "hub": Several(*parts.values())}
 
     def apply(self, objects: Iterable[ApiObject]) -> None:
         """Somebody applies these objects now."""
@@ -123,14 +123,3 @@ class _Stops:
     def set_up(self, up: bool) -> None:
         self._stops += -1 if up else 1
         self._set_up(not self._stops)
-
-
-class _All:
-    """Several processes as one switch."""
-
-    def __init__(self, *switches: Switch) -> None:
-        self._switches = switches
-
-    def set_up(self, up: bool) -> None:
-        for switch in self._switches:
-            switch.set_up(up)

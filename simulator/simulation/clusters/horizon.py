@@ -26,6 +26,7 @@ from simulator.engine.clock import Clock
 from simulator.errors import Problem, UserError
 from simulator.faults import Switch
 from simulator.runtime.agent import NodeAgent
+from simulator.simulation.clusters.cluster import Several
 from simulator.simulation.clusters.world import World
 from simulator.simulation.layout import Layout, components_on
 from simulator.simulation.runtimes import RuntimeTable
@@ -85,7 +86,8 @@ class AgreementCluster:
             costs, daemons = runtimes.of(machine.runtimes)
             held = {key: replace(each, ram_bytes=each.ram_bytes + of.agreement_ram) for key, each in costs.items()}
             engine = engines.of(machine.runtimes)
-            store = ImageStore(max(0, machine.disk_bytes - of.agent_disk), engine.pulls.engine.keeps_archives)
+            taken = of.agent_disk + runtimes.disk_bytes(machine.runtimes)
+            store = ImageStore(max(0, machine.disk_bytes - taken), engine.pulls.engine.keeps_archives)
             agent = self.agents[index] = NodeAgent(
                 clock,
                 rng,
@@ -97,7 +99,7 @@ class AgreementCluster:
                 images=store,
                 settings=engine,
                 runtimes=held,
-                system_bytes=daemons + sum(c.ram for c in components_on(page, layout, index)),
+                system_bytes=daemons + machine.system_bytes + sum(c.ram for c in components_on(page, layout, index)),
             )
             node = self.node_objects[index] = server.create(
                 _node_object(machine, agent, runtimes=tuple(costs), now=clock.now)
@@ -133,7 +135,7 @@ class AgreementCluster:
     @property
     def switches(self) -> Mapping[str, Switch]:
         """What a fault of kind stop can stop."""
-        return {"exchange": self.server, "agbot": self.agbot, "hub": _Both(self.server, self.agbot)}
+        return {"exchange": self.server, "agbot": self.agbot, "hub": Several(self.server, self.agbot)}
 
     def apply(self, objects: Iterable[ApiObject]) -> None:
         """Somebody publishes these objects now; of one that is known already, a new version.
@@ -180,17 +182,6 @@ class AgreementCluster:
         indices = [self.exchange.names[node.name] for node in found]
         self.addresses.publish(workload.name, workload.template, indices)
         self.notes += _said(workload, [node.name for node in found])
-
-
-class _Both:
-    """Exchange and AgBot as one switch."""
-
-    def __init__(self, *switches: Switch) -> None:
-        self._switches = switches
-
-    def set_up(self, up: bool) -> None:
-        for switch in self._switches:
-            switch.set_up(up)
 
 
 def _queue_polls(clock: Clock, intake: Intake, exchange: Exchange, pollers: Sequence[Poller], least_ns: int) -> None:
@@ -286,6 +277,7 @@ def _node_object(machine: NodeRow, agent: NodeAgent, *, runtimes: tuple[str, ...
         allocatable_ram_bytes=agent.allocatable_ram_bytes,
         max_pods=machine.max_pods,
         extended=dict(machine.extended),
+        accelerators=machine.accelerators,
         runtimes=runtimes,
         speed=machine.speed,
         heard_ns=now,

@@ -79,10 +79,13 @@ class Cluster:
                 index,
                 network=network,
                 registry=world.registry,
-                images=ImageStore(machine.disk_bytes, of_agent.pulls.engine.keeps_archives),
+                images=ImageStore(
+                    max(0, machine.disk_bytes - runtimes.disk_bytes(machine.runtimes)),
+                    of_agent.pulls.engine.keeps_archives,
+                ),
                 settings=of_agent,
                 runtimes=costs,
-                system_bytes=daemons + sum(c.ram for c in components_on(page, layout, index)),
+                system_bytes=daemons + machine.system_bytes + sum(c.ram for c in components_on(page, layout, index)),
             )
             node = server.create(_node_object(machine, page, agent, runtimes=tuple(costs), now=clock.now))
             agent.connect(self.watches.attach(agent, node, row))
@@ -186,6 +189,7 @@ def _node_object(
         allocatable_ram_bytes=agent.allocatable_ram_bytes,
         max_pods=machine.max_pods,
         extended=dict(machine.extended),
+        accelerators=machine.accelerators,
         runtimes=runtimes,
         speed=machine.speed,
         heard_ns=now,

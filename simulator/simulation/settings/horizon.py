@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from simulator.control.agreements.settings import AgentSettings, HubSettings, ModelSettings, PollSettings
 from simulator.runtime.settings import AgentSettings as EngineSettings
-from simulator.runtime.settings import MemorySettings, PullSettings
+from simulator.runtime.settings import MemorySettings
+from simulator.simulation.settings.pulling import pulls
 from simulator.spec.mechanism import Agreement, Autonomy, CancelAgreement, Docker, ModelObjects, NodeAgent, PollAge
 from simulator.spec.orchestrator import Orchestrator
 from simulator.units import SECOND
@@ -80,19 +81,7 @@ def engine(page: Orchestrator) -> EngineSettings:
     """The container engine, as what runs pods: it restarts by itself, keeps nothing in reserve and limits no pulls."""
     of = page.get(Docker)
     return EngineSettings(
-        pulls=PullSettings(
-            parallel=True,
-            at_once=None,
-            layers_at_once=of.layers_at_once,
-            registry_qps=float(SECOND),  # one each nanosecond: the engine has no limiter
-            registry_burst=SECOND,
-            dial_timeout_ns=of.pull_dial,
-            stall_ns=of.pull_stall,
-            backoff_first_ns=of.pull_backoff.first,
-            backoff_cap_ns=of.pull_backoff.cap,
-            backoff_factor=of.pull_backoff.factor,
-            backoff_reset_ns=of.pull_backoff.reset,
-        ),
+        pulls=pulls(of, parallel=True, registry=(float(SECOND), SECOND)),  # one each nanosecond: it has no limiter
         memory=MemorySettings(
             reserved_bytes=0,
             threshold_bytes=None,

@@ -13,10 +13,9 @@ from simulator.control.clusters.probe import ProbeSettings
 from simulator.control.clusters.remote import RemoteSettings
 from simulator.control.clusters.roster import RosterSettings
 from simulator.control.clusters.wire import WireSettings
-from simulator.control.delivery.channel import ChannelSettings
-from simulator.control.delivery.dialer import BackoffSettings
 from simulator.control.liveness.lease import LeaseSettings
 from simulator.control.scheduling.settings import Draws
+from simulator.simulation.settings.connection import channel
 from simulator.spec.mechanism import ClusterFailover, ClusterLease, ClusterStatus, Division, Propagation, Reconnect
 from simulator.spec.orchestrator import Orchestrator
 from simulator.world.message import Retransmission
@@ -39,7 +38,7 @@ def hub(
         remote=RemoteSettings(
             of.qps, of.burst, of.call_timeout, of.write_latency, of.object_bytes, of.request_bytes
         ),
-        wire=WireSettings(channel(page), of.object_bytes, of.status_bytes),
+        wire=WireSettings(channel(page, of.request_bytes), of.object_bytes, of.status_bytes),
         roster=roster(page, tcp),
         division=division(page, on_policy_error, thinking),
         failover=failover(page),
@@ -71,24 +70,3 @@ def failover(page: Orchestrator) -> FailoverSettings:
     """What becomes of the copies of a lost member."""
     of = page.get(ClusterFailover)
     return FailoverSettings(of.no_execute, of.gate, of.timeout, of.toleration, of.rate, of.purge, of.graceful)
-
-
-def channel(page: Orchestrator) -> ChannelSettings:
-    """How a watch between hub and member is kept, lost and restored."""
-    back = page.get(Reconnect)
-    return ChannelSettings(
-        ping_idle_ns=back.ping_idle,
-        ping_timeout_ns=back.ping_timeout,
-        retransmit_ns=back.retransmit,
-        flush_ns=back.status_flush,
-        request_bytes=page.get(Propagation).request_bytes,
-        backoff=BackoffSettings(
-            first_ns=back.first,
-            factor=back.factor,
-            cap_ns=back.cap,
-            jitter=back.jitter,
-            reset_ns=back.reset,
-            syn_ns=back.syn_timeout,
-            dial_ns=back.dial_timeout,
-        ),
-    )

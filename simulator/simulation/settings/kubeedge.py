@@ -33,7 +33,9 @@ def push(page: Orchestrator) -> AckedPushSettings:
     of = page.get(AckedPush)
     retry = RetrySettings(of.retry.first, of.retry.cap, of.retry_qps, of.retry_burst)
     return AckedPushSettings(
-        PushSettings(of.in_flight, of.ack_timeout, of.sends, retry), of.ledger_resync, of.ack_bytes
+        PushSettings(of.in_flight, of.pending_per_object, of.ack_timeout, of.sends, retry),
+        of.ledger_resync,
+        of.ack_bytes,
     )  # fmt: skip
 
 

@@ -8,8 +8,6 @@ from simulator.control.api.queue import RetrySettings
 from simulator.control.controllers.daemonset import DaemonSettings
 from simulator.control.controllers.job import JobSettings
 from simulator.control.controllers.manager import ManagerSettings
-from simulator.control.delivery.channel import ChannelSettings
-from simulator.control.delivery.dialer import BackoffSettings
 from simulator.control.delivery.proxy import ProxySettings
 from simulator.control.delivery.watch import WatchSettings
 from simulator.control.liveness.gc import GcSettings
@@ -21,7 +19,9 @@ from simulator.control.scheduling.settings import Sampling, SchedulerSettings
 from simulator.facts import Catalogue
 from simulator.physics.distributions import Distribution
 from simulator.runtime.image_settings import ImageGcSettings
-from simulator.runtime.settings import AgentSettings, MemorySettings, PullSettings
+from simulator.runtime.settings import AgentSettings, MemorySettings
+from simulator.simulation.settings.connection import channel
+from simulator.simulation.settings.pulling import disk_pressure, pulls
 from simulator.spec.mechanism import (
     Autonomy,
     ControllerManager,
@@ -30,7 +30,6 @@ from simulator.spec.mechanism import (
     Kubelet,
     Lease,
     NodeAgent,
-    Reconnect,
     Taints,
     Watch,
 )
@@ -54,37 +53,17 @@ def lease(page: Orchestrator, tcp: Retransmission) -> LeaseSettings:
     return LeaseSettings(of.renew, of.jitter, of.retry_first, of.retry_cap, tcp)
 
 
-def channel(page: Orchestrator) -> ChannelSettings:
-    """How an agent keeps, loses and restores its connection to the API server."""
-    back, watch = page.get(Reconnect), page.get(Watch)
-    return ChannelSettings(
-        ping_idle_ns=back.ping_idle,
-        ping_timeout_ns=back.ping_timeout,
-        retransmit_ns=back.retransmit,
-        flush_ns=back.status_flush,
-        request_bytes=watch.request_bytes,
-        backoff=BackoffSettings(
-            first_ns=back.first,
-            factor=back.factor,
-            cap_ns=back.cap,
-            jitter=back.jitter,
-            reset_ns=back.reset,
-            syn_ns=back.syn_timeout,
-            dial_ns=back.dial_timeout,
-        ),
-    )
-
-
 def watch(page: Orchestrator) -> WatchSettings:
     """How pods travel to the node agents, and their statuses back."""
     of = page.get(Watch)
-    return WatchSettings(channel(page), of.pod_bytes, of.status_bytes)
+    return WatchSettings(channel(page, of.request_bytes), of.pod_bytes, of.status_bytes)
 
 
 def proxy(page: Orchestrator) -> ProxySettings:
     """How endpoints travel to the service proxies."""
     of = page.get(EndpointsFromApi)
-    return ProxySettings(channel(page), of.min_sync, of.burst, of.slice_bytes, of.endpoint_bytes)
+    connection = channel(page, page.get(Watch).request_bytes)
+    return ProxySettings(connection, of.min_sync, of.burst, of.slice_bytes, of.endpoint_bytes)
 
 
 def manager(page: Orchestrator) -> ManagerSettings:
@@ -158,18 +137,10 @@ def agent(page: Orchestrator) -> AgentSettings:
     of, installed = page.get(Kubelet), page.find(NodeAgent)
     gc = of.image_gc
     return AgentSettings(
-        pulls=PullSettings(
+        pulls=pulls(
+            of,
             parallel=of.image_pulls == "parallel",
-            at_once=None,
-            layers_at_once=of.layers_at_once,
-            registry_qps=of.registry_qps,
-            registry_burst=of.registry_burst,
-            dial_timeout_ns=of.pull_dial,
-            stall_ns=of.pull_stall,
-            backoff_first_ns=of.pull_backoff.first,
-            backoff_cap_ns=of.pull_backoff.cap,
-            backoff_factor=of.pull_backoff.factor,
-            backoff_reset_ns=of.pull_backoff.reset,
+            registry=(of.registry_qps, of.registry_burst),
             gc=None if gc is None else ImageGcSettings(gc.high, gc.low, gc.least_age, gc.check),
         ),
         memory=MemorySettings(
@@ -192,4 +163,5 @@ def agent(page: Orchestrator) -> AgentSettings:
         start_ns=(installed and installed.start) or 0,
         network_ns=(installed and installed.network) or 0,
         waits_for_server=installed is not None and installed.waits_for_server,
+        disk=disk_pressure(of),
     )

@@ -69,6 +69,14 @@ class PodSpec(K8s):
             seen.add(container.name)
         return self
 
+    @model_validator(mode="after")
+    def _devices(self) -> Self:
+        names = {name for c in (*self.init_containers, *self.containers) for name in c.resources.wanted()}
+        if both := sorted(name for name in names if names & {f"{name}-milli", f"{name}-memory"}):
+            said = f"the pod asks for whole devices of {both[0]} and for a share of one"
+            raise wrong(said, "ask for one of the two", "containers")
+        return self
+
 
 class TemplateMeta(ObjectMeta):
     """The metadata of a template: usually labels only."""

@@ -65,6 +65,8 @@ def _known(resources: dict[str, Any]) -> dict[str, Any]:
             raise wrong(f"{name} is no resource", hint or "extended resources have a domain: example.com/gpu", name)
         if "/" in name and value(amount).denominator != 1:
             raise wrong(f"{name} comes in whole pieces", f"not {amount}", name)
+        if name.endswith("-milli") and value(amount) > 1000:
+            raise wrong(f"{name} are thousandths of one device", "ask for whole ones without -milli", name)
     return resources
 
 

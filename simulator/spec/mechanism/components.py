@@ -1,4 +1,9 @@
-"""What is installed on which machine, and what it takes there."""
+"""What is installed on which machine, and what it takes there.
+
+`ram` is gone from what pods may use. `cpu` is for the reader: what is used idle, which takes nothing from pods here.
+Node agents reserve none of it (kube-reserved and system-reserved are empty), so schedulers do not count it; and starts
+in the catalogue were measured on machines on which these processes ran already.
+"""
 
 from __future__ import annotations
 

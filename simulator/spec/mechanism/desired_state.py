@@ -69,10 +69,11 @@ class ModelObjects(Part):
 
 class AckedPush(Part):
     """Changes are pushed to each node's session, acknowledged when the node has written them, and looked up in a ledger
-    each `ledger_resync`; of each object at most one message waits. Agents without a session still watch."""
+    each `ledger_resync`; of each object the newest `pending_per_object` wait. Agents without a session still watch."""
 
     kind: Literal["acked-push"]
     in_flight: Some
+    pending_per_object: Some  # messages that wait; a newer one takes the place of the oldest
     ack_timeout: Period
     sends: Some  # of one message, before it goes back to the queue
     retry: Doubling

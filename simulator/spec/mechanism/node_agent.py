@@ -21,6 +21,8 @@ class Kubelet(Part):
 
     kind: Literal["kubelet"]
     memory_eviction: Bytes | None  # none: the kernel kills by OOM score
+    disk_eviction: Share | None  # of the disk, that has to be free; none: the agent does not look
+    disk_reclaim: Share
     eviction_check: Period
     eviction_cleanup: Ns
     pressure_transition: Ns

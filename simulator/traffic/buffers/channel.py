@@ -7,7 +7,6 @@ fails the loop ends, and the message in its hands is gone; until the next connec
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -48,13 +47,12 @@ class HubChannel:
     """
 
     __slots__ = ("_first", "_full_at", "_handed", "_lost", "_queue", "_since", "_socket", "after_change",
-                 "before_change", "cloud", "losses", "node", "settings", "state", "twins")  # fmt: skip
+                 "before_change", "cloud", "node", "settings", "state", "twins")  # fmt: skip
 
     def __init__(self, node: int, cloud: int, settings: HubSettings) -> None:
         self.node, self.cloud, self.settings = node, cloud, settings
         self.state: Literal["open", "broken", "shut"] = "open"
         self.twins = Twins()
-        self.losses: Counter[str] = Counter()  # so far, by reason: full, first, socket, restart
         self.before_change: list[Callable[[int], None]] = []
         self.after_change: list[Callable[[int], None]] = []
         self._queue = NONE
@@ -98,11 +96,11 @@ class HubChannel:
                 self._queue = np.concatenate([self._queue, self.twins.take(now)], axis=1)
             self._since = now
         elif state == "shut":
-            self._lose(self._socket, "socket", now)
+            self._lose(self._socket, now)
             self._queue = _readings(self._queue)  # who sent the others sends them again
         if restart:
             gone = 0 if self.settings.durable else self.settings.messages
-            self._lose(self._queue[:, :gone], "restart", now)
+            self._lose(self._queue[:, :gone], now)
             self._queue, self._full_at = self._queue[:, gone:], now
         if state != "broken":
             self._socket = NONE
@@ -175,7 +173,7 @@ class HubChannel:
             self._admit(came[:, :before])
             came = came[:, before:]
             if taken <= until:
-                self._lose(self._queue[:, :1], "first", taken)
+                self._lose(self._queue[:, :1], taken)
                 self._queue, self._full_at, self._first = self._queue[:, 1:], int(drawn[0]), False
         self._admit(came)
 
@@ -184,7 +182,7 @@ class HubChannel:
         if self.settings.when_full == "lose":
             room = max(0, self.settings.messages - self._queue.shape[1])
         self._queue = np.concatenate([self._queue, came[:, :room]], axis=1)
-        self._lose(came[:, room:], "full")
+        self._lose(came[:, room:])
 
     def _serve(self, came: Ints, until: int) -> None:
         """The oldest leaves as soon as there is a token."""
@@ -229,7 +227,7 @@ class HubChannel:
             kept.append(i)
             ends.append(last)
             leaves.append(max(at, last - self.settings.burst * gap))
-        self._lose(rows[:, refused], "full")
+        self._lose(rows[:, refused])
         return rows[:, kept], np.array(ends, np.int64), np.array(leaves, np.int64)
 
     def _hand(self, rows: Ints, at: Ints) -> None:
@@ -237,11 +235,10 @@ class HubChannel:
         if rows.size:
             self._handed.append(np.stack([rows[SOURCE], rows[CREATED], at]))
 
-    def _lose(self, rows: Ints, why: str, now: int | None = None) -> None:
+    def _lose(self, rows: Ints, now: int | None = None) -> None:
         """Lose these now, or as they arrive."""
         rows = _readings(rows)
         if rows.size:
-            self.losses[why] += rows.shape[1]
             at = rows[ARRIVED] if now is None else np.full(rows.shape[1], now)
             self._lost.append(np.stack([rows[SOURCE], rows[CREATED], at]))
 

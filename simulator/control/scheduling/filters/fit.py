@@ -11,6 +11,7 @@ from simulator.control.scheduling.events import Event
 from simulator.control.scheduling.filters.base import Filter
 from simulator.policy import Reason
 from simulator.policy.view import Bools, Ints
+from simulator.world.device import MEMORY, MILLI, DeviceNeed
 
 if TYPE_CHECKING:
     from simulator.control.scheduling.cycle import Cycle
@@ -38,6 +39,8 @@ class NodeResourcesFit(Filter):
                 passes[:] = False
             else:
                 passes &= free >= amount
+        for need in pod.shares:
+            passes &= _free(info, need)
         return passes
 
     def reasons(self, cycle: Cycle, row: int) -> tuple[Reason, ...]:
@@ -51,6 +54,10 @@ class NodeResourcesFit(Filter):
                 found.append(
                     self._because(cycle, row, f"Insufficient {text}", "never" if wanted > whole else "not now")
                 )
+        for need in pod.shares:
+            if not _free(info, need)[row]:
+                text = f"Insufficient {_said(need)}"
+                found.append(self._because(cycle, row, text, "not now" if _has(info, need, row) else "never"))
         return tuple(found)
 
     def tally(self, cycle: Cycle, rows: Ints) -> Counter[str]:
@@ -63,6 +70,8 @@ class NodeResourcesFit(Filter):
             short["Insufficient memory"] = info.free_ram_bytes < pod.ram_bytes
         for kind, amount in pod.extended:
             short[f"Insufficient {kind}"] = info.free_extended.get(kind, np.zeros_like(info.pods)) < amount
+        for need in pod.shares:
+            short[f"Insufficient {_said(need)}"] = ~_free(info, need)
         counts = {text: int(np.count_nonzero(column[rows])) for text, column in short.items()}
         return Counter({text: count for text, count in counts.items() if count})
 
@@ -82,4 +91,19 @@ def needs(info: NodeInfo, pod: Profile, row: int) -> list[tuple[str, int, int, i
 
 def fits(info: NodeInfo, pod: Profile, row: int) -> bool:
     """The filter for one node, in O(1)."""
-    return bool(info.pods[row] < info.max_pods[row]) and all(w <= free for _, w, free, _ in needs(info, pod, row))
+    counted = bool(info.pods[row] < info.max_pods[row]) and all(w <= free for _, w, free, _ in needs(info, pod, row))
+    return counted and all(info.devices.choose(row, [need]) for need in pod.shares)
+
+
+def _free(info: NodeInfo, need: DeviceNeed) -> Bools:
+    return info.devices.fits(need) if need.resource in info.devices.share else np.zeros(len(info.names), np.bool_)
+
+
+def _has(info: NodeInfo, need: DeviceNeed, row: int) -> bool:
+    """Whether a device of the node, with nobody else on it, would do."""
+    there = info.nodes[row].accelerators.get(need.resource)
+    return there is not None and need.ram_bytes <= there.ram_bytes
+
+
+def _said(need: DeviceNeed) -> str:
+    return need.resource + (MILLI if need.share else MEMORY)
