@@ -19,7 +19,7 @@ COLUMNS: Final = {
         "name", "cores", "speed", "ram", "architectures", "disk", "storage", "write", "nic", "power", "accelerator",
         "kvm", "status", "sources",
     ),
-    "systems": ("name", "title", "ram", "architectures", "boot", "update", "engine", "status", "sources"),
+    "systems": ("name", "title", "ram", "architectures", "boot", "update", "engine", "runs", "status", "sources"),
 }  # fmt: skip
 REVIEW_1: Final = ("name", "kubernetes", "mesh", "autonomy", "architectures", "reviewed")
 REVIEW: Final = ("name", "language", "wasi", "embedding", "architectures")
@@ -123,6 +123,7 @@ def _system(model: Model) -> dict[str, Any]:
         "boot_s": model.quantity("boot") / SECOND,
         "update": model.text("update.model"),
         "engine": _text(model, "engine"),
+        "runs": model.list("runs"),
     }
 
 

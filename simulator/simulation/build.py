@@ -24,7 +24,7 @@ from simulator.simulation.compile import CompiledWorkload, compile_manifest
 from simulator.simulation.deciders import Deciders, check_points, read_deciders, written_at
 from simulator.simulation.demand import add_behaviours, add_flows
 from simulator.simulation.functions import FunctionLoad, add_functions, check_platform, read_functions
-from simulator.simulation.images import add_mirrors, add_sites, check_peers, prepull
+from simulator.simulation.images import add_mirrors, add_sites, check_peers, of_page, pages, prepull, undescribed
 from simulator.simulation.layout import Layout, check_links, check_machines, check_sites, lay_out
 from simulator.simulation.memory import RequestMemory
 from simulator.simulation.mischief import Mischief
@@ -43,7 +43,6 @@ from simulator.spec.check_match import check_node_match
 from simulator.spec.clusters import top
 from simulator.spec.faults import Update
 from simulator.spec.function import each
-from simulator.spec.image import Image
 from simulator.spec.look import Look
 from simulator.spec.mechanism import NodeMatch, Server
 from simulator.spec.notes import gathered
@@ -59,7 +58,6 @@ from simulator.world.node import NodeTable
 from simulator.world.registry import Registry
 
 _NO_NETWORK = "its requests pass no network on their way to an instance and back"
-_UNDESCRIBED = "described nowhere, so it took the catalogue's default-image, which is assumed"
 
 
 @dataclass(slots=True)
@@ -82,10 +80,9 @@ class Plan:
             yield f"{len(assumed)} of the facts read are assumed, not measured (the report lists them)"
         for page in dict.fromkeys(p.reference for p in self.pages.values() if p.validated != "yes"):
             yield f"orchestrator {page}: no measurement has validated it as a whole yet"
-        default = self.default_images
-        undescribed = (f"image {name}: {_UNDESCRIBED}" for name in self.workload.images if name in default)
+        images = {name: page for name, page in self.image_pages.items() if name in self.workload.images}
         beside = (f"function {load.item.name}: {_NO_NETWORK}" for load in self.functions)
-        yield from gathered((*undescribed, *self.workload.notes, *beside))
+        yield from gathered((*undescribed(images), *self.workload.notes, *beside))
         for name, why in self.refused.items():
             yield f"node {name} was left out: {why}"
         for key in self.catalogue.ledger.unread_overrides():
@@ -102,10 +99,9 @@ class Plan:
         return self.layout.clusters[top(self.scenario.family)]
 
     @property
-    def default_images(self) -> set[str]:
-        """Images of the workloads that the scenario does not describe."""
-        look = Look(self.scenario)
-        return {name for name, key in look.images.items() if key is None}
+    def image_pages(self) -> dict[str, str]:
+        """The catalogue's page of each image that the scenario does not describe."""
+        return pages(self.catalogue, [name for name, key in Look(self.scenario).images.items() if key is None])
 
 
 @dataclass(slots=True)
@@ -235,33 +231,16 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
 def compiled(scenario: Scenario, catalogue: Catalogue, layout: Layout, source: Source = UNKNOWN) -> CompiledWorkload:
     """What the scenario's manifests and services are to the API server, and what its pods need."""
     look = Look(scenario, source)
+    missing = pages(catalogue, [name for name, key in look.images.items() if key is None])
     return compile_manifest(
         look.objects,
-        scenario.images,
+        {**scenario.images, **{name: of_page(catalogue, page) for name, page in missing.items()}},
         scenario.behaviour,
-        _default_image(catalogue) if None in look.images.values() else Image.parse(_NO_IMAGE),
         services=[item for _, item in look.services],
         functions=[single for _, item in look.functions for single, _ in each(item, scenario.folder)],
         sites=layout.sites,
         later=[fault.image for fault in scenario.faults if isinstance(fault, Update)],
         handlers=RuntimeTable(catalogue).handlers([layout.nodes[i] for i in layout.members]),
-    )
-
-
-# Stands where no image takes the default, so that its facts are read only where they are used.
-_NO_IMAGE = {"compressed": "1B", "unpacked": "1B", "platforms": ["linux/amd64"]}
-
-
-def _default_image(catalogue: Catalogue) -> Image:
-    model = catalogue.model("images", "default-image")
-    return Image.parse(
-        {
-            "compressed": f"{model.quantity('compressed')}B",
-            "unpacked": f"{model.quantity('unpacked')}B",
-            "layers": int(model.quantity("layers")),
-            "platforms": model.list("platforms"),
-            "format": model.text("format"),
-        }
     )
 
 

@@ -76,7 +76,6 @@ def compile_manifest(
     manifests: Iterable[K8sObject],
     images: Mapping[str, image.Image],
     behaviour: Mapping[str, Behaviour],
-    default_image: image.Image,
     *,
     services: Sequence[ServiceItem] = (),
     functions: Sequence[Function] = (),
@@ -86,7 +85,7 @@ def compile_manifest(
 ) -> CompiledWorkload:
     """Compile the objects of all manifests, and the scenario's items of kind service and (single ones) function.
 
-    `default_image` stands for what `images` does not describe; `sites` are the zones that `per: site` means; `later`
+    `images` describe every image; `sites` are the zones that `per: site` means; `later`
     are the images that workloads are updated to; `handlers` say what the runtimes of the nodes mean. Input has passed
     `simulator.spec.check`: names are unique, and what the images of a pod share is not empty.
     """
@@ -95,7 +94,7 @@ def compile_manifest(
     by_service = [(item, _service_template(item)) for item in services]
     by_function = [(item, _service_template(item)) for item in functions]
     names = [c.image for t in (t for _, t in (*workloads, *by_service, *by_function)) for c in _containers(t)]
-    used = {name: _image(name, images, default_image) for name in dict.fromkeys((*names, *later))}
+    used = {name: _image(name, images) for name in dict.fromkeys((*names, *later))}
     cluster = Cluster(
         used,
         {obj.name: obj for obj in given if isinstance(obj, PriorityClass)},
@@ -127,13 +126,11 @@ def _containers(template: PodTemplateSpec) -> tuple[Container, ...]:
     return (*template.spec.init_containers, *template.spec.containers)
 
 
-def _image(name: str, images: Mapping[str, image.Image], default: image.Image) -> Image:
+def _image(name: str, images: Mapping[str, image.Image]) -> Image:
     key = image.find(images, name)
-    if key is None:
-        return runtime_image(name, default)
+    assert key is not None
     base = images[key].base
-    below = () if base is None else _image(image.canonical(base), images, default).layers
-    return runtime_image(name, images[key], below)
+    return runtime_image(name, images[key], () if base is None else _image(image.canonical(base), images).layers)
 
 
 def _workload(obj: K8sObject, template: PodTemplate) -> api.ApiObject:

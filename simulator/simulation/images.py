@@ -1,10 +1,11 @@
-"""Where images are before time begins, and who hands them on: mirrors, neighbours, what nodes have already."""
+"""What images weigh that no scenario describes; where they are before time begins, and who hands them on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from simulator.errors import Problem, UserError
+from simulator.facts import Catalogue
 from simulator.simulation.clusters.cluster import Cluster
 from simulator.simulation.clusters.world import World
 from simulator.spec import image as spec
@@ -12,6 +13,36 @@ from simulator.spec.topology import matching
 from simulator.world.image import Image
 from simulator.world.mirror import Mirror
 from simulator.world.neighbours import Site
+
+_DEFAULT = "default-image"
+
+
+def pages(catalogue: Catalogue, names: Iterable[str]) -> dict[str, str]:
+    """The page of each image of these: its title is the image's name, with the tag or for any, or it is the default."""
+    wanted = list(names)
+    titles = {catalogue.model("images", page).header.title: page for page in catalogue.names("images") if wanted}
+    return {name: titles.get(spec.find(titles, name) or "", _DEFAULT) for name in wanted}
+
+
+def undescribed(of: Mapping[str, str]) -> Iterator[str]:
+    """What whoever reads the results should know of images and the pages that they took."""
+    for name, page in of.items():
+        assumed = ", which is assumed" if page == _DEFAULT else ""
+        yield f"image {name}: described nowhere, so it took the catalogue's {page}{assumed}"
+
+
+def of_page(catalogue: Catalogue, page: str) -> spec.Image:
+    """An image as the catalogue describes it. Reads its facts."""
+    model = catalogue.model("images", page)
+    return spec.Image.parse(
+        {
+            "compressed": f"{model.quantity('compressed')}B",
+            "unpacked": f"{model.quantity('unpacked')}B",
+            "layers": int(model.quantity("layers")),
+            "platforms": model.list("platforms"),
+            "format": model.text("format"),
+        }
+    )
 
 
 def add_mirrors(world: World) -> None:

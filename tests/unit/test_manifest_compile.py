@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -23,7 +24,10 @@ MI = 2**20
 def compiled(text: str, **how: Any) -> CompiledWorkload:
     found = parse_manifest(text, "m.yaml")
     assert not found.problems, found.problems
-    how = {"images": {}, "behaviour": {}, "default_image": DEFAULT} | how
+    names = [*re.findall(r"""image: ["']?([^"',}\s]+)""", text), *(item.image for item in how.get("services", ()))]
+    given: dict[str, Image] = how.get("images", {})
+    default = {name: DEFAULT for name in names if find(given, name) is None}
+    how = {"behaviour": {}} | how | {"images": given | default}
     return compile_manifest(found.objects, **how)
 
 
@@ -298,11 +302,11 @@ def test_a_service_without_kubernetes() -> None:
 
 
 def test_one_per_site_or_node() -> None:
-    images, default = {}, DEFAULT
+    images = {"c": DEFAULT}
     site, node = (
         Service(name="cam", image="c", ram="1Mi", ram_limit="2Mi", per=per, start="5ms") for per in ("site", "node")
     )
-    there = compile_manifest([], images, {}, default, services=[site], sites=["shop-a", "shop-b"])
+    there = compile_manifest([], images, {}, services=[site], sites=["shop-a", "shop-b"])
     assert [(o.kind, o.name) for o in there.objects] == [
         ("Deployment", "cam-shop-a"),
         ("Deployment", "cam-shop-b"),
@@ -315,10 +319,10 @@ def test_one_per_site_or_node() -> None:
     assert first.template.containers[0].ram_limit_bytes == 2 * MI
     assert there.behaviours == {"cam-shop-a": site, "cam-shop-b": site}
     assert there.wanted == {"cam-shop-a": 1, "cam-shop-b": 1}
-    (each, _) = compile_manifest([], images, {}, default, services=[node]).objects
+    (each, _) = compile_manifest([], images, {}, services=[node]).objects
     assert isinstance(each, api.DaemonSet)
     chosen = [s.model_copy(update={"node_selector": {"tier": "edge"}}) for s in (site, node)]
-    objects = compile_manifest([], images, {}, default, services=chosen, sites=["shop-a"]).objects
+    objects = compile_manifest([], images, {}, services=chosen, sites=["shop-a"]).objects
     selectors = [o.template.node_selector for o in objects if isinstance(o, api.Deployment | api.DaemonSet)]
     assert selectors == [{"tier": "edge", "topology.kubernetes.io/zone": "shop-a"}, {"tier": "edge"}]
 
