@@ -8,7 +8,6 @@ from simulator.control.api.objects import ApiObject, DaemonSet, Deployment
 from simulator.control.api.update import targets
 from simulator.errors import Problem
 from simulator.facts import Catalogue
-from simulator.facts.stack import handlers
 from simulator.simulation.runtimes import RuntimeTable
 from simulator.spec.faults import Update
 from simulator.spec.image import find
@@ -42,10 +41,6 @@ def check_linked(
 
 
 def _rebuild(catalogue: Catalogue, machines: Sequence[NodeRow], handler: str) -> int:
-    table, longest = RuntimeTable(catalogue), 0
-    for runtimes in dict.fromkeys(machine.runtimes for machine in machines):
-        for number, (name, stack) in enumerate(table.stacks(runtimes).items()):
-            if handler in handlers(name) or (not handler and not number):
-                pages = [page for page in stack.pages if page.has("rebuild")]
-                longest = max([longest, *(int(page.quantity("rebuild")) for page in pages)])
-    return longest
+    stacks = RuntimeTable(catalogue).answering(machines, handler)
+    pages = [page for stack in stacks for page in stack.pages if page.has("rebuild")]
+    return max((int(page.quantity("rebuild")) for page in pages), default=0)

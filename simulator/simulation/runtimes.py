@@ -86,13 +86,22 @@ class RuntimeTable:
     def handlers(self, machines: Sequence[NodeRow]) -> dict[str, Handler]:
         """What each name that pods may ask for means on these machines: the first one's overhead, all platforms."""
         known: dict[str, Handler] = {}
+        for handler, stack in self._answers(machines):
+            platforms = stack.platforms if stack.wasm else frozenset()
+            before = known.get(handler) or Handler(_overhead(stack) if handler else {}, frozenset())
+            known[handler] = Handler(before.overhead, before.platforms | platforms)
+        return known
+
+    def answering(self, machines: Sequence[NodeRow], handler: str) -> list[Stack]:
+        """The stacks that a pod may get on these machines, by the name that it asks for, or by none; each once."""
+        return list({stack.name: stack for name, stack in self._answers(machines) if name == handler}.values())
+
+    def _answers(self, machines: Sequence[NodeRow]) -> Iterator[tuple[str, Stack]]:
+        """What pods may ask for on these machines, and what they may get; the first of each machine for no name."""
         for names in dict.fromkeys(machine.runtimes for machine in machines):
             for number, (name, stack) in enumerate(self.stacks(names).items()):
-                platforms = stack.platforms if stack.wasm else frozenset()
                 for handler in (*handlers(name), *([] if number else [""])):
-                    before = known.get(handler) or Handler(_overhead(stack) if handler else {}, frozenset())
-                    known[handler] = Handler(before.overhead, before.platforms | platforms)
-        return known
+                    yield handler, stack
 
 
 def _overhead(stack: Stack) -> dict[str, str]:

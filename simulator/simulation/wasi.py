@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from simulator.errors import Problem
 from simulator.facts import Catalogue
-from simulator.facts.stack import handlers
-from simulator.runtime.stack import Stack
 from simulator.simulation.compile import CompiledWorkload
 from simulator.simulation.runtimes import RuntimeTable
 from simulator.spec.image import find
@@ -23,28 +21,19 @@ def check_wasi(
     outcome (`unfit: leave-out`), the node says so when it creates the container."""
     if look.scenario.unfit == "leave-out":
         return
-    images = look.scenario.images
+    images, table = look.scenario.images, RuntimeTable(catalogue)
     templates = [t for obj in workload.objects if isinstance(t := getattr(obj, "template", None), PodTemplate)]
     for template in (*templates, *workload.functions.values()):
+        stacks = [stack for stack in table.answering(machines, template.runtime_class) if stack.wasm]
         names = (container.image for container in (*template.init_containers, *template.containers))
         for key in dict.fromkeys(found for name in names if (found := find(images, name)) is not None):
-            wanted, stacks = frozenset(images[key].wasi), _stacks(catalogue, machines, template.runtime_class)
+            wanted = frozenset(images[key].wasi)
             if wanted and stacks and not any(wanted <= stack.wasi for stack in stacks):
                 lacking = "; ".join(f"{s.name} has no {', '.join(sorted(wanted - s.wasi))}" for s in stacks)
                 said = f"no node of {template.workload} has the WASI that image {key} imports: {lacking}"
                 having = [n for n in catalogue.names("runtimes") if wanted <= _wasi(catalogue, n)]
                 hint = f"runtimes with it are {', '.join(having)}" if having else "no runtime has all of it"
                 yield look.source.problem(("images", key, "wasi"), said, hint)
-
-
-def _stacks(catalogue: Catalogue, machines: Sequence[NodeRow], handler: str) -> list[Stack]:
-    """The Wasm runtimes that a pod gets on these machines, each once."""
-    table, found = RuntimeTable(catalogue), dict[str, Stack]()
-    for runtimes in dict.fromkeys(machine.runtimes for machine in machines):
-        for number, (name, stack) in enumerate(table.stacks(runtimes).items()):
-            if stack.wasm and (handler in handlers(name) or (not handler and not number)):
-                found[stack.name] = stack
-    return list(found.values())
 
 
 def _wasi(catalogue: Catalogue, name: str) -> frozenset[str]:
