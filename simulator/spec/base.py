@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 from pydantic_core import PydanticCustomError
 
 from simulator.errors import UserError
@@ -59,6 +59,16 @@ class Item(Spec):
 def wrong(message: str, hint: str = "", at: str | tuple[str, ...] = "") -> PydanticCustomError:
     """What a validator raises: a sentence for the user, and the key (or path) where, if not the whole record."""
     return PydanticCustomError("wrong", "{said}", {"said": message, "hint": hint, "at": at})
+
+
+def _resource(text: str) -> str:
+    domain, slash, name = text.partition("/")
+    if not (domain and slash and name) or "/" in name:
+        raise wrong(f"{text!r} is no extended resource", "it has a domain: example.com/gpu")
+    return text
+
+
+Resource = Annotated[Text, AfterValidator(_resource)]
 
 
 def not_offered(what: str, at: str = "") -> PydanticCustomError:

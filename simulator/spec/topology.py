@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from simulator.spec.base import Glob, ModelName, Name, Number, Positive, Spec, Text, empty, not_offered, wrong
+from simulator.spec.base import Glob, ModelName, Name, Number, Positive, Resource, Spec, Text, empty, not_offered, wrong
 from simulator.spec.image import Platform
 from simulator.spec.quantity import BitRate, ByteRate, Duration, Length, Ratio, Size
 
@@ -36,7 +36,7 @@ class AcceleratorSpec(Spec):
     machine's RAM.
     """
 
-    resource: Annotated[Text, Field(pattern=r"^[^/]+/[^/]+$")]
+    resource: Resource
     product: Annotated[Text, Field(pattern=LABEL)]
     count: Annotated[int, Field(strict=True, ge=1, le=1024)] = 1
     memory: Size = Size("0")

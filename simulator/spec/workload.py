@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.spec.arrivals import Arrivals
-from simulator.spec.base import Count, Glob, Item, Name, Positive, Spec, Text, empty, wrong
+from simulator.spec.base import Count, Glob, Item, Name, Positive, Resource, Spec, Text, empty, wrong
 from simulator.spec.behaviour import Behaviour, Wait
 from simulator.spec.function import Function
 from simulator.spec.quantity import Cpu, Duration, Size
@@ -28,7 +28,7 @@ class AcceleratorNeed(Spec):
     `product` are the models that will do: the node's label `<resource>.product` has to be one of them.
     """
 
-    resource: Annotated[Text, Field(pattern=r"^[^/]+/[^/]+$")]
+    resource: Resource
     count: Positive | None = None
     milli: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     memory: Annotated[Size, Field(gt=0)] | None = None

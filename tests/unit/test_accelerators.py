@@ -123,7 +123,8 @@ def test_allot_keeps_to_what_it_is_told() -> None:
         ({"topology.nodes.box.accelerators": [TWO["accelerators"][0]] * 2}, "two accelerators have one resource"),
         ({"workloads.app.accelerator": {"resource": GPU, "count": 1, "milli": 5}}, "taken whole or shared"),
         ({"workloads.app.accelerator": {"resource": GPU, "milli": 1001}}, "1000"),
-        ({"workloads.app.accelerator": {"resource": "gpu"}}, "resource"),
+        ({"workloads.app.accelerator": {"resource": "gpu"}}, "'gpu' is no extended resource .it has a domain"),
+        ({"topology.nodes.box.accelerators.0.resource": "a/b/c"}, "'a/b/c' is no extended resource"),
     ],
 )
 def test_what_makes_no_sense_is_refused(change: dict[str, Any], said: str) -> None:
