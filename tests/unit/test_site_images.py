@@ -12,13 +12,13 @@ from simulator.errors import UserError
 from simulator.spec.check import check_scenario
 from simulator.spec.look import Look
 from simulator.spec.scenario import Scenario
-from sitekit import SITES, WAN, pulls, wan
+from sitekit import FREE, SITES, WAN, pulls, wan
 
 IMAGE = {"compressed": "20MB", "unpacked": "50MB", "layers": 2, "platforms": LINUX}
 
 
 def test_a_mirror_fetches_once_for_its_site_and_serves_all() -> None:
-    s = simulation(SITES)
+    s = simulation(SITES, FREE)
     run = s.finish()
     assert wan(s, "wan-a") == pytest.approx(25, abs=1.5)
     assert wan(s, "wan-b") == pytest.approx(50, abs=1.5)
@@ -41,7 +41,7 @@ def test_a_mirror_serves_what_it_has_while_the_wan_is_cut_and_others_wait() -> N
     data["faults"] = [
         {"kind": "cut", "name": "wan", "link": "wan-*", "at": "300ms", "duration": "2min", "mode": "silent"}
     ]
-    s = simulation(data)
+    s = simulation(data, FREE)
     assert pulls(s.finish(), "a-0") == pytest.approx(0.2, abs=0.03)  # by the node's 1 Gbit/s
     assert wan(s, "wan-a") < 1
 
