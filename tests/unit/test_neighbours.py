@@ -16,7 +16,7 @@ from simulator.simulation.run import Run
 from simulator.world.image import Image, ImageStore
 from simulator.world.neighbours import Neighbours, Site
 from simulator.world.network import Network
-from sitekit import SITES, WAN, pulls, wan
+from sitekit import FREE, SITES, WAN, pulls, wan
 
 
 def sites(peers: str, nodes: int = 4) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def test_nodes_that_pull_one_after_another_bring_one_copy(peers: str, copies: in
 
 @pytest.mark.parametrize(("peers", "copies"), [("cached", 4), ("swarm", 1)])
 def test_nodes_that_pull_at_once_bring_one_copy_only_as_a_swarm(peers: str, copies: int) -> None:
-    s = simulation(sites(peers))
+    s = simulation(sites(peers), FREE)
     run = s.finish()
     assert wan(s, "wan-b") == pytest.approx(25 * copies, abs=1.5)
     # The LAN is a hundred times as fast as the uplink: who waits for the first has it soon after.
