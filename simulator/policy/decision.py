@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -18,9 +19,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """Place the pod on the node with this row number in the view."""
+    """Place the pod on the node with this row number in the view.
+
+    `devices` says which accelerators it gets, by their number, of each resource that it asks for; of one that is not
+    named the node gives the fullest that have it free.
+    """
 
     node: int
+    devices: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,15 @@ import pytest
 
 from onebox import agent_of, world
 from scenarios import cluster_of, run, scenario, simulation
+from schedulers import Plane, node, template
+from simulator.control.api.objects import Node, Pod
 from simulator.errors import UserError
 from simulator.facts import Catalogue
+from simulator.policy import Bind, ClusterView, Decision, Placement, PodView, Wait
 from simulator.runtime.status import DesiredPod
 from simulator.simulation.nodes import node_rows
 from simulator.spec.topology import NodeSpec
-from simulator.world.device import DeviceNeed, allot, choose
+from simulator.world.device import Accelerators, DeviceNeed, allot, choose
 from simulator.world.pod import ContainerTemplate, PodTemplate
 
 GPU = "nvidia.com/gpu"
@@ -145,3 +148,39 @@ def _named(items: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 def test_no_cost_where_there_is_none() -> None:
     assert agent_of(world({}))._host.row.accelerators == ()
+
+
+def gpus(count: int) -> Node:
+    return node("n", extended={GPU: count}, accelerators=(Accelerators(GPU, "T4", count),))
+
+
+class Last(Placement):
+    """Binds to the first node, and there to the device with the highest number that is free."""
+
+    def place(self, pod: PodView, cluster: ClusterView) -> Decision:
+        fits = cluster.feasible(pod)
+        if not fits.any():
+            return Wait()
+        free = cluster.free_devices[GPU][0]
+        return Bind(0, {GPU: (int(np.flatnonzero(free >= pod.extended[f"{GPU}-milli"])[-1]),)})
+
+
+def test_a_policy_says_which_device_a_pod_gets() -> None:
+    bed = Plane(policy=Last(), nodes=[gpus(3)])
+    for i in range(4):
+        bed.pod(f"p{i}", template(extended={f"{GPU}-milli": 400}))
+    bed.run(5)
+    got = [pod.devices[GPU] for pod in bed.server.list(Pod)]
+    assert got == [(2,), (2,), (1,), (1,)]
+    assert bed.scheduler.info.devices.share[GPU][0].tolist() == [1000, 200, 200]
+
+
+@pytest.mark.parametrize("devices", [{GPU: (3,)}, {GPU: (0, 1)}, {GPU: (-1,)}, {"other.com/gpu": (0,)}])
+def test_a_device_that_a_pod_cannot_have_is_a_policy_error(devices: dict[str, tuple[int, ...]]) -> None:
+    bed = Plane(policy=lambda _pod, _cluster: Bind(0, devices), nodes=[gpus(3)])
+    bed.pod("p", template(extended={f"{GPU}-milli": 400}))
+    bed.run(5)
+    (event,) = bed.events("PolicyError")
+    assert "with devices that it cannot have there" in event["detail"]
+    (pod,) = bed.server.list(Pod)
+    assert pod.devices == {GPU: (0,)}  # the default's choice

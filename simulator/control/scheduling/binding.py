@@ -31,16 +31,18 @@ class Bindings:
     def __contains__(self, uid: int) -> bool:
         return uid in self._decided
 
-    def reserve(self, item: Queued, node: str) -> None:
-        """Count the pod on the node and have it bound; back off, if belief has changed since the decision."""
-        self._info.refresh()
-        pod, row = item.pod, self._info.index.get(node)
-        profile = self._info.profile(pod.template)
-        if row is None or not fits(self._info, profile, row):
+    def reserve(self, item: Queued, node: str, wished: Held) -> None:
+        """Count the pod on the node, and on its `wished` accelerators, and have it bound; back off, if belief has
+        changed since the decision."""
+        info = self._info
+        info.refresh()
+        pod, row = item.pod, info.index.get(node)
+        profile = info.profile(pod.template)
+        if row is None or not fits(info, profile, row) or not info.devices.can_give(row, profile.needs, wished):
             self._queue.retry(item)
             return
         self._queue.done(item)
-        devices = self._info.place(pod.uid, profile, node)
+        devices = info.place(pod.uid, profile, node, wished)
         self._decided.add(pod.uid)
         self._client.call(self._bind, item, node, devices)
 

@@ -58,7 +58,12 @@ def fault_of(answer: Any, ask: Ask) -> str:
     if not 0 <= row < len(ask.cluster):
         return f"bound to row {answer.node!r} of {len(ask.cluster)}"
     reasons = _refused_by_agent(ask.cycle, row)
-    return f"bound to {ask.cluster.names[row]}, which would not admit it: {'; '.join(reasons)}" if reasons else ""
+    if reasons:
+        return f"bound to {ask.cluster.names[row]}, which would not admit it: {'; '.join(reasons)}"
+    info, needs = ask.cycle.info, ask.cycle.profile.needs
+    if answer.devices and not info.devices.can_give(row, needs, answer.devices):
+        return f"bound to {ask.cluster.names[row]} with devices that it cannot have there: {dict(answer.devices)}"
+    return ""
 
 
 def _refused_by_agent(cycle: Cycle, row: int) -> list[str]:

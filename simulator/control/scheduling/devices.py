@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 
 from simulator.control.scheduling.columns import read_only
 from simulator.policy.view import Bools, Ints
 from simulator.world.device import WHOLE, Accelerators, DeviceNeed, Held, choose, fitting, take
+
+_ANY: Final[Held] = MappingProxyType({})
 
 
 class DeviceColumns:
@@ -40,11 +44,23 @@ class DeviceColumns:
         passes: Bools = fitting(self.share[of], self.ram[of], self._full[of], need).sum(axis=1) >= need.count
         return passes
 
-    def choose(self, row: int, needs: Sequence[DeviceNeed]) -> dict[str, tuple[int, ...]]:
-        """The devices that a pod gets on this node; of a resource that is short, or no device there, none."""
+    def choose(self, row: int, needs: Sequence[DeviceNeed], wished: Held = _ANY) -> dict[str, tuple[int, ...]]:
+        """The devices that a pod gets on this node, the `wished` where they are told; of a resource that is short, or
+        no device there, none."""
         offered = [need for need in needs if need.resource in self.share]
-        found = {need.resource: choose(*self._row(need.resource, row), need) for need in offered}
+        found = {n.resource: wished.get(n.resource) or choose(*self._row(n.resource, row), n) for n in offered}
         return {resource: devices for resource, devices in found.items() if devices}
+
+    def can_give(self, row: int, needs: Sequence[DeviceNeed], wished: Held) -> bool:
+        """Whether a pod may have exactly the wished devices of this node: it asks for so many, and they are free."""
+        known = {need.resource: need for need in needs if need.resource in self.share}
+        for resource, devices in wished.items():
+            if resource not in known or not len(set(devices)) == len(devices) == known[resource].count:
+                return False
+            free = fitting(*self._row(resource, row), known[resource])
+            if not all(0 <= i < len(free) and free[i] for i in devices):
+                return False
+        return True
 
     def account(self, row: int, needs: Sequence[DeviceNeed], devices: Held, sign: int) -> None:
         """A pod has got these devices, or with sign -1 gives them back."""

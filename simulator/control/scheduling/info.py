@@ -176,8 +176,8 @@ class NodeInfo:
             if kind in self.free_extended and kind not in self.nodes[row].accelerators:
                 self.free_extended[kind][row] -= sign * amount
         if profile.needs and self.nodes[row].accelerators:
-            if not pod.devices:
-                pod.devices = self.devices.choose(row, profile.needs)
+            if sign > 0:
+                pod.devices = self.devices.choose(row, profile.needs, pod.devices)
             self.devices.account(row, profile.needs, pod.devices, sign)
             for kind in pod.devices:
                 self.free_extended[kind][row] = self.devices.whole(kind, row)

@@ -290,7 +290,7 @@ class Scheduler:
         if item.pod.uid not in self.queue:
             return  # it was deleted, or bound by somebody else, meanwhile
         if isinstance(decision, Bind):
-            self._bindings.reserve(item, node)
+            self._bindings.reserve(item, node, decision.devices)
         elif isinstance(decision, Reject):
             self._bindings.reject(item, said(decision.reasons))
         else:
