@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from simulator.streams import Rng, key
 
 _GI: Final = 1 << 30
 _GPU: Final = "nvidia.com/gpu"
+ZONES: Final = ("zone-0", "zone-1", "zone-2")
 KINDS: Final = ("empty", "single", "uniform", "heterogeneous", "full")
 PODS: Final = (
     PodView("web-0", "web", 500, _GI // 4, {"app": "web"}, platforms=frozenset({"linux/amd64", "linux/arm64"})),
@@ -44,27 +46,10 @@ def sample_cluster(kind: str, pod: PodView, seed: int = 0) -> ClusterView:
     pods = np.full(n, 110 if kind == "full" else 3, np.int64)
     refused = np.array([kind == "heterogeneous" and row == 2 for row in range(n)], np.bool_)
     names = tuple(f"node-{row}" for row in range(n))
-    keys = np.array([key(name) for name in names], np.uint64)
-
-    def passes(asked: PodView) -> Bools:
-        if asked is not pod:
-            raise ValueError("the view answers only about the pod that is to be placed")
-        fits: Bools = ~refused & (pods < 110) & (free_cpu >= pod.cpu_m) & (free_ram >= pod.ram_bytes)
-        share = pod.extended.get(f"{_GPU}-milli", 0)
-        return fits & (gpus >= pod.extended.get(_GPU, 0)) & (1000 * gpus >= share)
-
-    def why_not(asked: PodView) -> tuple[Reason, ...]:
-        rows = np.flatnonzero(~passes(asked))
-        return tuple(Reason("NodeResourcesFit", "Insufficient resources", node=names[row]) for row in rows)
-
-    def scores(asked: PodView, where: Bools) -> Floats:
-        passes(asked)
-        return np.where(where, np.floor(100 * free_cpu / np.maximum(cpu, 1)), 0.0)
-
     return ClusterView(
         now_s=60.0,
         names=names,
-        zones=tuple(f"zone-{row % 3}" for row in range(n)),
+        zones=tuple(ZONES[row % 3] for row in range(n)),
         platforms=tuple(("linux/amd64", "linux/arm64")[row % 2] for row in range(n)),
         allocatable_cpu_m=_column(cpu),
         allocatable_ram_bytes=_column(ram),
@@ -78,12 +63,57 @@ def sample_cluster(kind: str, pod: PodView, seed: int = 0) -> ClusterView:
         ready=np.array([not (kind == "heterogeneous" and row == 3) for row in range(n)], np.bool_),
         speed=(1 + np.arange(n) % 3).astype(np.float64),
         labels=tuple({"kubernetes.io/hostname": name} for name in names),
-        _age_s=lambda: np.zeros(n),
-        _feasible=passes,
-        _why_not=why_not,
-        _scores=scores,
-        _uniform=lambda name: Rng(seed).draws(f"policy/{name}", keys, key(f"{pod.name}/{pod.attempt}")),
+        _knows=_Sample(pod, seed, names, ~refused & (pods < 110), cpu, free_cpu, free_ram, gpus),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """`simulator.policy.view.Knowledge`: resources alone decide, beside who is `refused` anyway."""
+
+    pod: PodView
+    seed: int
+    names: tuple[str, ...]
+    admitted: Bools
+    cpu: Ints
+    free_cpu: Ints
+    free_ram: Ints
+    gpus: Ints
+
+    def age_s(self) -> Floats:
+        return np.zeros(len(self.names))
+
+    def feasible(self, pod: PodView) -> Bools:
+        self._mine(pod)
+        fits: Bools = self.admitted & (self.free_cpu >= pod.cpu_m) & (self.free_ram >= pod.ram_bytes)
+        share = pod.extended.get(f"{_GPU}-milli", 0)
+        return fits & (self.gpus >= pod.extended.get(_GPU, 0)) & (1000 * self.gpus >= share)
+
+    def why_not(self, pod: PodView) -> tuple[Reason, ...]:
+        rows = np.flatnonzero(~self.feasible(pod))
+        return tuple(Reason("NodeResourcesFit", "Insufficient resources", node=self.names[row]) for row in rows)
+
+    def scores(self, pod: PodView, where: Bools) -> Floats:
+        self._mine(pod)
+        return np.where(where, np.floor(100 * self.free_cpu / np.maximum(self.cpu, 1)), 0.0)
+
+    def image_bytes(self, pod: PodView) -> Ints:
+        self._mine(pod)
+        return np.arange(len(self.names), dtype=np.int64) % 4 * (_GI // 8)
+
+    def latency_s(self, to: str) -> Floats:
+        if to not in self.names and to not in ZONES:
+            raise KeyError(to)
+        return (1 + np.arange(len(self.names)) * 7 % 5) / 1000
+
+    def uniform(self, name: str) -> Floats:
+        pod = self.pod
+        keys = np.array([key(each) for each in self.names], np.uint64)
+        return Rng(self.seed).draws(f"policy/{name}", keys, key(f"{pod.name}/{pod.attempt}"))
+
+    def _mine(self, pod: PodView) -> None:
+        if pod is not self.pod:
+            raise ValueError("the view answers only about the pod that is to be placed")
 
 
 def sample_asks(seed: int = 0) -> Iterator[tuple[str, PodView, ClusterView]]:

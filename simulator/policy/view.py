@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,24 @@ class PodView:
     priority: int = 0
     attempt: int = 1  # how often this pod has been asked about, from 1
     waiting_s: float = 0.0  # since it was created
+
+
+class Knowledge(Protocol):
+    """What stands behind a view, and is computed when it is asked for; `ClusterView` says what each answers."""
+
+    def age_s(self) -> Floats: ...
+
+    def feasible(self, pod: PodView) -> Bools: ...
+
+    def why_not(self, pod: PodView) -> tuple[Reason, ...]: ...
+
+    def scores(self, pod: PodView, where: Bools) -> Floats: ...
+
+    def image_bytes(self, pod: PodView) -> Ints: ...
+
+    def latency_s(self, to: str) -> Floats: ...
+
+    def uniform(self, name: str) -> Floats: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +79,7 @@ class ClusterView:
     ready: Bools
     speed: Floats
     labels: tuple[Mapping[str, str], ...]
-    _age_s: Callable[[], Floats]
-    _feasible: Callable[[PodView], Bools]
-    _why_not: Callable[[PodView], tuple[Reason, ...]]
-    _scores: Callable[[PodView, Bools], Floats]
-    _uniform: Callable[[str], Floats]
+    _knows: Knowledge
 
     def __len__(self) -> int:
         return len(self.names)
@@ -72,23 +87,33 @@ class ClusterView:
     @property
     def age_s(self) -> Floats:
         """A column: seconds since the control plane last heard of the node. Computed when asked."""
-        return self._age_s()
+        return self._knows.age_s()
 
     def feasible(self, pod: PodView) -> Bools:
         """A column: which of the examined nodes pass the orchestrator's own filters for this pod."""
-        return self._feasible(pod)
+        return self._knows.feasible(pod)
 
     def why_not(self, pod: PodView) -> tuple[Reason, ...]:
         """Why the others do not, a reason for each, computed when asked. O(nodes) Python."""
-        return self._why_not(pod)
+        return self._knows.why_not(pod)
 
     def scores(self, pod: PodView, where: Bools) -> Floats:
         """A column: the orchestrator's own weighted scores, for the nodes in `where` (others are 0)."""
-        return self._scores(pod, where)
+        return self._knows.scores(pod, where)
+
+    def image_bytes(self, pod: PodView) -> Ints:
+        """A column: how many bytes of the pod's images each node said that it has, unpacked."""
+        return self._knows.image_bytes(pod)
+
+    def latency_s(self, to: str) -> Floats:
+        """A column: seconds one way from each node to a node, or to the nearest node of a zone, by the map of the
+        network: nothing cut, nothing queued; infinite where no way leads. Raises KeyError where nothing has that name.
+        """
+        return self._knows.latency_s(to)
 
     def uniform(self, name: str) -> Floats:
         """A column of uniform draws in [0, 1), fixed by the seed, this name, the node and the decision."""
-        return self._uniform(name)
+        return self._knows.uniform(name)
 
     def argmax(self, column: NDArray[np.generic], where: Bools) -> int:
         """Row of the largest value among `where`; the first of equals. Raises ValueError where nothing is."""

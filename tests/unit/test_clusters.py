@@ -26,6 +26,7 @@ __all__ = ["here"]  # a fixture
 IMAGE = {"compressed": "20MB", "unpacked": "50MB", "layers": 2, "platforms": LINUX}
 SITES: dict[str, Any] = {
     "duration": "8min",
+    "warm_up": "20s",  # the first start is not what the tests look at
     "topology": {
         "nodes": [
             {"name": "cloud", "model": "cloud-vm", "zone": "cloud"},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.control.api.objects import Pod, ReplicaSet
+from simulator.control.scheduling.beliefs import Beliefs, Distances
 from simulator.control.scheduling.events import ANYTHING, NOTHING, Event
 from simulator.control.scheduling.filters import Filter
 from simulator.control.scheduling.filters.spread import matching
@@ -15,7 +16,7 @@ from simulator.control.scheduling.info import NodeInfo
 from simulator.control.scheduling.profile import Count, Profile
 from simulator.policy import ClusterView, PodView, Reason
 from simulator.policy.view import Bools, Floats, Ints
-from simulator.units import SECOND, seconds
+from simulator.units import seconds
 
 if TYPE_CHECKING:
     from simulator.control.scheduling.framework import Framework
@@ -49,9 +50,10 @@ class Cycle:
         now: int,
         start: int,
         uniform: Callable[[str], Floats],
+        distances: Distances | None = None,
     ) -> None:
         self._framework = framework
-        self._made_of = (attempt, now, uniform)
+        self._made_of = (attempt, now, uniform, distances)
         self.info = info
         self.pod = pod
         self.template = t = pod.template
@@ -68,39 +70,20 @@ class Cycle:
 
     def view(self) -> ClusterView:
         """What a policy or a plug-in sees. Made when asked for: the view keeps the cycle, never the other way round."""
-        info, (_, now, uniform) = self.info, self._made_of
+        info, (_, now, uniform, distances) = self.info, self._made_of
         return ClusterView(
             now_s=seconds(now), names=info.names, zones=info.zones, platforms=info.platforms, labels=info.labels,
             free_extended=info.shown_extended, free_devices=info.devices.shown,
-            free_device_bytes=info.devices.shown_bytes, _age_s=lambda: info.age_ns(now) / SECOND, _feasible=self._asked,
-            _why_not=self._why_not, _scores=self._score, _uniform=uniform, **info.shown,
+            free_device_bytes=info.devices.shown_bytes, _knows=Beliefs(self, now, uniform, distances), **info.shown,
         )  # fmt: skip
 
     def without_plugins(self) -> Cycle:
         """The same question, by the orchestrator's own filters and scores."""
-        attempt, now, uniform = self._made_of
+        attempt, now, uniform, distances = self._made_of
         own = self._framework.without_plugins()
-        return Cycle(own, self.info, self.pod, attempt=attempt, now=now, start=self.start, uniform=uniform)
-
-    # What the view's functions do
-
-    def _asked(self, pod: PodView) -> Bools:
-        self._must_be_mine(pod)
-        return self.feasible()
-
-    def _why_not(self, pod: PodView) -> tuple[Reason, ...]:
-        self._must_be_mine(pod)
-        return tuple(reason for row in np.flatnonzero(~self.passing()) for reason in self.reasons(int(row)))
-
-    def _score(self, pod: PodView, where: Bools) -> Floats:
-        self._must_be_mine(pod)
-        column, rows = np.zeros(len(self.info.names)), np.flatnonzero(where)
-        column[rows] = sum(weight * scores for _, weight, scores in self.scores(rows))
-        return column
-
-    def _must_be_mine(self, pod: PodView) -> None:
-        if pod is not self.pod_view:
-            raise ValueError("the view answers only about the pod that is to be placed")
+        return Cycle(
+            own, self.info, self.pod, attempt=attempt, now=now, start=self.start, uniform=uniform, distances=distances
+        )
 
     # What filters and scores ask
 

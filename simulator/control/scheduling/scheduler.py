@@ -11,6 +11,7 @@ from simulator.control.api.objects import ApiObject, Node, Pod, Service
 from simulator.control.api.server import ApiServer
 from simulator.control.scheduling.admission import could_take
 from simulator.control.scheduling.answering import Answerer, Policy
+from simulator.control.scheduling.beliefs import Distances
 from simulator.control.scheduling.binding import Bindings
 from simulator.control.scheduling.cycle import Cycle
 from simulator.control.scheduling.decision import Ask, counted, said
@@ -30,7 +31,8 @@ class Scheduler:
     """Pops a pod, asks where it goes, reserves, binds through the client, and takes the reservation back if refused.
 
     `policy` answers each ask at once. Without one (None) the scheduler stops at `pending` until `answer` is called.
-    `heard_ns(node, now)` tells when a node was last heard of; without it, what its object says.
+    `heard_ns(node, now)` tells when a node was last heard of; without it, what its object says. `distances` is a map of
+    the network, if there is one.
     """
 
     __slots__ = (
@@ -40,6 +42,7 @@ class Scheduler:
         "_clock",
         "_cycling",
         "_decided",
+        "_distances",
         "_framework",
         "_heard_ns",
         "_own",
@@ -68,10 +71,12 @@ class Scheduler:
         policy: Policy | None,
         settings: SchedulerSettings,
         heard_ns: HeardNs | None = None,
+        distances: Distances | None = None,
     ) -> None:
         self._clock, self._rng, self._recorder = clock, rng, recorder
         self._server, self._client, self._settings = server, client, settings
         self._heard_ns = heard_ns
+        self._distances = distances
         self._framework = Framework(settings)
         self._own = policy
         self._answerer = Answerer(clock, recorder, policy, settings)
@@ -246,6 +251,7 @@ class Scheduler:
             now=self._clock.now,
             start=self._start,
             uniform=uniform,
+            distances=self._distances,
         )
         return Ask(cycle, item)
 

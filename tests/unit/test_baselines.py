@@ -1,0 +1,92 @@
+"""The shipped placement policies on clusters small enough to work their answers out by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from schedulers import MI, Plane, node, template
+from simulator.policy import Bind
+from simulator.policy.reference import instantiate
+
+GI = 1024 * MI
+ZONES = ("edge-1", "edge-2", "cloud")
+
+
+def policy(name: str, **params: Any) -> Any:
+    return instantiate(name, params, Path(), given=2)
+
+
+# Four nodes of 4 cores and 8 GiB; beside each, what is taken there: cpu in cores, memory in GiB.
+TAKEN = {"a": (1, 6), "b": (2, 3), "c": (3, 1), "d": (0, 0)}
+
+
+def where(name: str, cpu: float, ram: float, **params: Any) -> str:
+    """The node that a pod of so many cores and GiB is put on."""
+    bed = Plane([node(each) for each in TAKEN], policy=lambda pod, _view: Bind("abcd".index(pod.name)))
+    for each, (cores, gib) in TAKEN.items():
+        if cores:
+            bed.pod(each, template(cores * 1000, gib * GI, workload=each))
+    bed.run(5)
+    bed.scheduler.set_policy(policy(name, **params))
+    bed.pod("x", template(int(cpu * 1000), int(ram * GI)))
+    bed.run(5)
+    return bed.places()["x"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cpu", "ram", "node"),
+    [
+        ("first-fit", 1, 1, "a"),
+        ("first-fit", 1, 3, "b"),  # a has 2 GiB left
+        # Left over, the larger share: a 2/4, b 1/2 (cpu 1/4, ram 4/8), c 6/8, d 7/8. Of a and b the first.
+        ("best-fit", 1, 1, "a"),
+        ("best-fit", 2, 1, "a"),  # a 1/4 of cpu; b 4/8 of memory
+        ("best-fit", 1, 3, "b"),  # a has no room; b 1/4, c 4/8
+        ("worst-fit", 1, 1, "d"),
+        ("worst-fit", 4, 8, "d"),
+        # Demand (1/4, 0) on free: a 3/4, b 2/4, c 1/4, d 1.
+        ("dot-product", 1, 0, "d"),
+        # Taken with it there: a 7/8, b 3/4, c 1, d 1/4.
+        ("dominant-resource", 1, 1, "d"),
+        ("least-loaded", 1, 1, "d"),
+        ("most-allocated", 1, 1, "a"),  # free shares: a 3/4 + 1/4, b 2/4 + 5/8, c 1/4 + 7/8
+    ],
+)
+def test_where_a_pod_goes(name: str, cpu: float, ram: float, node: str) -> None:
+    assert where(name, cpu, ram) == node
+
+
+def tiers(name: str, cpu: float = 1, images: dict[str, dict[str, int]] | None = None, **params: Any) -> str:
+    """The same on three empty nodes, each in a zone of its own, which the pod's images may be on."""
+    near = {"edge-1": 0.005, "edge-2": 0.001, "cloud": 0.030}
+    held = images or {}
+    nodes = [node(z, cpu_m=1000 if z != "cloud" else 8000, zone=z, images=held.get(z, {})) for z in ZONES]
+    bed = Plane(nodes, policy=policy(name, **params))
+    bed.scheduler._distances = lambda to, names: np.array([near[n] for n in names]) if to == "till" else unknown(to)
+    bed.pod("x", template(int(cpu * 1000)))
+    bed.run(5)
+    return bed.places()["x"]
+
+
+def unknown(to: str) -> Any:
+    raise KeyError(to)
+
+
+def test_the_nearest_is_taken_and_the_next_where_it_is_full() -> None:
+    assert tiers("latency-aware", to="till") == "edge-2"
+    assert tiers("latency-aware", cpu=2, to="till") == "cloud"
+
+
+def test_the_first_tier_that_has_room_is_taken() -> None:
+    assert tiers("tier-affinity") == "edge-1"
+    assert tiers("tier-affinity", cpu=2) == "cloud"
+    assert tiers("tier-affinity", tiers=("cloud", "*")) == "cloud"
+
+
+def test_the_node_with_most_of_the_image_is_taken_and_else_the_emptiest() -> None:
+    assert tiers("image-locality", images={"edge-2": {"img": 50 * MI}, "cloud": {"other": 90 * MI}}) == "edge-2"
+    assert tiers("image-locality") == "edge-1"
