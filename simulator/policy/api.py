@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,30 @@ class Placement:
         raise NotImplementedError
 
 
+class Batch:
+    """Chooses nodes for all pods that are due, at once. The constructor only stores its parameters.
+
+    `window_s` is how long, in simulated seconds, the scheduler gathers pods from the first that is due.
+    """
+
+    window_s: float = 0.0
+
+    def place_all(self, pods: Sequence[PodView], cluster: ClusterView) -> Sequence[Decision]:
+        """An answer for each pod, in the order of the queue: `Bind`, `Wait` or `Reject`. Must not change the view,
+        which answers about each of these pods as if it were alone: what the others take is for the policy to count.
+        """
+        raise NotImplementedError
+
+
+class Order:
+    """Says which of the pods that are due is tried first; instead of Kubernetes' PrioritySort."""
+
+    def rank(self, pod: PodView) -> float:
+        """The smallest is first; of equals the one that became due first. Asked whenever the pod becomes due."""
+        raise NotImplementedError
+
+
+OrderFunction = Callable[[PodView], float]
 PlacementFunction = Callable[[PodView, ClusterView], Decision]
 
 

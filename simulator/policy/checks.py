@@ -17,11 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from simulator.policy.api import Order
 from simulator.policy.cluster_checks import CLUSTER_CHECKS
 from simulator.policy.clusters import ClusterPolicy
+from simulator.policy.order_checks import ORDER_CHECKS
 from simulator.policy.placement_checks import PLACEMENT_CHECKS
 from simulator.policy.promises import CheckFailed
 from simulator.policy.reference import instantiate
+
+Point = Literal["placement", "clusters", "order"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,13 @@ def check_policy(
     policy: Any,
     on_fail: Literal["raise", "collect"] = "raise",
     base: Path | None = None,
-    point: Literal["placement", "clusters"] = "placement",
+    point: Point = "placement",
 ) -> list[CheckResult]:
     """Hold a policy (an instance, a class without required parameters, a function, or a reference) to its contract.
 
-    A ClusterPolicy is held to that of its own decision point; of a function, which does not say what it is, `point`
-    says it. Raises CheckFailed at the first failure, or collects every verdict. A relative file is relative to `base`.
+    A ClusterPolicy or an Order is held to that of its own decision point; of a function, which does not say what it
+    is, `point` says it. Raises CheckFailed at the first failure, or collects every verdict. A relative file is
+    relative to `base`.
     """
     subject, results = _subject(policy, base or Path()), []
     for check in checks_of(subject, point):
@@ -74,6 +79,8 @@ def checks_of(subject: Any, point: str = "placement") -> tuple[Callable[[Any], N
     """The checks of the decision point that a policy is for."""
     if point == "clusters" or isinstance(subject, ClusterPolicy):
         return CLUSTER_CHECKS
+    if point == "order" or isinstance(subject, Order):
+        return ORDER_CHECKS
     return PLACEMENT_CHECKS
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from operator import index
 from typing import Any, Final
 
-from simulator.policy.api import Placement
+from simulator.policy.api import Batch, Placement
 from simulator.policy.decision import Bind, Reject, Wait
 from simulator.policy.promises import (
     CheckFailed,
@@ -103,7 +103,16 @@ PLACEMENT_CHECKS: Final[tuple[Callable[[Any], None], ...]] = (
 
 
 def _answer(policy: Any, pod: PodView, view: ClusterView) -> Any:
+    if isinstance(policy, Batch):
+        return answer(lambda: _only(policy.place_all((pod,), view)))
     return answer(policy.place if isinstance(policy, Placement) else policy, pod, view)
+
+
+def _only(answers: Any) -> Any:
+    """The answer of a batch of one."""
+    if len(answers) != 1:
+        raise ValueError(f"{len(answers)} answers for one pod")
+    return answers[0]
 
 
 def _answer_all(policy: Any) -> None:

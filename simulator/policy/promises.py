@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from simulator.policy.api import Placement
+from simulator.policy.api import Batch, Order, Placement
 from simulator.policy.clusters import ClusterPolicy
 from simulator.policy.profiled import profiled
 
@@ -49,7 +49,7 @@ def copies(policy: Any, n: int) -> list[Any]:
 
 def check_constructor_only_stores(policy: Any) -> None:
     """Each parameter becomes the attribute of its name, and nothing else happens: a reference says it all."""
-    if not isinstance(policy, Placement | ClusterPolicy):
+    if not isinstance(policy, Placement | Batch | Order | ClusterPolicy):
         return
     parameters = [p for p in inspect.signature(type(policy)).parameters if p not in ("args", "kwargs")]
     missing = [name for name in parameters if not hasattr(policy, name)]

@@ -23,7 +23,7 @@ from typing import Any, Literal
 from simulator.errors import Problem, UserError
 
 Folder = Literal["policies", "topologies"]
-POINTS = ("clusters", "scaling")  # decision points whose shipped policies have a folder of their own
+POINTS = ("clusters", "order", "scaling")  # decision points whose shipped policies have a folder of their own
 GRAMMAR = "a shipped name, ./file.py:Name, package.module:Name, or distribution/entry-point"
 
 

@@ -113,7 +113,7 @@ class _Sample:
 
     def _mine(self, pod: PodView) -> None:
         if pod is not self.pod:
-            raise ValueError("the view answers only about the pod that is to be placed")
+            raise ValueError("the view answers only about the pods that are to be placed")
 
 
 def sample_asks(seed: int = 0) -> Iterator[tuple[str, PodView, ClusterView]]:

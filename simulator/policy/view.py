@@ -31,6 +31,7 @@ class PodView:
     priority: int = 0
     attempt: int = 1  # how often this pod has been asked about, from 1
     waiting_s: float = 0.0  # since it was created
+    created_s: float = 0.0  # when that was
 
 
 class Knowledge(Protocol):

@@ -5,38 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import UnionType
 from typing import Any, Final
 
 from simulator.control.scheduling.answering import Policy
 from simulator.control.scheduling.settings import SchedulerSettings
 from simulator.errors import Problem, UserError
-from simulator.policy import ClusterPolicy, Filter, Placement, Score
-from simulator.policy.api import FilterFunction, ScoreFunction
+from simulator.policy import Batch, ClusterPolicy, Filter, Order, Placement, Score
+from simulator.policy.api import FilterFunction, OrderFunction, ScoreFunction
 from simulator.policy.clusters import ClusterPolicyFunction
 from simulator.policy.reference import at_point, instantiate
-from simulator.spec.base import Use, use
+from simulator.spec.base import Reference, Use, use
 from simulator.spec.function import Function
 from simulator.spec.mechanism import Division, Framework
 from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Policies, Scenario
 
+_KINDS: Final = (Placement, Batch, Filter, Score, Order, ClusterPolicy)
 # Karmada's own: equal static weights.
 _DIVISION: Final = "weighted"
 
 
 @dataclass(frozen=True, slots=True)
 class Deciders:
-    """The placement policy; how a hub divides; further filters; further scores with their weights."""
+    """The placement policy; how a hub divides; further filters, and scores with their weights; the queue's order."""
 
     placement: Policy
     clusters: ClusterPolicy | ClusterPolicyFunction
     filters: tuple[Filter | FilterFunction, ...] = ()
     scores: tuple[tuple[Score | ScoreFunction, float], ...] = ()
+    order: Order | OrderFunction | None = None
 
     def join(self, settings: SchedulerSettings) -> SchedulerSettings:
         """The orchestrator's scheduler with these plug-ins after its own."""
         return replace(
-            settings, filters=(*settings.filters, *self.filters), scores=(*settings.scores, *self.scores)
+            settings, filters=(*settings.filters, *self.filters), scores=(*settings.scores, *self.scores),
+            order=self.order,
         )  # fmt: skip
 
 
@@ -47,12 +51,14 @@ def read_deciders(scenario: Scenario) -> Deciders:
         scenario,
         scenario.placement,
         "policies.placement" if scenario.policy is None and scenario.policies is not None else "policy",
-        Placement,
+        Placement | Batch,
         given=2,
     )
-    chosen = use(policies.clusters or _DIVISION)
-    chosen = chosen.model_copy(update={"use": at_point(chosen.use, "clusters")})
+    chosen = _at("clusters", policies.clusters or _DIVISION)
     clusters = _made(scenario, chosen, "policies.clusters", ClusterPolicy, given=2)
+    order = None
+    if policies.order is not None:
+        order = _made(scenario, _at("order", policies.order), "policies.order", Order, given=1)
     filters = [
         _made(scenario, use(each), f"policies.filters.{i}", Filter, given=2) for i, each in enumerate(policies.filters)
     ]
@@ -60,7 +66,7 @@ def read_deciders(scenario: Scenario) -> Deciders:
         (_made(scenario, each, f"policies.scores.{i}", Score, given=3), float(each.weight))
         for i, each in enumerate(policies.scores)
     ]
-    return Deciders(placement, clusters, tuple(filters), tuple(scores))
+    return Deciders(placement, clusters, tuple(filters), tuple(scores), order)
 
 
 def check_points(scenario: Scenario, pages: Iterable[Orchestrator]) -> Iterator[Problem]:
@@ -79,24 +85,31 @@ def check_points(scenario: Scenario, pages: Iterable[Orchestrator]) -> Iterator[
         return
     if scenario.policy is not None:
         yield Problem(f"{who} asks no placement policy", path="scenario.policy", hint=hint)
-    for point in ("placement", "filters", "scores"):
+    for point in ("placement", "filters", "scores", "order"):
         if given is not None and point in given.model_fields_set:
             yield Problem(f"{who} has no scheduler that asks for {point}", path=f"scenario.policies.{point}", hint=hint)
 
 
-def _made(scenario: Scenario, chosen: Use, place: str, base: type, *, given: int) -> Any:
+def _at(point: str, chosen: Reference) -> Use:
+    """The reference in its long form; a shipped name is of the point's own folder."""
+    long = use(chosen)
+    return long.model_copy(update={"use": at_point(long.use, point)})
+
+
+def _made(scenario: Scenario, chosen: Use, place: str, base: type | UnionType, *, given: int) -> Any:
     """The plug-in; a plain function of `given` parameters serves as well as the class."""
     with written_at(place, "use"):
         made: object = instantiate(chosen.use, chosen.params, scenario.folder, given=given)
         if not isinstance(made, base) and not _is_function(made):
-            what = base.__name__.lower()
-            hint = f"derive it from simulator.policy.{base.__name__}, or write a function"
+            kinds = [kind.__name__ for kind in (base.__args__ if isinstance(base, UnionType) else (base,))]
+            what = kinds[0].lower()
+            hint = f"derive it from simulator.policy.{' or .'.join(kinds)}, or write a function"
             raise UserError(Problem(f"{chosen.use} is no {what}", hint=hint))
     return made
 
 
 def _is_function(made: object) -> bool:
-    return isinstance(made, Callable) and not isinstance(made, Placement | Filter | Score | ClusterPolicy)  # type: ignore[arg-type]  # an ABC
+    return isinstance(made, Callable) and not isinstance(made, _KINDS)  # type: ignore[arg-type]  # an ABC
 
 
 @contextmanager

@@ -42,13 +42,16 @@ class Weighted(Use):
 
 
 class Policies(Spec):
-    """Who decides, by decision point; and filter and score plug-ins that join the orchestrator's own. `scaling` is for
-    the functions that name no policy of their own.
+    """Who decides, by decision point; and filter and score plug-ins that join the orchestrator's own.
+
+    `order` says which of the pods that are due is tried first; `scaling` is for the functions that name no policy of
+    their own.
     """
 
     placement: Reference = "kube-default"
     filters: tuple[Reference, ...] = ()
     scores: tuple[Weighted, ...] = ()
+    order: Reference | None = None
     clusters: Reference | None = None
     scaling: Reference | None = None
     routing: Reference | None = None

@@ -14,7 +14,9 @@ def made(name: str) -> Any:
     return instantiate(name, PARAMS[name], Path(), given=2) if name in PARAMS else name
 
 
-@parametrize_policy_checks([made(name) for name in shipped_names("policies")])
+@parametrize_policy_checks(
+    [*(made(name) for name in shipped_names("policies")), *(f"order/{n}" for n in shipped_names("policies", "order"))]
+)
 def test_shipped_policy(policy: Any, check: Any) -> None:
     check(policy)
 

@@ -54,7 +54,7 @@ def test_a_view_shows_belief_and_none_of_it_can_be_written():
         cluster.feasible(pod)[0] = True
     with pytest.raises(TypeError):
         cluster.labels[0]["rack"] = "x"
-    with pytest.raises(ValueError, match="only about the pod that is to be placed"):
+    with pytest.raises(ValueError, match="only about the pods that are to be placed"):
         cluster.feasible(replace(pod, cpu_m=0))
 
 

@@ -1,8 +1,8 @@
-"""What stands behind a policy's view: answers that one scheduling cycle computes when it is asked."""
+"""What stands behind a policy's view: answers that scheduling cycles compute when they are asked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,15 +21,19 @@ Distances = Callable[[str, tuple[str, ...]], Floats]
 
 
 class Beliefs:
-    """`simulator.policy.view.Knowledge` of one cycle."""
+    """`simulator.policy.view.Knowledge` of the cycles of one moment, each about one pod."""
 
-    __slots__ = ("_cycle", "_distances", "_now", "_uniform")
+    __slots__ = ("_cycles", "_distances", "_info", "_now", "_uniform")
 
-    def __init__(self, cycle: Cycle, now: int, uniform: Callable[[str], Floats], distances: Distances | None) -> None:
-        self._cycle, self._now, self._uniform, self._distances = cycle, now, uniform, distances
+    def __init__(
+        self, cycles: Sequence[Cycle], now: int, uniform: Callable[[str], Floats], distances: Distances | None
+    ) -> None:
+        self._cycles = {id(cycle.pod_view): cycle for cycle in cycles}  # the cycle keeps the view, and so its id
+        self._info = cycles[0].info
+        self._now, self._uniform, self._distances = now, uniform, distances
 
     def age_s(self) -> Floats:
-        return self._cycle.info.age_ns(self._now) / SECOND
+        return self._info.age_ns(self._now) / SECOND
 
     def feasible(self, pod: PodView) -> Bools:
         return self._of(pod).feasible()
@@ -51,15 +55,16 @@ class Beliefs:
     def latency_s(self, to: str) -> Floats:
         if self._distances is None:
             raise KeyError(f"nobody has a map of the way to {to}")
-        return self._distances(to, self._cycle.info.names)
+        return self._distances(to, self._info.names)
 
     def uniform(self, name: str) -> Floats:
         return self._uniform(name)
 
     def _of(self, pod: PodView) -> Cycle:
-        if pod is not self._cycle.pod_view:
-            raise ValueError("the view answers only about the pod that is to be placed")
-        return self._cycle
+        cycle = self._cycles.get(id(pod))
+        if cycle is None:
+            raise ValueError("the view answers only about the pods that are to be placed")
+        return cycle
 
 
 def _image_bytes(template: PodTemplate) -> tuple[frozenset[str], Callable[[NodeBelief], Any]]:

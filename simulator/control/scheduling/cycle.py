@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,18 +63,17 @@ class Cycle:
         self.found = 0  # of them, feasible
         self._answers: list[tuple[Filter, Bools]] | None = None
         self._feasible: Bools | None = None
-        self.pod_view = PodView(
-            pod.name, t.workload, t.cpu_m, t.ram_bytes, self.profile.labels, t.extended, t.platforms, t.runtime_class,
-            t.priority, attempt, seconds(now - pod.created_ns),
-        )  # fmt: skip
+        self.pod_view = pod_view(pod, self.profile, attempt, now)
 
-    def view(self) -> ClusterView:
-        """What a policy or a plug-in sees. Made when asked for: the view keeps the cycle, never the other way round."""
+    def view(self, others: Sequence[Cycle] = ()) -> ClusterView:
+        """What a policy or a plug-in sees; it answers about the pods of the other cycles too. Made when asked for: the
+        view keeps the cycle, never the other way round."""
         info, (_, now, uniform, distances) = self.info, self._made_of
         return ClusterView(
             now_s=seconds(now), names=info.names, zones=info.zones, platforms=info.platforms, labels=info.labels,
             free_extended=info.shown_extended, free_devices=info.devices.shown,
-            free_device_bytes=info.devices.shown_bytes, _knows=Beliefs(self, now, uniform, distances), **info.shown,
+            free_device_bytes=info.devices.shown_bytes, **info.shown,
+            _knows=Beliefs((self, *others), now, uniform, distances),
         )  # fmt: skip
 
     def without_plugins(self) -> Cycle:
@@ -158,6 +157,15 @@ class Cycle:
             for each, weight in self._framework.scores
             if (column := each.scores(self, rows)) is not None
         ]
+
+
+def pod_view(pod: Pod, profile: Profile, attempt: int, now: int) -> PodView:
+    """What a policy sees of a pod that has no node yet."""
+    t = pod.template
+    return PodView(
+        pod.name, t.workload, t.cpu_m, t.ram_bytes, profile.labels, t.extended, t.platforms, t.runtime_class,
+        t.priority, attempt, seconds(now - pod.created_ns), seconds(pod.created_ns),
+    )  # fmt: skip
 
 
 def _siblings(cycle: Cycle) -> Count | None:

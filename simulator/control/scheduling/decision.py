@@ -22,10 +22,11 @@ class Ask:
 
     __slots__ = ("cluster", "cycle", "item")
 
-    def __init__(self, cycle: Cycle, item: Queued) -> None:
+    def __init__(self, cycle: Cycle, item: Queued, cluster: ClusterView | None = None) -> None:
         self.cycle = cycle
         self.item = item
-        self.cluster: ClusterView = cycle.view()  # the nodes as they are believed at this moment
+        # The nodes as they are believed at this moment.
+        self.cluster: ClusterView = cycle.view() if cluster is None else cluster
 
     @property
     def pod(self) -> PodView:

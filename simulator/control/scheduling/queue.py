@@ -32,20 +32,31 @@ class Queued:
 
 
 class SchedulingQueue:
-    """Pods by priority, then age. `filled()` is called whenever one becomes due."""
+    """Pods by their rank, then age. `filled()` is called whenever one becomes due.
 
-    def __init__(self, clock: Clock, settings: SchedulerSettings, phase_ns: int, filled: Callable[[], None]) -> None:
+    `rank(item)` is asked when a pod becomes due; the smallest is popped first. Without it the highest priority is.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        settings: SchedulerSettings,
+        phase_ns: int,
+        filled: Callable[[], None],
+        rank: Callable[[Queued], float] | None = None,
+    ) -> None:
+        self._rank = rank or _by_priority
         self._clock = clock
         self._settings = settings
         self._phase_ns = phase_ns  # when the ticks began
         self._filled = filled
         self._items: dict[int, Queued] = {}  # by uid: every pod of the queue, and the one in the cycle
-        self._active: list[tuple[int, int, int, Queued]] = []  # -priority, stamp, ticket
+        self._active: list[tuple[float, int, int, Queued]] = []  # rank, stamp, ticket
         self._backoff: list[tuple[int, int, Queued]] = []  # end of the backoff, ticket
         self._waiting: dict[int, Queued] = {}  # by uid, in the order of their stamps
         self._tickets = 0
-        self._cycle: Queued | None = None  # the pod that is being tried
-        self._missed: list[tuple[Event, Callable[[Pod], bool] | None]] = []  # what happened during its cycle
+        self._cycle: dict[int, Queued] = {}  # by uid: the pods that are being tried
+        self._missed: list[tuple[Event, Callable[[Pod], bool] | None]] = []  # what happened during their cycle
         self._flush_backoff: Timer | None = None
         self._flush_waiting: Timer | None = None
 
@@ -54,6 +65,11 @@ class SchedulingQueue:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    @property
+    def due(self) -> bool:
+        """Whether a pod may be tried now."""
+        return any(item.ticket == ticket for *_, ticket, item in self._active)
 
     def add(self, pod: Pod) -> None:
         """A new pod is due at once."""
@@ -68,7 +84,7 @@ class SchedulingQueue:
             if item.ticket == ticket:
                 item.where = "cycle"
                 item.attempts += 1
-                self._cycle = item
+                self._cycle[item.pod.uid] = item
                 return item
         return None
 
@@ -107,15 +123,15 @@ class SchedulingQueue:
 
     def _end_cycle(self, item: Queued) -> bool:
         """Whether the pod is still in the queue."""
-        if self._cycle is item:
-            self._cycle, self._missed = None, []
+        if self._cycle.pop(item.pod.uid, None) is not None and not self._cycle:
+            self._missed = []
         return self._items.get(item.pod.uid) is item
 
     def happened(self, event: Event, admits: Callable[[Pod], bool] | None = None) -> None:
         """Wake the pods that wait for this; `admits` says of a node's event which pods that node could take."""
         if not event:
             return
-        if self._cycle is not None:
+        if self._cycle:
             self._missed.append((event, admits))
         woken = [item for item in self._waiting.values() if self._wakes(item, event, admits)]
         for item in woken:
@@ -134,7 +150,7 @@ class SchedulingQueue:
         self._active.clear()
         self._backoff.clear()
         self._waiting.clear()
-        self._cycle, self._missed = None, []
+        self._cycle, self._missed = {}, []
 
     def backoff_ns(self, attempts: int) -> int:
         """How long a pod backs off after this many tries."""
@@ -155,7 +171,7 @@ class SchedulingQueue:
     def _activate(self, item: Queued) -> None:
         self._tickets += 1
         item.ticket, item.where = self._tickets, "active"
-        heappush(self._active, (-item.pod.template.priority, item.stamp_ns, self._tickets, item))
+        heappush(self._active, (self._rank(item), item.stamp_ns, self._tickets, item))
 
     def _back_off(self, item: Queued) -> None:
         self._tickets += 1
@@ -203,3 +219,7 @@ class SchedulingQueue:
             self._wake(item)
         self._arm_waiting()
         self._filled()
+
+
+def _by_priority(item: Queued) -> float:
+    return -item.pod.template.priority

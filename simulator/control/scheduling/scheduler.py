@@ -19,12 +19,16 @@ from simulator.control.scheduling.events import NODE_EVENTS, NOTHING, Event
 from simulator.control.scheduling.framework import Framework
 from simulator.control.scheduling.info import HeardNs, NodeInfo
 from simulator.control.scheduling.queue import Queued, SchedulingQueue
+from simulator.control.scheduling.ranking import Ranking
 from simulator.control.scheduling.settings import SchedulerSettings
 from simulator.engine.clock import Clock, Timer
 from simulator.policy import Bind, Decision, Reason, Reject, Wait
 from simulator.policy.view import Floats
 from simulator.record.buffer import Recorder
 from simulator.streams import Rng, key
+from simulator.units import duration
+
+Step = tuple[Queued, Decision, str, Event]  # what was decided about a pod, its node's name, what it waits for
 
 
 class Scheduler:
@@ -44,6 +48,8 @@ class Scheduler:
         "_decided",
         "_distances",
         "_framework",
+        "_gathered",
+        "_gathering",
         "_heard_ns",
         "_own",
         "_recorder",
@@ -84,6 +90,8 @@ class Scheduler:
         self.pending: Ask | None = None  # asked, and waiting for an answer from outside
         self.witness: Callable[[Ask], None] | None = None  # shown each ask before it is answered
         self.up = True
+        self._gathering: Timer | None = None  # pods are gathered for a batch
+        self._gathered = False
         self._cycling = False  # in the loop of cycles
         self._unseen: dict[tuple[str, int], ApiObject] = {}  # changes told while an ask was pending
         for kind in (Node, Pod, Service):
@@ -115,7 +123,7 @@ class Scheduler:
     def _resume(self, ask: Ask, decision: Decision) -> None:
         self.pending = None
         self._cycling = True  # what it catches up with starts no cycle before this one is over
-        self._decide(ask, decision)
+        self._decide([ask], [decision])
         self._cycling = False
         self._next()
 
@@ -133,14 +141,19 @@ class Scheduler:
         self._bindings.die()
         self._unseen.clear()
         self.pending = None
-        if self._decided is not None:
-            self._decided.cancel()
-            self._decided = None
+        for timer in (self._decided, self._gathering):
+            if timer is not None:
+                timer.cancel()
+        self._decided, self._gathering, self._gathered = None, None, False
 
     def _live(self, ticks_ns: int) -> None:
         settings = self._settings
         self.info = NodeInfo(settings.unset_cpu_m, settings.unset_ram_bytes, self._heard_ns)
-        self.queue = SchedulingQueue(self._clock, settings, ticks_ns, self._next)
+        rank = None
+        if settings.order is not None:
+            stops = settings.on_policy_error == "stop"
+            rank = Ranking(self._clock, self._recorder, self.info, settings.order, stops=stops)
+        self.queue = SchedulingQueue(self._clock, settings, ticks_ns, self._next, rank)
         self._bindings = Bindings(
             self._clock, self._recorder, self._server, self._client, info=self.info, queue=self.queue
         )
@@ -222,61 +235,90 @@ class Scheduler:
         self._cycling = True
         try:
             while self.up and self.pending is None and self._decided is None:
-                item = self.queue.pop()
-                if item is None:
+                items = self._due()
+                if not items:
                     return
-                ask = self._ask(item)
+                asks = self._ask(items)
                 if self.witness is not None:
-                    self.witness(ask)
-                decision = self._answerer.answer(ask)
-                if decision is None:
-                    self.pending = ask
+                    for ask in asks:
+                        self.witness(ask)
+                decision = self._answerer.answer(asks[0]) if len(asks) == 1 else None
+                if len(asks) > 1:
+                    self._decide(asks, self._answerer.answer_all(asks))
+                elif decision is None:
+                    self.pending = asks[0]
                 else:
-                    self._decide(ask, decision)
+                    self._decide(asks, [decision])
         finally:
             self._cycling = False
 
-    def _ask(self, item: Queued) -> Ask:
+    def _due(self) -> list[Queued]:
+        """The pods of the next cycle: one; for a batch all that are due, once they have been gathered."""
+        batch = self._answerer.batch
+        if batch is None:
+            item = self.queue.pop()
+            return [] if item is None else [item]
+        if not self._gathered and batch.window_s > 0:
+            if self._gathering is None and self.queue.due:
+                self._gathering = self._clock.after(duration(batch.window_s), self._gather)
+            return []
+        self._gathered = False
+        return list(iter(self.queue.pop, None))
+
+    def _gather(self) -> None:
+        self._gathering, self._gathered = None, True
+        self._next()
+
+    def _ask(self, items: list[Queued]) -> list[Ask]:
+        """One ask for each pod, with one view for all."""
         self.info.refresh()
-        keys, moment = self.info.keys, key(f"{item.pod.name}/{item.attempts}")
+        keys, moment = self.info.keys, key(f"{items[0].pod.name}/{items[0].attempts}")
 
         def uniform(name: str) -> Floats:
             return self._rng.draws(f"policy/{name}", keys, moment)
 
-        cycle = Cycle(
-            self._framework,
-            self.info,
-            item.pod,
-            attempt=item.attempts,
-            now=self._clock.now,
-            start=self._start,
-            uniform=uniform,
-            distances=self._distances,
-        )
-        return Ask(cycle, item)
+        cycles = [
+            Cycle(
+                self._framework,
+                self.info,
+                item.pod,
+                attempt=item.attempts,
+                now=self._clock.now,
+                start=self._start,
+                uniform=uniform,
+                distances=self._distances,
+            )
+            for item in items
+        ]
+        view = cycles[0].view(cycles[1:])
+        return [Ask(cycle, item, view) for cycle, item in zip(cycles, items, strict=True)]
 
-    def _decide(self, ask: Ask, decision: Decision) -> None:
-        """Record the decision; carry it out when the cycle and the policy's thinking have taken their time."""
-        cycle, settings = ask.cycle, self._settings
-        node = ask.cluster.names[decision.node] if isinstance(decision, Bind) else ""
-        kind = type(decision).__name__
-        self._recorder.decisions.add(
-            self._clock.now, ask.pod.name, kind, node, ask.pod.attempt, cycle.examined, cycle.found
-        )  # fmt: skip
-        if cycle.examined:
-            self._start = (cycle.start + cycle.examined) % len(ask.cluster)
-        waits_for = self._explain_wait(ask, decision.reasons) if isinstance(decision, Wait) else NOTHING
+    def _decide(self, asks: list[Ask], decisions: list[Decision]) -> None:
+        """Record what was decided; carry it out when the cycles and the policy's thinking have taken their time."""
+        settings, steps = self._settings, list[Step]()
+        for ask, decision in zip(asks, decisions, strict=True):
+            cycle = ask.cycle
+            node = ask.cluster.names[decision.node] if isinstance(decision, Bind) else ""
+            kind = type(decision).__name__
+            self._recorder.decisions.add(
+                self._clock.now, ask.pod.name, kind, node, ask.pod.attempt, cycle.examined, cycle.found
+            )  # fmt: skip
+            if cycle.examined:
+                self._start = (cycle.start + cycle.examined) % len(ask.cluster)
+            waits_for = self._explain_wait(ask, decision.reasons) if isinstance(decision, Wait) else NOTHING
+            steps.append((ask.item, decision, node, waits_for))
         unseen, self._unseen = self._unseen, {}
         for obj in unseen.values():
             self._see(obj)
-        took = settings.cycle_ns
+        took = settings.cycle_ns * len(asks)
         if settings.thinking is not None:
-            u = self._rng.draw("policy-thinking", key(ask.pod.name), ask.pod.attempt)
+            first = asks[0].pod
+            u = self._rng.draw("policy-thinking", key(first.name), first.attempt)
             took += round(float(settings.thinking.sample(np.array([u]))[0]))
         if took:
-            self._decided = self._clock.after(took, self._after_thought, ask.item, decision, node, waits_for)
+            self._decided = self._clock.after(took, self._after_thought, steps)
         else:
-            self._carry_out(ask.item, decision, node, waits_for)
+            self._carry_out(steps)
 
     def _explain_wait(self, ask: Ask, reasons: tuple[Reason, ...]) -> Event:
         """Say why, once for as long as it stays the same; which events may change it."""
@@ -287,17 +329,18 @@ class Scheduler:
             self._recorder.events.add(self._clock.now, "FailedScheduling", ask.pod.name, "", text)
         return events
 
-    def _after_thought(self, item: Queued, decision: Decision, node: str, waits_for: Event) -> None:
+    def _after_thought(self, steps: list[Step]) -> None:
         self._decided = None
-        self._carry_out(item, decision, node, waits_for)
+        self._carry_out(steps)
         self._next()
 
-    def _carry_out(self, item: Queued, decision: Decision, node: str, waits_for: Event) -> None:
-        if item.pod.uid not in self.queue:
-            return  # it was deleted, or bound by somebody else, meanwhile
-        if isinstance(decision, Bind):
-            self._bindings.reserve(item, node, decision.devices)
-        elif isinstance(decision, Reject):
-            self._bindings.reject(item, said(decision.reasons))
-        else:
-            self.queue.fail(item, waits_for)
+    def _carry_out(self, steps: list[Step]) -> None:
+        for item, decision, node, waits_for in steps:
+            if item.pod.uid not in self.queue:
+                continue  # it was deleted, or bound by somebody else, meanwhile
+            if isinstance(decision, Bind):
+                self._bindings.reserve(item, node, decision.devices)
+            elif isinstance(decision, Reject):
+                self._bindings.reject(item, said(decision.reasons))
+            else:
+                self.queue.fail(item, waits_for)
