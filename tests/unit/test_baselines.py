@@ -11,6 +11,7 @@ import pytest
 from schedulers import MI, Plane, node, template
 from simulator.policy import Bind
 from simulator.policy.reference import instantiate
+from simulator.world.device import Accelerators
 
 GI = 1024 * MI
 ZONES = ("edge-1", "edge-2", "cloud")
@@ -90,3 +91,38 @@ def test_the_first_tier_that_has_room_is_taken() -> None:
 def test_the_node_with_most_of_the_image_is_taken_and_else_the_emptiest() -> None:
     assert tiers("image-locality", images={"edge-2": {"img": 50 * MI}, "cloud": {"other": 90 * MI}}) == "edge-2"
     assert tiers("image-locality") == "edge-1"
+
+
+# Three nodes with two devices each, of which so many thousandths are taken; the pod asks for 400 of one.
+GPU = "nvidia.com/gpu"
+SHARED = {"a": (700, 0), "b": (500, 300), "c": (0, 0)}
+
+
+def device(name: str) -> tuple[str, tuple[int, ...]]:
+    """The node and the device that a policy gives the pod."""
+    boxes = [node(n, extended={GPU: 2}, accelerators=(Accelerators(GPU, "T4", 2),)) for n in SHARED]
+    given = {f"{n}{i}": (row, i, taken) for row, n in enumerate(SHARED) for i, taken in enumerate(SHARED[n]) if taken}
+    bed = Plane(boxes, policy=lambda pod, _view: Bind(given[pod.name][0], {GPU: (given[pod.name][1],)}))
+    for each, (_, _, taken) in given.items():
+        bed.pod(each, template(0, 0, workload=each, extended={f"{GPU}-milli": taken}))
+    bed.run(5)
+    bed.scheduler.set_policy(policy(name))
+    pod = bed.pod("x", template(100, 0, extended={f"{GPU}-milli": 400}))
+    bed.run(5)
+    return bed.places()["x"], pod.devices[GPU]
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("gpu-packing", ("b", (0,))),  # 500 of b's first are free: the fullest device in use that has room
+        ("gpu-best-fit", ("b", (0,))),  # 1,200 free on b, 1,300 on a, 2,000 on c
+        ("gpu-dot-product", ("b", (0,))),  # as cpu is alike, the fewest free thousandths
+        ("gpu-clustering", ("b", (0,))),  # nobody of its kind anywhere: the fullest
+        # By the kinds seen (itself alone): 300 on a's first are wasted already. On b's first it would leave 100 of no
+        # use, on b's second 300, on a's and c's idle ones 600, of which another 400 can be had: no growth.
+        ("fgd", ("a", (1,))),
+    ],
+)
+def test_which_device_a_pod_gets(name: str, where: tuple[str, tuple[int, ...]]) -> None:
+    assert device(name) == where
