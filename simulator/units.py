@@ -45,6 +45,11 @@ UNITS: Final[dict[str, dict[str, Fraction]]] = {
     "power": {"W": Fraction(1), "mW": Fraction(1, 1000), "kW": Fraction(1000)},
     "energy": {"J": Fraction(1), "kJ": Fraction(1000), "Wh": Fraction(3600), "kWh": Fraction(3_600_000)},
     "length": {"m": Fraction(1), "km": Fraction(1000)},
+    "speed": {"m/s": Fraction(1), "km/h": Fraction(1000, 3600)},
+    "carbon intensity": {"g/J": Fraction(1), "g/kWh": Fraction(1, 3_600_000), "kg/kWh": Fraction(1, 3600)},
+    "price of time": {"USD/s": Fraction(1), "USD/h": Fraction(1, 3600)},
+    "price of data": {"USD/B": Fraction(1), "USD/GB": Fraction(1, 10**9), "USD/MB": Fraction(1, 10**6)},
+    "price of energy": {"USD/J": Fraction(1), "USD/kWh": Fraction(1, 3_600_000)},
     "ratio": {"": Fraction(1), "%": Fraction(1, 100)},
     "count": {"": Fraction(1)},
 }  # fmt: skip
@@ -53,8 +58,9 @@ _INTEGERS: Final = frozenset({"duration", "size", "cpu", "count"})
 _BARE: Final = frozenset({"cpu", "ratio", "count"})
 _EXAMPLE: Final = {
     "duration": "10ms, 5min or 1h30min", "size": "64Mi or 45MB", "cpu": "500m or 2", "bitrate": "10Mbps",
-    "byterate": "20MB/s", "frequency": "10/s", "power": "3.5W", "energy": "50Wh", "length": "12km",
-    "ratio": "0.5 or 50%", "count": "3",
+    "byterate": "20MB/s", "frequency": "10/s", "power": "3.5W", "energy": "50Wh", "length": "12km", "speed": "50km/h",
+    "ratio": "0.5 or 50%", "count": "3", "carbon intensity": "300g/kWh", "price of time": "0.19USD/h",
+    "price of data": "0.09USD/GB", "price of energy": "0.25USD/kWh",
 }  # fmt: skip
 _LARGEST: Final = 10**30
 _LONGEST: Final = 200  # characters; Python converts no number of thousands of digits

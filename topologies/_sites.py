@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import cos, degrees, pi, radians, sin
 from typing import Any
-from unicodedata import normalize
 
 from simulator.errors import Problem, UserError
-from simulator.physics.geography import EARTH_RADIUS_KM
+from simulator.geography import EARTH_RADIUS_KM
 from simulator.spec.near import did_you_mean
+from simulator.spec.readers.names import slug, unique
 from simulator.streams import Rng, key
 
 TIER = "littoral.io/tier"
@@ -72,29 +72,10 @@ def read_params(params: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[Site
     }
 
 
-def slug(name: str) -> str:
-    """A city's name as part of a node's: ASCII without accents, as DNS names are."""
-    plain = normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
-    return "-".join("".join(c if c.isalnum() else " " for c in plain).split()) or "city"
-
-
-def unique(names: Iterable[str]) -> list[str]:
-    """The names, a number after those that occurred before."""
-    taken: set[str] = set()
-    made = []
-    for name in names:
-        candidate, n = name, 2
-        while candidate in taken:
-            candidate, n = f"{name}-{n}", n + 1
-        taken.add(candidate)
-        made.append(candidate)
-    return made
-
-
 def assemble(backbone: Backbone, at: Sequence[int], cloud: int, sites: Sites, rng: Rng) -> dict[str, Any]:
     """The plain data of the topology: a router in every city, a site at each city of `at`, the cloud at one city."""
     world = _World()
-    routers = unique(["router-cloud", *(f"router-{slug(city.name)}" for city in backbone.cities)])[1:]
+    routers = unique(["router-cloud", *(f"router-{slug(city.name) or 'city'}" for city in backbone.cities)])[1:]
     for name, city in zip(routers, backbone.cities, strict=True):
         world.node(name, "backbone-router", "backbone", "router", place=city)
     for number, (a, b, km) in enumerate(backbone.fibres):

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from dataclasses import replace
 from math import degrees, dist
 from typing import Any, Final
 
 from simulator.shipped.topologies._sites import Backbone, City, assemble, read_params
 
 from simulator.errors import Problem, UserError
-from simulator.physics.geography import EARTH_RADIUS_KM
+from simulator.geography import EARTH_RADIUS_KM
 from simulator.spec.near import did_you_mean
+from simulator.spec.readers.nodelink import topohub
 from simulator.streams import Rng, key
 from simulator.units import UnitError, parse
 
@@ -98,26 +98,9 @@ def _cloud(
 
 
 def _network(name: object) -> dict[str, Any]:
-    """One of topohub's networks, read from its files, which it keeps under their names."""
+    """One of topohub's networks."""
     try:
-        folder = files("topohub") / "data"
-    except ModuleNotFoundError:
-        hint = "pip install 'littoral[wan]'"
-        raise UserError(Problem("the topology wan needs the package topohub", hint=hint)) from None
-    names = _names(folder)
-    if name not in names:
-        hint = did_you_mean(str(name), names)
-        raise UserError(Problem(f"topohub has no network {name!r}", path="params.network", hint=hint))
-    data: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        data: dict[str, Any] = json.loads(topohub(name))
+    except UserError as error:
+        raise UserError(replace(problem, path="params.network") for problem in error.problems) from None
     return data
-
-
-def _names(folder: Traversable, prefix: str = "") -> list[str]:
-    """The names of all networks below a folder: their paths without the suffix."""
-    found: list[str] = []
-    for item in folder.iterdir():
-        if item.is_dir():
-            found += _names(item, f"{prefix}{item.name}/")
-        elif item.name.endswith(".json"):
-            found.append(prefix + item.name.removesuffix(".json"))
-    return sorted(found)

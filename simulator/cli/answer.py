@@ -67,7 +67,10 @@ def cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value))
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} = {cell(item)}" for key, item in value.items())
+        return ", ".join(
+            f"{key} ({cell(item)})" if isinstance(item, Mapping) else f"{key} = {cell(item)}"
+            for key, item in value.items()
+        )
     return str(value)
 
 

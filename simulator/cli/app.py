@@ -32,8 +32,8 @@ COMMANDS = {
     "check-policy": ("check_policy:check_policy", "The conformance suite for a policy."),
     "new": ("new:new", "A commented starting file: policy, experiment or orchestrator."),
     "schema": ("schema:schema", "JSON Schema of the experiment file, for editors."),
-    "import": ("later:import_", "Not offered yet: read topologies, traces and manifests of others."),
-    "serve-policy": ("later:serve_policy", "Not offered yet: a policy as a kube-scheduler extender."),
+    "import": ("import_:import_", "Read topologies, traces, outage logs and clusters of others."),
+    "serve-policy": ("serve_policy:serve_policy", "A policy as an extender of a real kube-scheduler."),
 }
 
 _EPILOGUE = (

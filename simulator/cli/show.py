@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from simulator.cli.answer import Answer, table
+from simulator.cli.answer import Answer, cell, table
 from simulator.cli.given import settings
 from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
@@ -124,6 +125,8 @@ def _flat(catalogue: Catalogue, kind: str, name: str) -> dict[str, str]:
 def _words(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
+    if isinstance(value, Mapping):
+        return cell(value)
     return {"None": "none", "True": "true", "False": "false"}.get(str(value), str(value))
 
 

@@ -32,6 +32,12 @@ def read_with(page: Path) -> list[Path]:
     return list(found)
 
 
+def pages_in(folder: Path) -> list[str]:
+    """The names of the files in this folder that are models' pages, and not, say, an experiment."""
+    files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
+    return [file.name for file in files if file.is_file() and b"\nfacts:" in file.read_bytes()]
+
+
 def bibliographies(page: Path) -> list[Path]:
     """Those that a page's sources may stand in, the one that wins last: that of its folder's folder, as in `models/`,
     and the one beside the page."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import Problem, UserError
-from simulator.facts.beside import bibliographies
+from simulator.facts.beside import bibliographies, pages_in
 from simulator.facts.bibliography import bibtex, read_bibtex
 from simulator.facts.fact import near
 from simulator.facts.ledger import Ledger
@@ -216,8 +216,7 @@ class Catalogue:
         if name.endswith(_SUFFIX):
             path = self._folder / name
             if not path.is_file():
-                beside = [file.name for file in _listing(path.parent)]
-                hint = near(path.name, beside) or "files are relative to the experiment's"
+                hint = near(path.name, pages_in(path.parent)) or "files are relative to the experiment's"
                 raise UserError(Problem(f"there is no file {name}", hint=hint))
             sources = self._sources[str(path)] = self._user_sources(path)
             return read_page(_bytes(path, str(path)), str(path), kind, path.stem, sources)

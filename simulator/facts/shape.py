@@ -30,6 +30,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "power.max": Field("power"),
         "max_pods": Field("count", required=False, positive=True),
         "disk_kind": Field("text", required=False, words=("microSD", "eMMC", "SSD", "NVMe", "HDD", "EBS", "flash")),
+        "disk_endurance": Field("size", required=False, positive=True),  # bytes that can be written to it in its life
         "memcpy": Field("byterate", required=False, positive=True),
         "nic": Field("bitrate", required=False, positive=True),  # the fastest it has
         "kvm": Field("flag", required=False),  # whether it can run virtual machines
@@ -44,10 +45,17 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
     "links": {
         "latency": Field("duration"),
         "per_km": Field("delay per km", required=False),
+        "handover.time": Field("duration", required=False),  # without a way, while another cell is joined
+        "handover.margin": Field("share", required=False),  # how much farther the serving cell is when it is left
         "jitter": Field("duration"),
         "up": Field("bitrate", positive=True),
         "down": Field("bitrate", positive=True),
         "loss": Field("share"),
+        "outage.up": Field("duration", required=False, dist=True),  # how long it works
+        "outage.down": Field("duration", required=False, dist=True),
+        "promotion.idle": Field("duration", required=False),  # without traffic, after which the radio sleeps
+        "promotion.delay": Field("duration", required=False, dist=True),  # of the first message that wakes it
+        "duty_cycle": Field("share", required=False, positive=True),  # of the time in which one may send
     },
     "runtimes": RUNTIMES,
     "images": {
@@ -61,7 +69,11 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "retransmit.least": Field("duration", required=False),
         "retransmit.most": Field("duration", required=False),
         "retransmit.tries": Field("count", required=False),
+        "window": Field("size", required=False, positive=True),  # the largest that a receiver offers
+        "segment": Field("size", required=False, positive=True),  # payload of each
         "overhead": Field("size", required=False),
+        "acknowledgement": Field("size", required=False),  # a packet that carries no message
+        "datagram": Field("flag", required=False),  # lost packets are repeated by itself, if at all, and not by TCP
     },
     # The host's operating system (what its `update` means: `simulator.faults.host_update`); fleet managers join it here
     # with the edge.
@@ -95,6 +107,13 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "survives_power_cut": Field("flag", required=False),  # at any moment, an update's included
     },
     "orchestrators": {},
+    "batteries": {
+        "efficiency": Field("share", positive=True),  # of a round trip
+        "charging": Field("frequency", positive=True),  # most, of its capacity
+        "discharging": Field("frequency", positive=True),
+        "restart": Field("share", positive=True),  # charge at which a machine gets its power back
+    },
+    "panels": {"losses": Field("share")},  # of what it is rated at
 }
 
 

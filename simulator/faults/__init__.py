@@ -1,20 +1,38 @@
-"""What goes wrong: cuts of links, crashes of nodes, components that stop, hosts that get another image."""
+"""What goes wrong: links are cut, nodes fail, are slow or wear out, components stop, hosts get another image."""
 
-from simulator.faults.crash import PowerCycled, apply_crash
-from simulator.faults.cut import apply_cut
+from simulator.faults.crash import apply_crash
+from simulator.faults.cut import LinkCut, apply_cut
+from simulator.faults.disk_fill import apply_disk_fill
+from simulator.faults.failures import Failing, apply_failures
 from simulator.faults.host_update import HostImage, HostSettings, HostSystem, Rollout, apply_host_update
+from simulator.faults.outages import apply_outages, drawn, listed
+from simulator.faults.power import Power, PowerCycled, apply_power_cut
+from simulator.faults.slow import Pace, apply_slow
 from simulator.faults.stop import Component, Switch, apply_stop
+from simulator.faults.wear import apply_wear
 
 __all__ = [
     "Component",
+    "Failing",
     "HostImage",
     "HostSettings",
     "HostSystem",
+    "LinkCut",
+    "Pace",
+    "Power",
     "PowerCycled",
     "Rollout",
     "Switch",
     "apply_crash",
     "apply_cut",
+    "apply_disk_fill",
+    "apply_failures",
     "apply_host_update",
+    "apply_outages",
+    "apply_power_cut",
+    "apply_slow",
     "apply_stop",
+    "apply_wear",
+    "drawn",
+    "listed",
 ]

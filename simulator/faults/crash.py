@@ -1,62 +1,21 @@
-"""A node loses power, and may boot again."""
+"""A node crashes, and may boot again."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from simulator.engine.clock import Clock
-from simulator.record.buffer import Recorder
-from simulator.world.network import Network
-from simulator.world.node import NodeTable
+from simulator.faults.power import Power
 
 
-class PowerCycled(Protocol):
-    """What lives on a node: a node agent."""
+def apply_crash(clock: Clock, machine: Power, *, at: int, reboot_after: int | None) -> None:
+    """The machine goes down at `at` (ns); `reboot_after` ns later (None: never) its firmware begins to boot it.
 
-    def crash(self) -> None:
-        """Power is gone, at this instant."""
-
-    def boot(self) -> None:
-        """The node has booted."""
-
-
-def apply_crash(
-    clock: Clock,
-    network: Network,
-    nodes: NodeTable,
-    recorder: Recorder,
-    node: int,
-    *,
-    at: int,
-    reboot_after: int | None,
-    agent: PowerCycled | None,
-) -> None:
-    """Take power from `node` at `at` (ns); `reboot_after` ns later (None: never) it is given back, and after the node's
-    own boot time, of firmware and operating system, the node is up. `agent` is told of both; a router, say, has none.
-
-    The network goes down before the agent is told of the crash, and comes up before it is told of the boot. A node
-    that is down already cannot crash: then nothing happens, and the earlier crash decides when it boots.
+    A machine that is down already cannot crash: then nothing happens, and the earlier cause decides when it boots.
     """
-    name = nodes.names[node]
 
     def crash() -> None:
-        if not network.is_up(node):
-            return
-        recorder.events.add(clock.now, "NodeCrashed", name, name, "")
-        network.set_node(node, False)
-        if agent is not None:
-            agent.crash()
-        if reboot_after is not None:
-            clock.after(reboot_after, power)
-
-    def power() -> None:
-        recorder.events.add(clock.now, "Booting", name, name, "")
-        clock.after(nodes.rows[node].boot_ns, boot)
-
-    def boot() -> None:
-        recorder.events.add(clock.now, "NodeBooted", name, name, "")
-        network.set_node(node, True)
-        if agent is not None:
-            agent.boot()
+        if machine.runs:
+            machine.off("NodeCrashed")
+            if reboot_after is not None:
+                clock.after(reboot_after, machine.on)
 
     clock.at(at, crash)

@@ -8,9 +8,9 @@ system without a trial keeps whatever it boots. Model: EVE's baseimage update, b
 try-boot, k3OS's upgrade plan.
 
 A power cut during download or write leaves the old image whole, unless the system is one that writes over itself. In
-the trial the next boot is of the old image, or of the new one for another trial. A cut while a machine boots is not in
-the model: a machine that is down cannot lose power. Shutting down takes no time of its own beyond `reboot_delay_ns`,
-and a download's round trip is not in it.
+the trial the next boot is of the old image, or of the new one for another trial. One while a machine boots lets it
+begin its boot again. Shutting down takes no time of its own beyond `reboot_delay_ns`, and a download's round trip is
+not in it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from simpy.events import Event
 
 from simulator.engine.activity import Activity
 from simulator.engine.clock import Clock, Timer
-from simulator.faults.crash import PowerCycled
+from simulator.faults.power import PowerCycled
 from simulator.record.buffer import Recorder
 from simulator.units import SECOND
 from simulator.world.network import Network

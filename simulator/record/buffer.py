@@ -83,10 +83,15 @@ class Recorder:
         requests: Buffer
         traffic: Buffer
         messages: Buffer
+        spools: Buffer
+        ages: Buffer
         deliveries: Buffer
         clusters: Buffer
         decisions: Buffer
         functions: Buffer
+        energy: Buffer
+        batteries: Buffer
+        costs: Buffer
 
     def frames(self) -> dict[str, pl.DataFrame]:
         """Every table as a frame."""

@@ -24,10 +24,11 @@ def total(column: str) -> Compute:
 
 
 def mean_number(column: str) -> Compute:
-    """Instance seconds after the warm-up by the seconds after it: how many instances there are on average."""
+    """Instance seconds of the intervals after the warm-up by their seconds: how many instances there are on average."""
 
     def compute(tables: Tables, context: MetricContext) -> float:
-        rows, span = _after(tables, context), context.duration_s - context.warm_up_s
+        begin = context.warm_up_s if context.whole_from_s is None else context.whole_from_s
+        rows, span = _after(tables, context), context.duration_s - begin
         return float(rows[column].sum()) / span if span > 0 else nan
 
     return compute

@@ -12,17 +12,22 @@ from typing import Final
 
 from simulator.record import (
     clusters,
+    downtime,
+    energy,
     functions,
     hosts,
     images,
     memory,
     models,
+    movement,
     outages,
     placing,
     pod_time,
     reconciling,
+    spools,
     traffic,
     updates,
+    uptime,
 )
 from simulator.record.metric import Metric, MetricContext, Tables
 
@@ -31,9 +36,12 @@ __all__ = ["GLOSSARY", "Metric", "MetricContext", "summarise"]
 # Each file defines, and says in words, the metrics of its noun; this is their order everywhere.
 _NOUNS: Final = (
     traffic,
+    spools,
     pod_time,
     reconciling,
     outages,
+    downtime,
+    uptime,
     clusters,
     models,
     updates,
@@ -42,6 +50,8 @@ _NOUNS: Final = (
     images,
     memory,
     functions,
+    movement,
+    energy,
 )
 
 GLOSSARY: Final[Mapping[str, Metric]] = {metric.name: metric for noun in _NOUNS for metric in noun.METRICS}

@@ -14,13 +14,11 @@ def host_update_s(tables: Tables, _: MetricContext) -> float:
     """Mean time from the beginning of a host's update until it stays."""
     import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
 
-    began = pl.col("time_s").filter(pl.col("kind") == "HostUpdateStarted").last()
     rows = tables["events"].filter(pl.col("kind").is_in(["HostUpdateStarted", "HostUpdateCommitted"]))
-    # A host has one update at a time, so each beginning belongs to the next end of the same name.
-    each = rows.group_by("node", "detail", maintain_order=True).agg(
-        took_s=pl.col("time_s").filter(pl.col("kind") == "HostUpdateCommitted").last() - began
-    )
-    return mean(each["took_s"].drop_nulls())
+    # A host has one update at a time, so what is kept is what of that name was begun last.
+    began = pl.when(pl.col("kind") == "HostUpdateStarted").then(pl.col("time_s")).forward_fill().over("node", "detail")
+    kept = rows.with_columns(took_s=pl.col("time_s") - began).filter(kind="HostUpdateCommitted")
+    return mean(kept["took_s"])
 
 
 def count(kind: str) -> Compute:

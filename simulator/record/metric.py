@@ -31,6 +31,8 @@ class MetricContext:
     faults: tuple[tuple[float, float], ...] = ()
     latency: Callable[[float], float] = _no_latency
     mean_latency_s: float = nan
+    whole_from_s: float | None = None  # the first interval begins that the warm-up leaves whole; None: at its end
+    links: int = 0  # of the topology
 
 
 Compute = Callable[[Tables, MetricContext], float]

@@ -89,8 +89,8 @@ LINKS = Table(
     (
         Column("time_s", "time", "when"),
         Column("link", "code", "link name"),
-        Column("state", "code", "up or cut"),
-        Column("mode", "code", "silent, refused, lossy or one-way; empty when up"),
+        Column("state", "code", "up, cut, or apart: a radio's link to a cell that does not serve it"),
+        Column("mode", "code", "silent, refused, lossy or one-way of one that is cut, or apart; empty when up"),
     ),
 )
 
@@ -149,6 +149,38 @@ MESSAGES = Table(
         Column("superseded", "int", "values of a device twin that a newer one replaced before they were sent"),
         Column("mean_age_s", "float", "mean age at arrival, in seconds; NaN if none arrived"),
         Column("max_age_s", "float", "largest age at arrival, in seconds"),
+    ),
+)
+
+SPOOLS = Table(
+    "spools",
+    "messages of one telemetry flow, source zone and interval at gateways that keep what they cannot send on; those in "
+    "a spool at any time are came + returned - left - full - expired - wiped, up to then",
+    (
+        Column("start_s", "time", "start of the interval"),
+        Column("flow", "code", "workload item that sent them"),
+        Column("zone", "code", "zone of the sources"),
+        Column("came", "int", "messages that came to the gateway"),
+        Column("left", "int", "messages that the gateway began to send on"),
+        Column("returned", "int", "messages that were under way when the connection broke, and wait again"),
+        Column("full", "int", "messages lost because there was no room"),
+        Column("expired", "int", "messages lost because they had waited for too long"),
+        Column("wiped", "int", "messages lost with the gateway's memory"),
+        Column("duplicate", "int", "messages that arrived once more: nobody knew that they had"),
+    ),
+)
+
+AGES = Table(
+    "ages",
+    "age of information of one telemetry flow, source zone and interval: how old the newest reading is that has "
+    "arrived from a source, as time goes by, from the first arrival on",
+    (
+        Column("start_s", "time", "start of the interval"),
+        Column("flow", "code", "workload item that sent the readings"),
+        Column("zone", "code", "zone of the sources"),
+        Column("known_s", "float", "time, added up over the sources, in which a reading had arrived already"),
+        Column("mean_s", "float", "mean age over that time, in seconds"),
+        Column("peak_s", "float", "largest age, in seconds"),
     ),
 )
 
@@ -226,10 +258,51 @@ FUNCTIONS = Table(
     ),
 )
 
+ENERGY = Table(
+    "energy",
+    "what one pod, or a machine for itself, took of a machine's energy in one interval; the rows of a machine add up "
+    "to the integral of its power, exactly. Only where a scenario asks for it, or has batteries, carbon or prices",
+    (
+        Column("start_s", "time", "start of the interval"),
+        Column("node", "code", "node name"),
+        Column("pod", "code", "pod name; empty: the machine itself (starts, unpacking, components, idle cores)"),
+        Column("supply", "code", "grid or battery"),
+        Column("busy_core_s", "float", "core seconds of work; those beyond the machine's cores take no energy"),
+        Column("energy_j", "float", "its work, and its share of the idle power, by the cores that it asks for"),
+        Column("carbon_g", "float", "of that, if it came from the grid; NaN where no intensity is given"),
+    ),
+)
+
+BATTERIES = Table(
+    "batteries",
+    "a change of what flows into or out of one battery; until its next row every power stays as it is",
+    (
+        Column("time_s", "time", "when"),
+        Column("node", "code", "the machine that it feeds"),
+        Column("state", "code", "on, or off: empty, and not charged enough to start again"),
+        Column("charge_j", "float", "its charge at that instant"),
+        Column("panel_w", "float", "what the panel can give"),
+        Column("load_w", "float", "what the machine takes"),
+        Column("curtailed_w", "float", "what nobody takes of the panel's"),
+        Column("loss_w", "float", "what the battery loses"),
+    ),
+)
+
+COSTS = Table(
+    "costs",
+    "what one thing with a price has cost after the warm-up",
+    (
+        Column("item", "code", "node, egress, data or energy"),
+        Column("name", "code", "the node or link; empty for energy"),
+        Column("cost_usd", "float", "price times quantity"),
+    ),
+)
+
 TABLES = {
     t.name: t
     for t in (
         EVENTS, PODS, NODES, MEMORY, LINKS, REQUESTS,
-        TRAFFIC, MESSAGES, DELIVERIES, CLUSTERS, DECISIONS, FUNCTIONS,
+        TRAFFIC, MESSAGES, SPOOLS, AGES, DELIVERIES, CLUSTERS, DECISIONS, FUNCTIONS,
+        ENERGY, BATTERIES, COSTS,
     )
 }  # fmt: skip

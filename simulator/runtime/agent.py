@@ -18,6 +18,7 @@ from simulator.runtime.bench import Bench, ServingHook
 from simulator.runtime.boot import Boot
 from simulator.runtime.disk_pressure import DiskPressure
 from simulator.runtime.host import Host
+from simulator.runtime.load import Load
 from simulator.runtime.memory import Memory
 from simulator.runtime.pod_run import Container, PodRun
 from simulator.runtime.puller import Puller
@@ -28,7 +29,7 @@ from simulator.runtime.warm import WarmStarts
 from simulator.runtime.worker import PodWorker
 from simulator.streams import Rng
 from simulator.world.device import allot
-from simulator.world.image import Image, ImageStore
+from simulator.world.image import READ_ONLY, Image, ImageStore
 from simulator.world.network import Network
 from simulator.world.node import NodeTable
 from simulator.world.registry import Registry
@@ -41,7 +42,7 @@ class NodeAgent:
     that the operating system and every component on this node hold. `serving_hooks` are called (pod, up, how) when a
     pod's main container runs and does not answer yet ("starting"), begins to ("started"), or stops ("killed",
     "exited", "oom", "node-dead"). `up_hooks` are called with True once the agent has started after a power cut, before
-    it does anything, and with False when power goes.
+    it does anything, and with False when power goes; `speed_hooks` with each pod that runs, when its speed changes.
     Raises ValueError where there is no runtime.
     """
 
@@ -65,6 +66,7 @@ class NodeAgent:
         "images",
         "serving_hooks",
         "settings",
+        "speed_hooks",
         "up",
         "up_hooks",
     )
@@ -92,6 +94,7 @@ class NodeAgent:
         self.up = True
         self.serving_hooks: list[ServingHook] = []
         self.up_hooks: list[Callable[[bool], None]] = []
+        self.speed_hooks: list[Callable[[PodRun], None]] = []
         self._powered = True
         self._networked_ns = 0  # when pods have a network
         self._upstream = upstream or Nobody()
@@ -129,6 +132,11 @@ class NodeAgent:
         return self._host.index
 
     @property
+    def name(self) -> str:
+        """Its node's name."""
+        return self._host.name
+
+    @property
     def allocatable_ram_bytes(self) -> int:
         """Capacity − reservations − hard eviction threshold: what it tells its control plane."""
         return self._memory.allocatable
@@ -147,6 +155,11 @@ class NodeAgent:
     def pressure(self) -> bool:
         """Its MemoryPressure condition."""
         return self._memory.pressure
+
+    @property
+    def load(self) -> Load:
+        """What keeps the cores of its node busy, beside requests."""
+        return self._host.load
 
     def stored(self) -> Iterable[int]:
         """The uids of the pods that it has stored."""
@@ -279,6 +292,15 @@ class NodeAgent:
             worker.run.in_flight = count
             worker.weigh()
 
+    def set_speed(self, speed: float) -> None:
+        """The node's cores have this speed from now on: starts, unpacking and processes that run follow."""
+        self._host.speed = self._bench.starts.speed = speed
+        for worker in self._workers.values():
+            worker.run.speed = speed / worker.slowdown
+            if worker.run.main.state == "running":
+                for hook in self.speed_hooks:
+                    hook(worker.run)
+
     def hang(self, uid: int, kind: str, on: bool) -> None:
         """The pod's main process stops (or begins again) to answer its probes of this kind. A new process answers."""
         worker = self._workers.get(uid)
@@ -294,7 +316,10 @@ class NodeAgent:
             self._host,
             self._puller,
             self._memory,
-            Starts(self._host.clock, self._host.rng, speed=self._host.speed, threads=self._host.row.cores),
+            Starts(
+                self._host.clock, self._host.rng, speed=self._host.speed, threads=self._host.row.cores,
+                load=self._host.load,
+            ),
             self._warm,
             Backoff(
                 self.settings.crash_first_ns,
@@ -339,6 +364,8 @@ class NodeAgent:
             worker.fail(reason)
         elif template.runtime_class and costs is None:
             worker.wait_for("ContainerCreating", f"no runtime for {template.runtime_class}")
+        elif self.images.read_only and not adopted:
+            worker.wait_for("ContainerCreating", READ_ONLY)
         elif adopted:
             worker.adopt()
         else:

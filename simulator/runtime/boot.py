@@ -1,6 +1,6 @@
 """A node comes up in stages: power, operating system, container engine, agent, pods.
 
-The first two are the machine's (`simulator.faults.crash`); what follows runs on it. Each stage leaves an event:
+The first two are the machine's (`simulator.faults.power`); what follows runs on it. Each stage leaves an event:
 Booting, NodeBooted, EngineStarted, AgentStarted.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simulator.engine.clock import Clock
 from simulator.record.buffer import Recorder
+from simulator.runtime.load import Load
 from simulator.runtime.settings import AgentSettings
 from simulator.runtime.status import Upstream
 from simulator.runtime.ticks import next_tick
@@ -20,6 +21,7 @@ class Host:
         "clock",
         "identity",
         "index",
+        "load",
         "name",
         "recorder",
         "rng",
@@ -49,6 +51,7 @@ class Host:
         self.row = nodes.rows[node]
         self.speed = float(nodes.speed[node])
         self.identity = key(self.name)
+        self.load = Load(clock)
         self.settings = settings
         self.upstream = upstream
         self.start(0)

@@ -118,6 +118,8 @@ class ImageGc:
 
     def _idle(self, known_since: int, used: set[str]) -> list[Image]:
         """What may be deleted, in the order in which it is."""
+        if self._store.read_only:
+            return []
         old = [
             image
             for image in self._store

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from simulator.runtime.host import Host
 from simulator.runtime.image_gc import ImageGc
 from simulator.runtime.pull import Done, Fetch, Pull
-from simulator.runtime.unpack import FULL, Unpacker
+from simulator.runtime.unpack import Unpacker
 from simulator.spec.image import repository
 from simulator.units import SECOND
-from simulator.world.image import Image, ImageStore, Layer
+from simulator.world.image import FULL, Image, ImageStore, Layer
 from simulator.world.neighbours import Neighbours
 from simulator.world.network import Network
 from simulator.world.registry import Registry, Source
@@ -45,6 +45,7 @@ class Puller:
 
     __slots__ = (
         "_fetching",
+        "_left_out",
         "_neighbours",
         "_pulls",
         "_queue",
@@ -82,6 +83,7 @@ class Puller:
         self._queue: deque[Pull] = deque()
         self._running = 0
         self._fetching: dict[str, Fetch] = {}  # by digest
+        self._left_out: dict[str, int] = {}  # bytes of layers that a lazy pull has not fetched yet, by digest
         self.engine = settings.engine
         self.layers_at_once = settings.engine.layers_at_once or settings.layers_at_once
         self.gc = ImageGc(host, store, settings.gc, in_use, stored)
@@ -151,7 +153,7 @@ class Puller:
 
     def store_image(self, image: Image, error: str) -> None:
         """A pull of this image is over. One that found the disk full leaves nothing there that no image has."""
-        if not error:
+        if not error and image.name not in self.store:
             self.store.add(image)
             self.gc.pulled(image.name)
             if self.engine.lazy < 1:
@@ -173,8 +175,10 @@ class Puller:
         pulls = tuple(fetch.pulls)
         if not error:
             self._note_bytes(fetch, pulls)
+            if self.engine.lazy < 1 and pulls:
+                self._left_out[fetch.layer.digest] = fetch.layer.compressed - fetch.size
             if fetch.whole and not self.store.add_archive(fetch.layer):
-                error = FULL
+                error = self.store.refusal
         if self._neighbours is not None:
             self._neighbours.over(fetch.layer)
         if not error:
@@ -232,9 +236,10 @@ class Puller:
 
     def _fetch_rest(self, image: Image) -> None:
         """What a lazy pull has left out comes behind the container's back."""
-        rest = Layer(f"rest of {image.name}", round(image.compressed * (1 - self.engine.lazy)), 0)
-        if rest.digest not in self._fetching:
-            self._send_for(rest, self.registry.sources(self.host.row.zone), rest.compressed, whole=False)
+        size = sum(self._left_out.pop(layer.digest, 0) for layer in image.layers)
+        rest = Layer(f"rest of {image.name}", size, 0)
+        if size and rest.digest not in self._fetching:
+            self._send_for(rest, self.registry.sources(self.host.row.zone), size, whole=False)
 
     def _network_changed(self) -> None:
         for fetch in [fetch for fetch in self._fetching.values() if fetch.stalled]:

@@ -19,6 +19,7 @@ from heapq import heappop, heappush
 from math import ceil
 
 from simulator.engine.clock import Clock, Timer
+from simulator.runtime.load import STARTS, Load
 from simulator.runtime.settings import Steps
 from simulator.streams import Rng
 
@@ -112,12 +113,13 @@ class _Lane:
 class Starts:
     """All starts of one node."""
 
-    __slots__ = ("_count", "_lanes", "_locks", "_pods", "_rng", "_speed", "_threads", "_working", "clock")
+    __slots__ = ("_count", "_lanes", "_locks", "_pods", "_rng", "_threads", "_working", "clock", "load", "speed")
 
-    def __init__(self, clock: Clock, rng: Rng, *, speed: float, threads: int) -> None:
+    def __init__(self, clock: Clock, rng: Rng, *, speed: float, threads: int, load: Load | None = None) -> None:
         self.clock = clock
+        self.load = load
         self._rng = rng
-        self._speed = speed
+        self.speed = speed  # of what begins from now on
         self._threads = threads
         self._working = 0
         self._pods = 0  # that the node has, beside those on their way
@@ -141,9 +143,9 @@ class Starts:
         """
         pieces: list[tuple[int, _Kind, str]] = []
         for step in steps:
-            work = step.work(self._rng.draw(f"start/{step.name}", identity, k), self._speed, size=size, ram=ram)
+            work = step.work(self._rng.draw(f"start/{step.name}", identity, k), self.speed, size=size, ram=ram)
             if step.lock:
-                held = min(work, round(step.hold_ns * step.factor(self._speed)))
+                held = min(work, round(step.hold_ns * step.factor(self.speed)))
                 pieces.append((held, (0.0, 0.0), step.lock))
                 work -= held
             if work:
@@ -228,6 +230,8 @@ class Starts:
             lane.advance()
 
     def _plan(self) -> None:
+        if self.load is not None:
+            self.load.take(STARTS, min(self._working, self._threads))
         others = max(0, self._working - 1) / self._threads
         for lane in self._lanes.values():
             lane.plan(1.0 / (1.0 + (lane.contention + lane.crowding * self._pods) * others))

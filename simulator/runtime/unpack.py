@@ -13,10 +13,9 @@ from collections.abc import Callable
 from simulator.engine.clock import Timer
 from simulator.runtime.host import Host
 from simulator.runtime.image_settings import EnginePull
+from simulator.runtime.load import UNPACKING
 from simulator.units import SECOND
 from simulator.world.image import ImageStore, Layer
-
-FULL = "no space left on device"
 
 Done = Callable[[Layer, str], object]  # called with the layer and what went wrong, or ""
 Key = tuple[str, Done | None]  # digest, and for whom: None, for all
@@ -82,16 +81,31 @@ class Unpacker:
 
     def duration_ns(self, layer: Layer) -> int:
         """How long it takes by itself."""
-        engine, row, speed = self._engine, self._host.row, self._host.speed
+        engine, row = self._engine, self._host.row
         if engine.lazy < 1:
             return engine.mount_ns  # it is mounted, and unpacked bit by bit as it comes
         disk = layer.unpacked / row.disk_write_bytes_per_s
-        cpu = 0.0
-        if engine.verify_bytes_per_s is not None:
-            cpu += layer.compressed / (engine.verify_bytes_per_s * speed)
-        if engine.unpack_bytes_per_s is not None:
-            cpu += layer.unpacked / (engine.unpack_bytes_per_s * speed * min(engine.threads, row.cores))
+        cpu = sum(self._cpu(layer))
         return engine.mount_ns + round((max(cpu, disk) if engine.pipelined else cpu + disk) * SECOND)
+
+    def _cpu(self, layer: Layer) -> tuple[float, float]:
+        """Seconds of verifying, on one core, and of decompressing, on as many as the engine has threads for."""
+        engine, speed = self._engine, self._host.speed
+        verify, unpack = engine.verify_bytes_per_s, engine.unpack_bytes_per_s
+        return (
+            0.0 if verify is None else layer.compressed / (verify * speed),
+            0.0 if unpack is None else layer.unpacked / (unpack * speed * self._threads),
+        )
+
+    @property
+    def _threads(self) -> int:
+        return min(self._engine.threads, self._host.row.cores)
+
+    def _take(self, layer: Layer, duration_ns: int) -> None:
+        """Its work keeps cores busy, evenly over its time."""
+        verify, unpack = self._cpu(layer) if self._engine.lazy >= 1 else (0.0, 0.0)
+        busy = verify + unpack * self._threads
+        self._host.load.take(UNPACKING, busy * SECOND / duration_ns if duration_ns else 0.0)
 
     def _key(self, layer: Layer, done: Done) -> Key:
         return layer.digest, None if self._engine.unpacks_once else done
@@ -101,17 +115,23 @@ class Unpacker:
 
     def _begin(self, job: Unpacking) -> None:
         if not self._store.reserve(job.layer):
-            self._end(job, FULL)
+            self._end(job, self._store.refusal)
             return
         job.reserved = True
-        job.timer = self._host.clock.after(self.duration_ns(job.layer), self._worked, job)
+        duration = self.duration_ns(job.layer)
+        self._take(job.layer, duration)
+        job.timer = self._host.clock.after(duration, self._worked, job)
 
     def _worked(self, job: Unpacking) -> None:
+        self._host.load.take(UNPACKING, 0.0)
         if job.came:
             self._finish(job)
 
     def _finish(self, job: Unpacking) -> None:
         job.reserved = False
+        if self._store.read_only:
+            self._end(job, self._store.refusal)
+            return
         if self._store.has_layer(job.layer):  # another pull's work came first
             self._store.unreserve(job.layer)
         else:
@@ -129,6 +149,8 @@ class Unpacker:
     def _drop(self, job: Unpacking) -> None:
         """Nobody wants it any more."""
         if job.timer is not None:
+            if job.timer.pending:
+                self._host.load.take(UNPACKING, 0.0)
             job.timer.cancel()
         if job.reserved:
             self._store.unreserve(job.layer)

@@ -1,21 +1,19 @@
-"""A pod's worker: brings one pod up on its node, keeps it as desired, and takes it down. One per pod, no loop.
+"""A pod's worker: has one pod brought up on its node, keeps it as desired, and takes it down. One per pod, no loop.
 
-As the kubelet's sync it does one thing at a time: the sandbox, then, for each container that should run and does
-not, in order: image, create, start. A container that failed comes back after its back-off, at a sync of the pod.
-What happens to a container by itself reaches the agent, and is reported and acted on, at the next relist.
+A container that failed comes back after its back-off, at a sync of the pod. What happens to a container by itself
+reaches the agent, and is reported and acted on, at the next relist.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from simulator.engine.clock import Timer
 from simulator.runtime.bench import Bench
+from simulator.runtime.bring_up import BringUp
 from simulator.runtime.pod_run import Container, PodRun
 from simulator.runtime.probes import Health
 from simulator.runtime.settings import RuntimeCosts
-from simulator.runtime.starts import Start
 from simulator.runtime.status import PodStatus
 from simulator.world.pod import Probe
 
@@ -27,18 +25,15 @@ class PodWorker:
 
     __slots__ = (
         "_bench",
-        "_busy",
-        "_coming",
         "_costs",
         "_failures",
         "_notice",
         "_reported",
-        "_restored",
-        "_sandbox",
         "_shares",
-        "_timer",
+        "_way_up",
         "over",
         "run",
+        "sandbox",
         "stopping",
     )
 
@@ -48,37 +43,36 @@ class PodWorker:
         self.run = run
         self.stopping = False  # the whole pod is being ended
         self.over = False  # nothing runs, and nothing will
-        self._sandbox = False
+        self.sandbox = False  # is there
+        self._way_up = BringUp(self, bench, costs)
         self._shares = False  # counted among those who have the runtime's shared pages
-        self._busy = False  # a container is being prepared
         self._failures = 0  # syncs that failed, to name their draws
-        self._timer: Timer | None = None  # when a container is due that is not yet
-        self._coming: Start | None = None  # the sandbox or the container that is on its way
         self._notice: Timer | None = None  # when the agent will see what has happened
         self._reported = PodStatus("Pending")
-        self._restored = False  # the application of the container on its way is in the snapshot that it comes from
+
+    @property
+    def slowdown(self) -> float:
+        """What its runtime divides the node's speed by."""
+        return self._costs.slowdown
 
     # Coming up.
 
     def begin(self, wait_ns: int = 0) -> None:
         """Start the pod; its sandbox can be made only after `wait_ns`, when the node has a network for it."""
-        run = self.run
         self._watch_health()
-        if run.phase == "Running":  # it did before the node lost power
+        if self.run.phase == "Running":  # it did before the node lost power
             self.report()
-        steps, _ = self._bench.warm.steps(self._costs, "sandbox", run)
-        begin, ram = self._bench.starts.begin, run.template.guest_bytes
-        self._coming = begin(steps, run.identity, run.restarts, self._sandboxed, wait_ns=wait_ns, ram=ram)
+        self._way_up.begin(wait_ns)
 
     def adopt(self) -> None:
         """The pod came up before time began: no stage of its start is left, and its processes answer."""
-        self._sandbox = True
+        self.sandbox = True
         self._watch_health()
         for container in self.run.init_containers:
             container.state, container.ran, container.seen = "exited", True, True
         for container in self.run.containers:
-            self._start(container, listens=True)
-        self._see(at_once=True)
+            self.started(container, adopted=True)
+        self.see(at_once=True)
 
     def _watch_health(self) -> None:
         clock = self._bench.host.clock
@@ -107,80 +101,15 @@ class PodWorker:
             return begun
         return begun + int(probe.period_ns * host.rng.draw(f"probe-phase/{kind}", container.identity, begun))
 
-    def _sandboxed(self) -> None:
-        self._sandbox = True
+    def sandboxed(self) -> None:
+        """The sandbox is there, and takes its memory."""
+        self.sandbox = True
         self.weigh()
-        self._advance()
 
-    def _advance(self) -> None:
-        """Prepare the next container that is due, or wait until one is."""
-        if self._busy or self.stopping or not self._sandbox or self.run.finished:
-            return
-        _cancel(self._timer)
-        now, waiting = self._bench.host.clock.now, self._startable()
-        for container in waiting:
-            if container.due_ns <= now:
-                self._prepare(container)
-                return
-        if waiting:
-            self._timer = self._bench.host.clock.at(min(c.due_ns for c in waiting), self._advance)
-
-    def _startable(self) -> list[Container]:
-        for container in self.run.init_containers:
-            if container.state != "exited":
-                return [container] if container.state == "waiting" else []
-            if container.exit_code:
-                return []
-        return [c for c in self.run.containers if c.state == "waiting"]
-
-    def _prepare(self, container: Container) -> None:
-        bench, image = self._bench, container.template.image
-        self._busy = True
-        if container.ran:
-            key = (self.run.uid, container.template.name)
-            bench.crashes.lengthen(key, container.finished_ns, bench.host.clock.now)
-        policy = container.template.pull_policy
-        if bench.puller.needed(image, policy):
-            bench.host.note("Pulling", self.run.name, image)
-        bench.puller.ensure(image, policy, partial(self._pulled, container))
-
-    def _pulled(self, container: Container, error: str) -> None:
-        if not self._busy or self.stopping:
-            return  # it came too late for this pod
-        host, name, image = self._bench.host, self.run.name, container.template.image
-        if not error:
-            host.note("Pulled", name, image)
-            self._come("create", container, self._created)
-            return
-        self._busy = False
-        now, key = host.clock.now, (self.run.uid, image)
-        self._bench.pull_failures.lengthen(key, now, now)
-        container.due_ns = self._synced(container, now, self._bench.pull_failures.due(key, now))
-        host.note("Failed", name, error)
-        container.reason = "ErrImageNeverPull" if error == "ErrImageNeverPull" else "ErrImagePull"
-        self.report()
-        if container.reason == "ErrImagePull":
-            container.reason = "ImagePullBackOff"
-            host.note("BackOff", name, container.reason)
-        self._see()
-        self._advance()
-
-    def _created(self, container: Container) -> None:
-        self._bench.host.note("Created", self.run.name, container.template.name)
-        self._come("start", container, self._start)
-
-    def _come(self, stage: str, container: Container, then: Callable[[Container], None]) -> None:
-        """Go through this stage of a container's start."""
-        steps, self._restored = self._bench.warm.steps(self._costs, stage, self.run, container)
-        begin, image = self._bench.starts.begin, self._bench.puller.store.find(container.template.image)
-        size = image.unpacked if image is not None else 0
-        ram, done = self.run.template.guest_bytes, partial(then, container)
-        self._coming = begin(steps, container.identity, container.restarts, done, size=size, ram=ram)
-
-    def _start(self, container: Container, listens: bool = False) -> None:
+    def started(self, container: Container, *, restored: bool = False, adopted: bool = False) -> None:
+        """A container's process is there; `restored` from a snapshot, with the application, or `adopted`."""
         host, run, template = self._bench.host, self.run, container.template
         now = host.clock.now
-        self._busy = False
         container.restarts += container.ran
         container.ran = True
         container.started_ns = now
@@ -188,9 +117,9 @@ class PodWorker:
         if image is not None and (refusal := self._costs.refuses(image, host.row.platform)):
             host.note("Failed", run.name, refusal)
             self._settle(container, 1, refusal, "exited")
-            self._advance()
             return
         container.state, container.reason, container.seen = "running", "", False
+        self._take()
         host.note("Started", run.name, template.name)
         if container is run.main:
             if run.started_ns is None:
@@ -202,16 +131,15 @@ class PodWorker:
             container.timer = host.clock.after(lasts, self._exit, container, template.exit_code, reason, "exited")
         self.weigh()
         if container.state == "running" and not container.init:
-            wait = 0 if listens or self._restored else round(template.start_ns / run.speed)
-            wait += 0 if listens else self._bench.warm.write(self._costs, run, container, wait)
+            wait = 0 if adopted or restored else round(template.start_ns / run.speed)
+            wait += 0 if adopted else self._bench.warm.write(self._costs, run, container, wait)
             if wait:
                 if container is run.main:
                     self._serve(False, "starting")
                 container.listen = host.clock.after(wait, self._listens, container)
             else:
                 self._listens(container)
-        self._see()
-        self._advance()
+        self.see()
 
     def _listens(self, container: Container) -> None:
         container.answering = True
@@ -234,16 +162,23 @@ class PodWorker:
             limit = container.template.ram_limit_bytes
             if limit is not None and container.working_set(run.in_flight) > limit:
                 self.kernel_kills(container)
-        held = self._costs.ram_bytes if self._sandbox else 0
+        held = self._costs.ram_bytes if self.sandbox else 0
         for container in (*run.init_containers, *run.containers):
             held += container.working_set(run.in_flight)
         more, run.ram_bytes = held - run.ram_bytes, held
-        if self._sandbox is not self._shares:
-            self._shares = self._sandbox
-            self._bench.starts.settle(1 if self._sandbox else -1)
-            more += self._bench.memory.share(self._costs.shared, 1 if self._sandbox else -1)
+        if self.sandbox is not self._shares:
+            self._shares = self.sandbox
+            self._bench.starts.settle(1 if self.sandbox else -1)
+            more += self._bench.memory.share(self._costs.shared, 1 if self.sandbox else -1)
         if more:
             self._bench.memory.add(more)
+
+    def _take(self) -> None:
+        """Its containers that run keep cores busy; while the main one does, the pod holds those that it asks for."""
+        run = self.run
+        busy = sum(c.template.background_m for c in self._runs())
+        share = run.template.cpu_m if run.main.state == "running" else 0
+        self._bench.host.load.take(run.name, busy / 1000, share / 1000)
 
     def kernel_kills(self, container: Container) -> None:
         """Out of memory: the container's, or the node's."""
@@ -282,6 +217,7 @@ class PodWorker:
     def _silence(self, container: Container, how: str) -> None:
         """Its process is no more: no timer of it is left, and whoever talked to it is told."""
         run, host = self.run, self._bench.host
+        self._take()
         _cancel(container.timer, container.listen)
         container.answering = False
         if container.health is not None:
@@ -306,16 +242,17 @@ class PodWorker:
             # What the agent itself has killed it restarts in the same sync; the rest it has to notice.
             seen = bench.host.clock.now if how == "killed" else bench.host.noticed()
             due = bench.crashes.due((run.uid, container.template.name), container.finished_ns)
-            container.due_ns = self._synced(container, seen, due)
+            container.due_ns = self.synced(container, seen, due)
             if container.due_ns > seen:
                 bench.host.note("BackOff", run.name, "CrashLoopBackOff")
-        self._see(at_once=how == "killed")
+        self.see(at_once=how == "killed")
 
-    def _synced(self, container: Container, first: int, due: int) -> int:
+    def synced(self, container: Container, first: int, due: int) -> int:
+        """When a sync that failed at `first` is tried again, at or after `due`."""
         self._failures += 1
         return self._bench.host.synced(first, due, container.identity, self._failures)
 
-    def _see(self, at_once: bool = False) -> None:
+    def see(self, at_once: bool = False) -> None:
         """The agent will notice what has happened."""
         if at_once:
             _cancel(self._notice)
@@ -330,7 +267,7 @@ class PodWorker:
                 if container.health is not None and container.state == "running":
                     container.health.begin(container.started_ns)
         self.report()
-        self._advance()
+        self._way_up.advance()
 
     def report(self) -> None:
         """Tell the control plane how the pod is, if that has changed."""
@@ -361,7 +298,8 @@ class PodWorker:
         running = self._runs()
         if not self.stopping:
             self.stopping = True
-            _cancel(self._timer, self._coming, self._notice)
+            self._way_up.cancel()
+            _cancel(self._notice)
             if running:
                 self._bench.host.note("Killing", self.run.name, f"grace {grace_ns / 1e9:g} s")
         for container in running:
@@ -378,13 +316,14 @@ class PodWorker:
 
     def vanish(self) -> None:
         """The node has lost power."""
-        _cancel(self._timer, self._coming, self._notice)
+        self._way_up.cancel()
+        _cancel(self._notice)
         for container in self._runs():
             container.state = "waiting"
             container.finished_ns = self._bench.host.clock.now
             self._silence(container, "node-dead")
         self.run.ram_bytes = 0
-        self._sandbox = False
+        self.sandbox = False
         self.over = True
 
     def hang(self, kind: str, on: bool) -> None:
@@ -400,13 +339,14 @@ class PodWorker:
         """All containers have ended for good: the sandbox goes too."""
         if not self.over:
             self.over = True
-            self._sandbox = False
+            self.sandbox = False
             self.weigh()
-            _cancel(self._timer, self._coming, self._notice)
+            self._way_up.cancel()
+            _cancel(self._notice)
             self._bench.ended(self)
 
 
-def _cancel(*timers: Timer | Start | None) -> None:
+def _cancel(*timers: Timer | None) -> None:
     for timer in timers:
         if timer is not None:
             timer.cancel()

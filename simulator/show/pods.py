@@ -57,7 +57,8 @@ def rows(run: Run) -> pl.DataFrame:
 
 
 def draw(run: Run) -> Drawing:
-    """A panel for each workload of which a line moves after the warm-up, the liveliest first; all where none does."""
+    """A panel for each workload of which a line moves after the warm-up, the liveliest first, or for all where none
+    does; then for each that is wanted and never has a pod."""
     data = rows(run)
     wanted: Counter[str] = Counter()
     known = run.world.get("wanted", {})
@@ -68,7 +69,8 @@ def draw(run: Run) -> Drawing:
     after = pl.col("time_s") > float(run.world.get("warm_up_s", 0.0))
     moved = data.filter(after).group_by("workload", maintain_order=True).len().sort("len", descending=True)
     every = data["workload"].unique(maintain_order=True).to_list()
-    shown = (moved["workload"].to_list() or every)[:_MOST_PANELS]
+    never = [name for name, number in wanted.items() if number and name not in every]
+    shown = [*(moved["workload"].to_list() or every), *never][:_MOST_PANELS]
     titles = [f"{name} ({owners[name]} sites)" if owners[name] > 1 else name for name in shown]
     figure = make_subplots(rows=max(1, len(shown)), cols=1, shared_xaxes=True, subplot_titles=titles)
     until = float(run.world["duration_s"])
@@ -113,7 +115,7 @@ def draw(run: Run) -> Drawing:
     figure.update_annotations(font={"size": 13}, x=0, xanchor="left")
     figure.update_xaxes(range=[0, until / 60])
     figure.update_xaxes(title="minutes", row=max(1, len(shown)), col=1)
-    out = len(every) - len(shown)
+    out = len(every) + len(never) - len(shown)
     more = (
         f" {out} more workload{'s' if out != 1 else ''}, whose lines move less or not at all, are left out."
         if out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, Final
 
 from plotly.offline import get_plotlyjs
 
@@ -43,18 +43,20 @@ code { font-size: .86rem; }
 """
 
 
+_MOST_COLUMNS: Final = 6  # of points of a plan, that the page has room for beside each other
+
+
 def _summary(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> str:
-    """One row per metric, one column per point of the plan: mean and 95 % interval."""
+    """One row per metric, one column per point of the plan, or a row for each of many: mean and 95 % interval."""
     points = list(dict.fromkeys(_label(r["axes"], r["case"]) for r in rows))
     cells = {(r["metric"], _label(r["axes"], r["case"])): r for r in rows}
     found = list(dict.fromkeys(r["metric"] for r in rows))
-    table = []
-    for metric in [m for m in metrics if m in found] or found:
-        line: dict[str, Any] = {"metric": metric}
-        for point in points:
-            cell = cells.get((metric, point))
-            line[point or "result"] = interval(cell) if cell else "–"
-        table.append(line)
+    names = [m for m in metrics if m in found] or found
+    text = {key: interval(cell) for key, cell in cells.items()}
+    if len(points) > max(_MOST_COLUMNS, len(names)):
+        table = [{"scenario": p, **{m: text.get((m, p), "–") for m in names}} for p in points]
+        return html_table(table, ["scenario", *names])
+    table = [{"metric": m, **{p or "result": text.get((m, p), "–") for p in points}} for m in names]
     return html_table(table, ["metric", *(p or "result" for p in points)])
 
 
@@ -125,9 +127,10 @@ def render(
         groups.setdefault(_label(run.axes, run.case), []).append(run)
     body = [f"<h1>{escape(question)}</h1>"]
     count = len(runs) // max(1, len(groups))
+    spread = "Brackets: 95 % confidence." if count > 1 else "Nothing is said of its spread."
     body.append(
         f"<p class='quiet'>{len(groups)} scenario{'s' if len(groups) != 1 else ''}, "
-        f"{count} replication{'s' if count != 1 else ''} each, seed {runs[0].seed}. Brackets: 95 % confidence.</p>"
+        f"{count} replication{'s' if count != 1 else ''} each, seed {runs[0].seed}. {spread}</p>"
     )
     for warning in notes:
         body.append(f"<div class='warning'>{escape(brief(warning))}</div>")
@@ -136,7 +139,9 @@ def render(
     if gaps := [row for row in differences(runs, metrics) if row["n"] > 1]:
         said = "Second minus first, on the same random numbers. Only what the 95 % interval tells from zero."
         body.append(f"<h3>Paired differences</h3><p class='quiet'>{said}</p>" + _differences(gaps))
-    body.append("<h2 id='place'>The place</h2>" + figure(places.draw(runs[-1]), "figure-places"))
+    drawn = places.draw(runs[-1])
+    one = _nothing("All nodes are at one place, and none of their links was cut.")
+    body.append("<h2 id='place'>The place</h2>" + (figure(drawn, "figure-places") if len(drawn.rows) else one))
     for k, (label, members) in enumerate(groups.items()):
         title = f"What happened: {label}" if label else "What happened"
         body.append(f"<h2 id='happened-{k}'>{escape(title)}</h2>")

@@ -23,12 +23,15 @@ from simulator.simulation.clusters.world import World
 from simulator.simulation.compile import CompiledWorkload, compile_manifest
 from simulator.simulation.deciders import Deciders, check_points, read_deciders, written_at
 from simulator.simulation.demand import add_behaviours, add_flows
+from simulator.simulation.doors import follow
+from simulator.simulation.energy import Energy, wanted
 from simulator.simulation.functions import FunctionLoad, add_functions, check_platform, read_functions
 from simulator.simulation.images import add_mirrors, add_sites, check_peers, of_page, pages, prepull, undescribed
 from simulator.simulation.layout import Layout, check_links, check_machines, check_sites, lay_out
 from simulator.simulation.memory import RequestMemory
 from simulator.simulation.mischief import Mischief
 from simulator.simulation.models import add_model, check_models
+from simulator.simulation.nowhere import nowhere
 from simulator.simulation.observer import Observer
 from simulator.simulation.placed import settle, transplant
 from simulator.simulation.rebuild import build_time, check_linked
@@ -56,6 +59,7 @@ from simulator.units import SECOND
 from simulator.world.network import Network
 from simulator.world.node import NodeTable
 from simulator.world.registry import Registry
+from simulator.world.roaming import Roaming
 
 _NO_NETWORK = "its requests pass no network on their way to an instance and back"
 
@@ -82,7 +86,8 @@ class Plan:
             yield f"orchestrator {page}: no measurement has validated it as a whole yet"
         images = {name: page for name, page in self.image_pages.items() if name in self.workload.images}
         beside = (f"function {load.item.name}: {_NO_NETWORK}" for load in self.functions)
-        yield from gathered((*undescribed(images), *self.workload.notes, *beside))
+        none = nowhere(self.workload, [self.layout.nodes[i] for i in self.layout.members])
+        yield from gathered((*undescribed(images), *self.workload.notes, *beside, *none))
         for name, why in self.refused.items():
             yield f"node {name} was left out: {why}"
         for key in self.catalogue.ledger.unread_overrides():
@@ -114,6 +119,7 @@ class Parts:
     plane: RequestPlane
     mischief: Mischief
     platform: FunctionPlatform | None = None
+    energy: Energy | None = None
 
     @property
     def cluster(self) -> Cluster:
@@ -174,6 +180,10 @@ class Parts:
                 }
                 for link in links
             ],
+            "movement": [
+                {"node": nodes[i].name, **dict(zip(("time_s", "latitude", "longitude"), path.corners(), strict=True))}
+                for i, path in self.plan.layout.motion.paths.items()
+            ],
             "wanted": dict(wanted),
             "faults": [
                 {"name": f.name, "kind": f.kind, "start_s": f.start_s, "end_s": min(f.end_s, end / SECOND)}
@@ -183,8 +193,11 @@ class Parts:
         }
 
 
-def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
-    """Read everything that the scenario names. Raises UserError with every problem that can be told at once."""
+def read(scenario: Scenario, seed: int, source: Source = UNKNOWN, replication: int = 0) -> Plan:
+    """Read everything that the scenario names. Raises UserError with every problem that can be told at once.
+
+    The replication decides nothing but where nodes move to at random.
+    """
     catalogue = Catalogue(scenario.facts, folder=scenario.folder)
     problems = catalogue.check_overrides((kind, name) for _, kind, name in named_models(scenario))
     if problems:
@@ -194,7 +207,8 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
         with written_at(f"clusters.{name}.orchestrator" if name else "orchestrator"):
             pages[name] = load_orchestrator(catalogue, cluster.orchestrator)
     with written_at("topology"):
-        layout = lay_out(scenario, catalogue, Rng(seed), {name: most_pods(page) for name, page in pages.items()})
+        most = {name: most_pods(page) for name, page in pages.items()}
+        layout = lay_out(scenario, catalogue, Rng(seed, replication), most)
     look, written, refused = Look(scenario, source), layout, dict[str, str]()
     if scenario.unfit == "leave-out":
         layout, refused = leave_out(scenario, catalogue, pages, layout)
@@ -211,7 +225,8 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN) -> Plan:
         *check_stacks(scenario, catalogue, layout.nodes, source),
         *check_systems(scenario, catalogue, pages, layout, source),
         *check_resolved(
-            scenario, [n.name for n in layout.nodes], [link.name for link in layout.links], source
+            scenario, [n.name for n in layout.nodes], [link.name for link in layout.links], source,
+            zones=[n.zone for n in layout.nodes],
         ),
     ]  # fmt: skip
     if problems:
@@ -248,14 +263,16 @@ def build(
     scenario: Scenario, seed: int, replication: int, *, exact_events: bool = False, source: Source = UNKNOWN
 ) -> Parts:
     """Everything of a run, at t = 0, with the workloads applied. Raises UserError as `read` does."""
-    plan = read(scenario, seed, source)
+    plan = read(scenario, seed, source, replication)
     layout, catalogue = plan.layout, plan.catalogue
     clock, rng, recorder = Clock(), Rng(seed, replication), Recorder()
     for name, why in plan.refused.items():
         recorder.events.add(0, "NodeRefused", name, name, why)
     nodes = NodeTable(layout.nodes)
     tcp = settings.retransmission(catalogue)
-    network = Network(clock, nodes, layout.links, recorder, rng, retransmission=tcp)
+    bounds = settings.bounds(catalogue)
+    network = Network(clock, nodes, layout.links, recorder, rng, retransmission=tcp, bounds=bounds)
+    roaming = Roaming(clock, rng, recorder, nodes, network=network, radios=layout.motion.radios)
     registry = Registry(layout.registry, plan.workload.images.values(), scenario.registry.downloads_at_once)
     world = World(clock, rng, recorder, nodes, network, registry, tcp)
     plane = RequestPlane(
@@ -269,6 +286,7 @@ def build(
         exact_events=exact_events,
         retransmission=tcp,
     )
+    follow(roaming, plane, layout, network, rng)
     add_mirrors(world)
     add_sites(world, scenario.registry)
     clusters = assemble(world, layout, plan.pages, RuntimeTable(catalogue), scenario, plane=plane)
@@ -276,8 +294,12 @@ def build(
     def builds(workload: str) -> int:
         return build_time(catalogue, plan.workload.objects, [layout.nodes[i] for i in plan.share.members], workload)
 
-    mischief = Mischief(world, clusters, top(scenario.family), catalogue, builds)
+    mischief = Mischief(world, clusters, top(scenario.family), catalogue, builds, folder=scenario.folder)
     parts = Parts(plan, world, clusters, plane, mischief)
+    if wanted(scenario, layout):
+        parts.energy = Energy(
+            world, layout, scenario, catalogue, plane, clusters=clusters, pages=plan.pages, powers=mischief.powers
+        )
     for cluster in clusters.values():
         Observer(clock, recorder, nodes, network, cluster.reach)
         if (period := memory_check(cluster.page)) is not None:
@@ -301,6 +323,8 @@ def build(
     add_buffers(plane, clock, clusters.values())
     add_flows(plane, scenario, layout, network, rng, catalogue=catalogue)
     parts.platform = add_functions(world, parts.cluster, plan.functions, plan.workload.functions, scenario)
+    if parts.energy is not None:
+        parts.energy.platform = parts.platform
     for number, fault in enumerate(scenario.faults):
         with written_at(f"faults.{number}"):
             parts.mischief.add(fault)
@@ -351,6 +375,10 @@ def _serve(plan: Plan, clusters: Iterable[Cluster], plane: RequestPlane) -> None
         if not up:  # what does not listen yet is there, and refuses
             plane.pod_down(run.uid, how)
 
+    def paced(run: Any) -> None:
+        plane.pod_up(run.uid, run.template.workload, run.node, run.speed)
+
     for cluster in clusters:
         for agent in cluster.agents.values():
             agent.serving_hooks.append(serving)
+            agent.speed_hooks.append(paced)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +14,19 @@ from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
 from simulator.facts.dist import parse_dist
 from simulator.physics.distributions import Distribution, from_spec
+from simulator.simulation.doors import door
 from simulator.simulation.layout import Layout
+from simulator.simulation.settings.kubernetes import retransmission
 from simulator.spec import behaviour as spec
 from simulator.spec.arrivals import Arrivals
 from simulator.spec.scenario import Scenario
 from simulator.spec.topology import matching
 from simulator.spec.workload import Requests, Telemetry, labels
-from simulator.streams import Rng, key
+from simulator.streams import Rng
 from simulator.traffic import flows
+from simulator.traffic.buffers.spool import SpoolLaw
 from simulator.traffic.plane import RequestPlane
+from simulator.traffic.tries import NEVER
 from simulator.units import SECOND
 from simulator.world.network import Network
 
@@ -65,7 +70,7 @@ def add_flows(
         sources = tuple(matching(item.source, names))
         for source in sources:
             if source not in doors:
-                doors[source] = _door(source, layout, network, rng)
+                doors[source] = door(source, layout, network, rng)
         proxies = tuple(doors[source] for source in sources)
         if isinstance(item, Requests):
             arrivals = arrivals_of(item.arrivals, scenario.folder)
@@ -84,48 +89,50 @@ def add_flows(
                 )
             )
         else:
-            overhead = int(catalogue.model("protocols", item.protocol).quantity("overhead"))
-            twin = item.via == "twin"
-            plane.add_telemetry(
-                flows.TelemetryFlow(
-                    label,
-                    sources,
-                    proxies,
-                    item.target,
-                    int(item.every),
-                    int(item.size) * (1 if twin else item.properties) + overhead,
-                    copies=item.properties if twin else 1,
-                    twin=twin,
-                    resent=item.qos > 0,
-                )
-            )
-            if twin and not any(map(plane.telemetry.has_twins, proxies)):
+            plane.add_telemetry(_telemetry(item, label, sources, proxies, catalogue))
+            if item.via == "twin" and not any(map(plane.telemetry.has_twins, proxies)):
                 said = f"telemetry {label}: the orchestrator has no device twins, so every value is sent as it comes"
                 plane.warnings.append(said)
 
 
-def _door(source: int, layout: Layout, network: Network, rng: Rng) -> int:
-    """The member whose service proxy a source uses: itself, or the nearest by latency, in its own zone if there is one.
-
-    A device does not run a proxy; its traffic enters the cluster at a node (a NodePort, in Kubernetes' words), and
-    always at the same one. Among equally near ones the lot decides, by the source's name.
-    """
-    if source in layout.members:
-        return source
-    zone = layout.nodes[source].zone
-    workers = [m for m in layout.members if layout.nodes[m].role == "worker"] or list(layout.members)
-    near = [m for m in workers if layout.nodes[m].zone == zone] or workers
-    own = key(layout.nodes[source].name)
-    reached = [
-        (route.latency_ns, rng.draw("door", own, key(layout.nodes[m].name)), m)
-        for m in near
-        if (route := network.route(source, m)) is not None
-    ]
-    if not reached:
-        name = layout.nodes[source].name
-        hint = "add a link between it and the cluster"
-        raise UserError(Problem(f"no way leads from {name} to the cluster", path="scenario.topology", hint=hint))
-    return min(reached)[2]
+def _telemetry(
+    item: Telemetry, label: str, sources: tuple[int, ...], proxies: tuple[int, ...], catalogue: Catalogue
+) -> flows.TelemetryFlow:
+    """A flow of telemetry as it was written, with what its protocol adds and does."""
+    protocol = catalogue.model("protocols", item.protocol)
+    twin, datagram = item.via == "twin", protocol.has("datagram") and protocol.flag("datagram")
+    size = int(item.size) * (1 if twin else item.properties) + int(protocol.quantity("overhead"))
+    kept: dict[str, Any] = {}
+    if item.spool is not None:
+        spool = item.spool
+        law = SpoolLaw(
+            spool.name or label,
+            int(spool.size),
+            spool.store == "disk",
+            NEVER if spool.ttl is None else int(spool.ttl),
+            spool.drop,
+        )
+        kept = {
+            "spool": law,
+            "kept_at": spool.at,
+            "ack_bytes": int(protocol.quantity("acknowledgement")) if item.qos else 0,
+        }
+    return flows.TelemetryFlow(
+        label,
+        sources,
+        proxies,
+        item.target,
+        int(item.every),
+        size,
+        copies=item.properties if twin else 1,
+        twin=twin,
+        resent=item.qos > 0,
+        qos=item.qos,
+        importance=item.importance,
+        datagram=datagram,
+        repeats=retransmission(catalogue, item.protocol) if datagram and item.qos else None,
+        **kept,
+    )
 
 
 def arrivals_of(given: Arrivals, folder: Path) -> flows.Arrivals:

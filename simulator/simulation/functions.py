@@ -121,6 +121,7 @@ def add_functions(
     )
     for agent in cluster.agents.values():
         agent.serving_hooks.append(platform.serving)
+        agent.speed_hooks.append(platform.paced)
     for load in loads:
         name = load.item.name
         platform.add(name, instances[name], _book(load, scenario, world.rng, end), load.limits, end)

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, replace
 from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
 from simulator.facts.platforms import SMALL
+from simulator.simulation.coverage import Motion, motion
 from simulator.simulation.generate import generate
 from simulator.simulation.links import link_row, within
+from simulator.simulation.movement import Site
 from simulator.simulation.nodes import node_rows
 from simulator.spec.clusters import ClusterSpec, top
 from simulator.spec.look import Look
 from simulator.spec.mechanism import Component, Server
 from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Scenario
-from simulator.spec.topology import Topology, expand_links, expand_nodes, matching
+from simulator.spec.topology import NodeSpec, Topology, expand_links, expand_nodes, matching
 from simulator.streams import Rng
 from simulator.world.link import LinkRow
 from simulator.world.node import NodeRow
@@ -36,6 +38,8 @@ class Layout:
     control_planes: tuple[int, ...]
     registry: int
     clusters: Mapping[str, Layout] = field(default_factory=dict)
+    motion: Motion = field(default_factory=Motion)
+    batteries: Mapping[int, NodeSpec] = field(default_factory=dict)  # machines that have one
 
     @property
     def api(self) -> int:
@@ -72,9 +76,11 @@ def lay_out(scenario: Scenario, catalogue: Catalogue, rng: Rng, max_pods: Mappin
     nodes = node_rows(topology.nodes, catalogue, lambda name: max_pods[cluster_of.get(name, next(iter(family)))])
     specs = [spec for _, spec in expand_nodes(topology.nodes)]
     links = [
-        within(link_row(name, a, b, spec, catalogue), (specs[a], specs[b]), catalogue)
+        within(link_row(name, a, b, spec, catalogue, folder=scenario.folder), (specs[a], specs[b]), catalogue)
         for name, a, b, spec in expand_links(topology.links, names)
     ]
+    moves = motion(Site(scenario, catalogue, names, specs), len(links), rng)
+    links += moves.links
     members = [i for i, node in enumerate(nodes) if node.role in ("worker", "control-plane")]
     if not members:
         hint = "give one of them the role worker or control-plane"
@@ -85,7 +91,8 @@ def lay_out(scenario: Scenario, catalogue: Catalogue, rng: Rng, max_pods: Mappin
     planes = {key: [i for i in own if nodes[i].role == "control-plane"] or own[:1] for key, own in shares.items()}
     heads = planes[top(family)]
     registry = next((i for i, node in enumerate(nodes) if node.role == "registry"), heads[0])
-    whole = Layout(tuple(nodes), tuple(links), tuple(members), tuple(heads), registry)
+    whole = Layout(tuple(nodes), tuple(links), tuple(members), tuple(heads), registry, motion=moves)
+    whole = replace(whole, batteries={i: spec for i, spec in enumerate(specs) if spec.battery is not None})
     parts = {
         key: replace(whole, members=tuple(own), control_planes=tuple(planes[key])) for key, own in shares.items()
     }  # fmt: skip

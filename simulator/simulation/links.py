@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from pathlib import Path
 
 from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
 from simulator.physics.geography import fibre_delay_ns
+from simulator.spec.rate_trace import read_rates
 from simulator.spec.topology import LinkSpec, NodeSpec
-from simulator.world.link import LinkRow
+from simulator.world.link import LinkRow, Rates
 
 
 def within(row: LinkRow, ends: Iterable[NodeSpec], catalogue: Catalogue) -> LinkRow:
@@ -17,20 +18,22 @@ def within(row: LinkRow, ends: Iterable[NodeSpec], catalogue: Catalogue) -> Link
     A model without one (a till, a switch) takes whatever its link does.
     """
     for spec in ends:
-        model, fastest = catalogue.model("nodes", spec.model), max(row.up_bps, row.down_bps)
+        model = catalogue.model("nodes", spec.model)
+        fastest = max(row.up_bps, row.down_bps, *(rate for trace in row.traces for _, rate in trace))
         if spec.nic is not None:
             most = float(spec.nic)
         elif model.has("nic") and model.tree.facts["nic"][0].base < fastest:
             most = float(model.quantity("nic"))
         else:
             continue
-        row = replace(row, up_bps=min(row.up_bps, most), down_bps=min(row.down_bps, most))
+        row = row.within(most)
     return row
 
 
-def link_row(name: str, a: int, b: int, spec: LinkSpec, catalogue: Catalogue) -> LinkRow:
+def link_row(name: str, a: int, b: int, spec: LinkSpec, catalogue: Catalogue, *, folder: Path | None = None) -> LinkRow:
     """The link `name` between nodes `a` and `b`. What `spec` states wins over its model, whose facts are recorded as
-    read only where they are used; a `length` adds the model's delay per km to its latency.
+    read only where they are used; a `length` adds the model's delay per km to its latency. `folder` is where the files
+    of its rates are.
 
     The jitter of a model is at most the latency, also where a scenario gives a shorter one. Raises UserError where
     the model is unknown or knows no delay per km.
@@ -50,6 +53,10 @@ def link_row(name: str, a: int, b: int, spec: LinkSpec, catalogue: Catalogue) ->
     def stated(given: float | None, field: str, otherwise: float = 0.0) -> float:
         return given if given is not None else model.quantity(field) if model else otherwise
 
+    def traced(written: str | None) -> Rates:
+        file, _, column = (spec.rate_trace or written or "").rpartition("#")
+        return read_rates((folder or Path()) / file, column) if file else ()
+
     both = spec.rate
     return LinkRow(
         name,
@@ -61,4 +68,6 @@ def link_row(name: str, a: int, b: int, spec: LinkSpec, catalogue: Catalogue) ->
         jitter_ns=min(int(stated(spec.jitter, "jitter")), latency),
         loss=float(stated(spec.loss, "loss")),
         model=spec.model or "",
+        duty_cycle=float(model.quantity("duty_cycle")) if model is not None and model.has("duty_cycle") else 1.0,
+        traces=(traced(spec.up_trace), traced(spec.down_trace)),
     )

@@ -17,7 +17,7 @@ from simulator.simulation.build import Parts, build
 from simulator.simulation.functions import record_functions
 from simulator.simulation.join import join, update
 from simulator.simulation.run import Run
-from simulator.spec.faults import Crash, Cut, HostUpdate, Stop, Update
+from simulator.spec.faults import HostUpdate, LinkFault, NodeFault, Stop, Update
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry
 from simulator.units import SECOND, duration
@@ -62,7 +62,8 @@ class Simulation:
         self._parts.world.clock.run(self._end(until))
 
     def inject(
-        self, item: Cut | Crash | Stop | Update | HostUpdate | Manifest | Service | Model | Requests | Telemetry
+        self,
+        item: LinkFault | NodeFault | Stop | Update | HostUpdate | Manifest | Service | Model | Requests | Telemetry,
     ) -> None:
         """Let a fault happen, or a workload begin, at its own time or now.
 
@@ -70,7 +71,7 @@ class Simulation:
         """
         if isinstance(item, Update):
             update(self._parts, item)
-        elif isinstance(item, Cut | Crash | Stop | HostUpdate):
+        elif isinstance(item, LinkFault | NodeFault | Stop | HostUpdate):
             self._parts.mischief.add(item)
         else:
             join(self._parts, item)
@@ -196,8 +197,10 @@ class Simulation:
         parts.plane.finish(end)
         if parts.platform is not None:
             record_functions(parts.world, parts.platform, parts.plan.functions, int(self.scenario.record.interval))
+        if parts.energy is not None:
+            parts.energy.record()
         tables = parts.world.recorder.frames()
-        warm_up = int(self.scenario.warm_up)
+        warm_up, interval = int(self.scenario.warm_up), int(self.scenario.record.interval)
         wanted = _wanted(parts)
         sketch = parts.plane.sketch(None, warm_up)
         context = MetricContext(
@@ -207,6 +210,8 @@ class Simulation:
             faults=tuple((f.start_s, f.end_s) for f in parts.mischief.scheduled),
             latency=lambda q: sketch.quantile(q) / SECOND,
             mean_latency_s=sketch.mean / SECOND,
+            whole_from_s=-(-warm_up // interval) * interval / SECOND,
+            links=len(parts.world.network.links),
         )
         return Run(
             name=name,

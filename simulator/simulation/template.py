@@ -185,7 +185,15 @@ def _container(container: Container, behaviour: Behaviour | None, spec: PodSpec)
         run_ns=None if known.run is None else int(known.run),
         exit_code=known.exit_code,
         start_ns=int(known.start),
+        background_m=_background_m(known, wanted.get("cpu", 0), limits.get("cpu")),
     )
+
+
+def _background_m(known: Behaviour, wanted: int, limit: int | None) -> int:
+    """What is written; a process that ends by itself works all the time, with the CPU that it asks for."""
+    if known.background is not None:
+        return int(known.background) if limit is None else min(int(known.background), limit)
+    return 0 if known.run is None else wanted
 
 
 def _init(container: Container, spec: PodSpec) -> ContainerTemplate:

@@ -68,7 +68,7 @@ def _resource(text: str) -> str:
     return text
 
 
-Resource = Annotated[Text, AfterValidator(_resource)]
+Resource = Annotated[Text, AfterValidator(_resource), Field(json_schema_extra={"pattern": "^[^/]+/[^/]+$"})]
 
 
 def not_offered(what: str, at: str = "") -> PydanticCustomError:

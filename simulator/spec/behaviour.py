@@ -8,7 +8,7 @@ from pydantic import Field
 
 from simulator.spec.base import Count, Positive, Spec, Text
 from simulator.spec.distribution import RandomDuration
-from simulator.spec.quantity import Duration, Size
+from simulator.spec.quantity import Cpu, Duration, Size
 
 Wait = Annotated[Duration, Field(gt=0)]
 ExitCode = Annotated[int, Field(strict=True, ge=0, le=255)]
@@ -34,8 +34,10 @@ class Call(Spec):
 class Behaviour(Spec):
     """How a workload's main container behaves.
 
-    `work` is time on one reference core for each request. `start` is the time from process start until it answers;
-    `run`, for a process that ends, how long it runs before it exits with `exit_code`.
+    `work` is time on one reference core for each request; `background`, CPU that the process takes beside them all the
+    time, which counts for energy alone (without it: none, or what the container asks for if the process has a `run`).
+    `start` is the time from process start until it answers; `run`, for a process that ends, how long it runs before it
+    exits with `exit_code`.
     """
 
     work: RandomDuration = "0"
@@ -43,6 +45,7 @@ class Behaviour(Spec):
     threads: Literal["blocking", "async"] = "blocking"
     memory: Memory | None = None
     calls: tuple[Call, ...] = ()
+    background: Cpu | None = None
     start: Duration = Duration("0")
     run: Wait | None = None
     exit_code: ExitCode = 0

@@ -6,6 +6,7 @@ Every function yields all the problems that it finds; `check_scenario` runs them
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from os.path import isdir, isfile  # unlike Path.is_file, it takes any text
 from pathlib import Path
 
@@ -13,16 +14,20 @@ from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
 from simulator.facts.stack import handlers, pages_of
 from simulator.facts.yaml import Path as Place
-from simulator.spec import image
+from simulator.spec import check_power, image
 from simulator.spec.check_function import check_functions
+from simulator.spec.check_movement import check_movement, radio_links, unmatched
+from simulator.spec.check_spool import check_spools
 from simulator.spec.distribution import files
-from simulator.spec.faults import Crash, Cut, HostUpdate, Update
+from simulator.spec.failures import Failures, PowerCut
+from simulator.spec.faults import Cut, HostUpdate, NodeFault, Update
 from simulator.spec.kubernetes import K8sObject
 from simulator.spec.kubernetes.cluster import Service as K8sService
 from simulator.spec.kubernetes.kinds import roots
 from simulator.spec.kubernetes.pod import template_of
 from simulator.spec.look import MOST_LINKS, MOST_NODES, Look
 from simulator.spec.near import did_you_mean
+from simulator.spec.outages import Outages, Partition, ZoneOutage
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
 from simulator.spec.system import runtimes_of
@@ -31,6 +36,14 @@ from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetr
 
 _MOST_INTERVALS = 1_000_000
 _MOST_PODS = 1_000_000
+
+
+def check_topology_file(look: Look) -> Iterator[Problem]:
+    """The topology's file can be read."""
+    for problem in look.unread:
+        place = ("topology", *(problem.path.split(".") if problem.path else ("file",)))
+        there = problem.file and isfile(problem.file)
+        yield problem if there else look.source.problem(place, str(replace(problem, hint="")), problem.hint)
 
 
 def check_manifests(look: Look) -> Iterator[Problem]:
@@ -124,12 +137,18 @@ def named_models(scenario: Scenario) -> Iterator[tuple[Place, str, str]]:
         yield ("topology", "nodes", number, "model"), "nodes", node.model
         if node.system is not None:
             yield ("topology", "nodes", number, "system"), "systems", node.system
+        if node.battery is not None:
+            yield ("topology", "nodes", number, "battery", "model"), "batteries", node.battery.model
+        if node.solar is not None:
+            yield ("topology", "nodes", number, "solar", "model"), "panels", node.solar.model
         for index, runtime in enumerate(node.runtimes):
             for page in pages_of(runtime):
                 yield ("topology", "nodes", number, "runtimes", index), "runtimes", page
     for number, link in enumerate(scenario.world.links):
         if link.model is not None:
             yield ("topology", "links", number, "model"), "links", link.model
+    for number, cover in enumerate(scenario.coverage):
+        yield ("coverage", number, "model"), "links", cover.model
 
 
 def _unreadable(catalogue: Catalogue, kind: str, name: str) -> Iterable[Problem]:
@@ -318,6 +337,18 @@ def check_files(look: Look) -> Iterator[Problem]:
             named += [((*place, "think"), path) for path in files(item.arrivals.think, look.scenario.folder)]
             if item.arrivals.trace is not None:
                 named.append(((*place, "trace"), look.scenario.folder / item.arrivals.trace.partition("#")[0]))
+    for number, fault in enumerate(look.scenario.faults):
+        if isinstance(fault, Failures | Outages):
+            for key, times in (("up", fault.up), ("down", fault.down)):
+                named += [(("faults", number, key), path) for path in files(times, look.scenario.folder)]
+        if isinstance(fault, Outages) and fault.trace is not None:
+            named.append((("faults", number, "trace"), look.scenario.folder / fault.trace))
+    for number, link in enumerate(look.scenario.world.links):
+        for key in ("rate_trace", "up_trace", "down_trace"):
+            if (written := getattr(link, key)) is not None:
+                path = look.scenario.folder / written.rpartition("#")[0]
+                named.append((("topology", "links", number, key), path))
+    named += check_power.data_files(look.scenario)
     named += [(("policy_time",), path) for path in files(look.scenario.policy_time, look.scenario.folder)]
     for place, path in named:
         if not isfile(path):
@@ -328,6 +359,7 @@ def check_files(look: Look) -> Iterator[Problem]:
 
 
 CHECKS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
+    check_topology_file,
     check_manifests,
     check_duplicates,
     check_links,
@@ -344,6 +376,8 @@ CHECKS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
     check_times,
     check_files,
     check_functions,
+    check_spools,
+    check_movement,
 )
 
 
@@ -351,14 +385,23 @@ def check_scenario(look: Look) -> list[Problem]:
     """Every problem that the checks find; of a topology that is written out, those of its globs too."""
     found = [problem for check in CHECKS for problem in check(look)]
     if look.nodes is not None and look.pairs <= MOST_LINKS:
-        found += check_resolved(look.scenario, look.nodes, [name for name, _, _ in look.links], look.source)
+        links, zones = (
+            [*(name for name, _, _ in look.links), *radio_links(look.scenario, look.nodes)],
+            [spec.zone or "default" for spec in look.scenario.world.nodes],
+        )
+        found += check_resolved(look.scenario, look.nodes, links, look.source, zones=zones)
     return found
 
 
 def check_resolved(
-    scenario: Scenario, nodes: Sequence[str], links: Sequence[str], source: Source = UNKNOWN
+    scenario: Scenario,
+    nodes: Sequence[str],
+    links: Sequence[str],
+    source: Source = UNKNOWN,
+    *,
+    zones: Sequence[str] | None = None,
 ) -> Iterator[Problem]:
-    """Every glob matches a node or a link of the topology, once a generator has made it.
+    """Every glob matches a node or a link of the topology, once a generator has made it; and a zone, if they are given.
 
     `source` is where the scenario was written: `experiment.source.under("scenario")`.
     """
@@ -368,16 +411,32 @@ def check_resolved(
     for name, described in scenario.images.items():
         for glob in described.prepulled:
             yield from _matches(source, ("images", name, "prepulled"), glob, nodes, "node")
+    yield from unmatched(scenario, nodes, source)
+    for place, glob, what in check_power.globs(scenario):
+        names = {"node": nodes, "link": links, "zone": zones}[what]
+        if names is not None:
+            yield from _matches(source, place, glob, names, what)
     for number, item in enumerate(scenario.workloads):
         if isinstance(item, Requests | Telemetry):
             yield from _matches(source, ("workloads", number, "source"), item.source, nodes, "node")
         elif isinstance(item, Model):
             yield from _matches(source, ("workloads", number, "nodes"), item.nodes, nodes, "node")
     for number, fault in enumerate(scenario.faults):
-        if isinstance(fault, Cut):
-            yield from _matches(source, ("faults", number, "link"), fault.link, links, "link")
-        elif isinstance(fault, Crash | HostUpdate):
-            yield from _matches(source, ("faults", number, "node"), fault.node, nodes, "node")
+        at: Place = ("faults", number)
+        if isinstance(fault, Cut | Outages) and fault.link is not None:
+            yield from _matches(source, (*at, "link"), fault.link, links, "link")
+        if isinstance(fault, NodeFault | HostUpdate | Outages) and fault.node is not None:
+            yield from _matches(source, (*at, "node"), fault.node, nodes, "node")
+        if (
+            isinstance(fault, PowerCut | Failures | Outages | ZoneOutage)
+            and fault.zone is not None
+            and zones is not None
+        ):
+            yield from _matches(source, (*at, "zone"), fault.zone, zones, "zone")
+        if isinstance(fault, Partition):
+            for end, side in enumerate(fault.sides):
+                for glob in side:
+                    yield from _matches(source, (*at, "between", end), glob, nodes, "node")
 
 
 def _matches(source: Source, place: Place, glob: str, names: Sequence[str], what: str) -> Iterable[Problem]:

@@ -50,7 +50,9 @@ def check_family(clusters: Mapping[str, ClusterSpec]) -> None:
         said = (
             f"{' and '.join(tops)} have no hub" if tops else "every cluster is a member of another: nobody is the hub"
         )
-        raise wrong(said, "workloads are given to one hub: list the other clusters among its members", "clusters")
+        hub = next((name for name in tops if clusters[name].members), "")
+        hint, place = "workloads are given to one hub: list the other clusters among its members", "clusters"
+        raise wrong(said, hint, (place, hub, "members") if hub else place)
 
 
 def top(clusters: Mapping[str, ClusterSpec]) -> str:

@@ -2,55 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from simulator.spec.base import Flag, Glob, Item, Name, Text, not_offered, wrong
-from simulator.spec.quantity import Duration, Ratio, Size
-
-Lasting = Annotated[Duration, Field(gt=0)]
-Mode = Literal["silent", "refused", "lossy", "one-way"]
-
-
-class Fault(Item):
-    """What all have: when it begins (in Python: now, if not given), and a name for the path grammar."""
-
-    name: Name | None = None
-    at: Duration | None = None
+from simulator.spec.base import Flag, Glob, Name, Text, wrong
+from simulator.spec.failures import DiskFill, Failures, PowerCut, Slow, Wear
+from simulator.spec.fault import Fault, Lasting
+from simulator.spec.outages import Impairment, Outages, Partition, ZoneOutage
+from simulator.spec.quantity import Duration, Size
 
 
-class Cut(Fault):
-    """Links stop working, in one of four ways; without a duration, for good.
-
-    `loss` is the share of packets that a lossy link loses; a one-way cut cuts the direction `up` (from the link's
-    first end to its second) or `down`.
-    """
+class Cut(Impairment):
+    """Links stop working, in one of four ways; without a duration, for good."""
 
     kind: Literal["cut"] = "cut"
     link: Glob
     duration: Lasting | None = None
-    mode: Mode = "silent"
-    loss: Annotated[Ratio, Field(gt=0)] | None = None
-    direction: Literal["up", "down"] | None = None
 
-    @model_validator(mode="after")
-    def _of_its_mode(self) -> Self:
-        if (self.mode == "lossy") != (self.loss is not None):
-            said = "a lossy cut needs loss" if self.loss is None else f"a {self.mode} cut has no loss"
-            raise wrong(said, "as in mode: lossy, loss: 20%", "mode" if self.loss is None else "loss")
-        if self.direction is not None and self.mode != "one-way":
-            raise wrong(f"a {self.mode} cut has no direction", "directions belong to mode: one-way", "direction")
-        return self
+
+LinkFault = Cut | Outages | Partition | ZoneOutage
 
 
 class Crash(Fault):
-    """Nodes lose power; they boot again after `reboot_after`, or never."""
+    """Nodes go down, each by itself; they boot again after `reboot_after`, or never. One that is down cannot crash."""
 
     kind: Literal["crash"] = "crash"
     node: Glob
     reboot_after: Duration | None = None
 
+
+NodeFault = Crash | PowerCut | Failures | Slow | DiskFill | Wear
 
 # Of all orchestrators together; whether the cluster's own has it is checked when it is known.
 Component = Literal["api-server", "scheduler", "controller-manager", "hub", "cloudcore", "exchange", "agbot"]
@@ -102,12 +84,4 @@ class HostUpdate(Fault):
     health: Literal["good", "bad"] = "good"
 
 
-def _offered(item: Any) -> Any:
-    if isinstance(item, dict) and item.get("kind") == "outages":
-        raise not_offered("faults of kind outages are", "kind")
-    return item
-
-
-FaultItem = Annotated[
-    Annotated[Cut | Crash | Stop | Update | HostUpdate, Field(discriminator="kind")], BeforeValidator(_offered)
-]
+FaultItem = Annotated[LinkFault | NodeFault | Stop | Update | HostUpdate, Field(discriminator="kind")]

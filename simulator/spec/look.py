@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -22,7 +22,7 @@ from simulator.spec.kubernetes.pod import template_of
 from simulator.spec.kubernetes.read import Manifest, read_manifest
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
-from simulator.spec.topology import expand_links, expand_nodes, matching
+from simulator.spec.topology import Topology, expand_links, expand_nodes, matching
 from simulator.spec.workload import Manifest as ManifestItem
 from simulator.spec.workload import Service, Telemetry, labels
 
@@ -46,6 +46,19 @@ class Look:
     scenario: Scenario
     source: Source = UNKNOWN
     shelf: Shelf = field(default_factory=Shelf)
+    unread: Sequence[Problem] = ()  # of a topology's file: then its nodes and links are as unknown as a generator's
+
+    def __post_init__(self) -> None:
+        """Read the file of the topology, if it is in one."""
+        try:
+            read = self.scenario.topology_file
+        except UserError as error:
+            self.unread = error.problems
+            self.scenario = self.scenario.model_copy(update={"topology": Topology(use="unread")})
+            return
+        if read is not None:
+            parts = {key: read.source.under(key) for key in ("nodes", "links")}
+            self.source = self.source.beside(parts, "topology")
 
     @cached_property
     def files(self) -> dict[int, str]:
@@ -158,16 +171,20 @@ class Look:
 
     def notes(self) -> Iterator[str]:
         """What is not simulated, by name, and what looks forgotten."""
+        if (read := self.scenario.topology_file) is not None:
+            yield from (repair.message for repair in read.repairs)
         for manifest in self.manifests.values():
             yield from manifest.notes
         for item, label in zip(self.scenario.workloads, labels(self.scenario.workloads), strict=True):
-            if isinstance(item, Telemetry) and item.qos and not self.buffered:
+            if isinstance(item, Telemetry) and item.qos and item.spool is None and not self.buffered:
                 yield f"telemetry {label}: qos {item.qos} is not simulated yet, what is cut off is lost as with qos 0"
         for obj in self.objects:
             if isinstance(obj, K8sService) and not self.targets.get(obj.name):
                 yield f"{obj.title} selects no workload"
         if self.nodes is not None and len(self.nodes) > 1:
             joined = {end for _, a, b in self.links for end in (a, b)}
+            for cover in self.scenario.coverage:
+                joined |= {*matching(cover.node, self.nodes), *matching(cover.cell, self.nodes)}
             for number, name in enumerate(self.nodes):
                 if number not in joined:
                     yield f"node {name} has no link"

@@ -38,11 +38,16 @@ class Source:
     document: Document | None = None
     over: Mapping[Path, Setting] = field(default_factory=dict)
     moved: Mapping[Path, Path] = field(default_factory=dict)  # read under one path, written under another
+    elsewhere: Mapping[Path, Source] = field(default_factory=dict)  # parts that stand in a file of their own
     prefix: Path = ()  # of the part that is being read
 
     def under(self, *prefix: str | int) -> Source:
         """The same file, for a part of it that is read by itself."""
         return replace(self, prefix=(*self.prefix, *prefix))
+
+    def beside(self, parts: Mapping[str, Source], *above: str | int) -> Source:
+        """The same file, with the parts below `above` that stand in files of their own."""
+        return replace(self, elsewhere={(*self.prefix, *above, key): source for key, source in parts.items()})
 
     def problem(self, path: Path, message: str, hint: str = "", kind: type[Problem] = Problem) -> Problem:
         """What is wrong at `path`, with the file and line where the value was written."""
@@ -50,6 +55,8 @@ class Source:
 
     def _problem(self, path: Path, message: str, hint: str, kind: type[Problem]) -> Problem:
         for length in range(len(path), -1, -1):
+            if (other := self.elsewhere.get(path[:length])) is not None:
+                return other.problem(path[length:], message, hint, kind)
             if (moved := self.moved.get(path[:length])) is not None:
                 return self._problem((*moved, *path[length:]), message, hint, kind)
             if (setting := self.over.get(path[:length])) is not None:

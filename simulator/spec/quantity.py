@@ -20,6 +20,13 @@ _EXAMPLES = {
     "frequency": ["10/s"],
     "ratio": [0.5, "50%"],
     "length": ["120km"],
+    "speed": ["50km/h", "1.4m/s"],
+    "energy": ["50Wh"],
+    "power": ["3.5W"],
+    "carbon intensity": ["300g/kWh"],
+    "price of time": ["0.19USD/h"],
+    "price of data": ["0.09USD/GB"],
+    "price of energy": ["0.25USD/kWh"],
 }
 
 
@@ -118,6 +125,55 @@ class Length(Quantity, float):
 
     dimension = "length"
     largest = 1e12
+
+
+class Speed(Quantity, float):
+    """A speed: float m/s."""
+
+    dimension = "speed"
+    largest = 1e6
+
+
+class Energy(Quantity, float):
+    """An energy: float joules."""
+
+    dimension = "energy"
+    largest = 1e18
+
+
+class Power(Quantity, float):
+    """A power: float watts."""
+
+    dimension = "power"
+    largest = 1e12
+
+
+class Intensity(Quantity, float):
+    """The carbon dioxide (equivalent) of an energy: float g/J."""
+
+    dimension = "carbon intensity"
+    largest = 1.0  # 3600 kg/kWh; coal's is below 1.2
+
+
+class TimePrice(Quantity, float):
+    """What a machine costs: float USD/s."""
+
+    dimension = "price of time"
+    largest = 1e6
+
+
+class DataPrice(Quantity, float):
+    """What carried bytes cost: float USD/B."""
+
+    dimension = "price of data"
+    largest = 1e6
+
+
+class EnergyPrice(Quantity, float):
+    """What energy costs: float USD/J."""
+
+    dimension = "price of energy"
+    largest = 1e6
 
 
 class Ratio(Quantity, float):

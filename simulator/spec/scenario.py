@@ -9,13 +9,31 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
-from simulator.spec.base import ModelName, Name, Number, Reference, Spec, Text, Use, empty, not_offered, use, wrong
+from simulator.spec.base import (
+    Flag,
+    Glob,
+    ModelName,
+    Name,
+    Number,
+    Reference,
+    Spec,
+    Text,
+    Use,
+    empty,
+    not_offered,
+    use,
+    wrong,
+)
 from simulator.spec.behaviour import Behaviour, Wait
 from simulator.spec.clusters import ClusterSpec, check_family
+from simulator.spec.coverage import CoverageItem
 from simulator.spec.distribution import RandomDuration
 from simulator.spec.faults import FaultItem
 from simulator.spec.image import Image, RegistrySpec
+from simulator.spec.movement import MovementItem
+from simulator.spec.power import Carbon, Prices
 from simulator.spec.quantity import Duration, Ratio
+from simulator.spec.readers.topology import TopologyFile, read_topology
 from simulator.spec.topology import Topology, TopologyField
 from simulator.spec.workload import WorkloadItem
 
@@ -70,10 +88,11 @@ class RecordRequests(Spec):
 
 
 class Record(Spec):
-    """What is recorded, and how finely."""
+    """What is recorded, and how finely. `energy` is recorded, too, where a scenario has batteries, carbon or prices."""
 
     requests: RecordRequests = RecordRequests()
     interval: Wait = Duration("10s")
+    energy: Flag = False
 
 
 DEFAULT: Final = "kubernetes"  # the orchestrator of a scenario that names none
@@ -83,7 +102,8 @@ class Scenario(Spec):
     """One resolved scenario. `folder` is where its relative files are found, `facts` the facts set over the models'.
 
     `unfit` says what becomes of a machine that cannot run the system, runtimes or orchestrator that are named for it:
-    the scenario is wrong, or the machine stays out of its cluster, which is an outcome (`refused_nodes`).
+    the scenario is wrong, or the machine stays out of its cluster, which is an outcome (`refused_nodes`). `carbon` is
+    the intensity of the grid by zone, the first glob that matches: a number (300g/kWh) or a column of a file.
     """
 
     duration: Annotated[Duration, Field(gt=0)]
@@ -103,9 +123,14 @@ class Scenario(Spec):
     behaviour: dict[str, Behaviour] = empty()
     workloads: tuple[WorkloadItem, ...] = ()
     faults: tuple[FaultItem, ...] = ()
+    movement: tuple[MovementItem, ...] = ()
+    coverage: tuple[CoverageItem, ...] = ()
+    carbon: dict[Glob, Carbon] = empty()
+    prices: Prices | None = None
     record: Record = Record()
     _folder: Path = PrivateAttr(default_factory=Path)
     _facts: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _read: TopologyFile | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -130,7 +155,7 @@ class Scenario(Spec):
     def placed(self, folder: Path, facts: Mapping[str, Any]) -> Self:
         """The same scenario with the folder of its files and the facts set over the models'."""
         twin = self.model_copy()
-        twin._folder, twin._facts = folder, dict(facts)
+        twin._folder, twin._facts, twin._read = folder, dict(facts), None
         return twin
 
     @property
@@ -145,8 +170,19 @@ class Scenario(Spec):
 
     @property
     def world(self) -> Topology:
-        """The topology in its long form."""
-        return Topology(use=self.topology) if isinstance(self.topology, str) else self.topology
+        """The topology in its long form; one of a file as it was read. Raises UserError where that cannot be."""
+        if isinstance(self.topology, str):
+            return Topology(use=self.topology)
+        return self.topology if self.topology_file is None else self.topology_file.topology
+
+    @property
+    def topology_file(self) -> TopologyFile | None:
+        """What the topology's file holds, read once; None without one. Raises UserError with what is wrong in it."""
+        if isinstance(self.topology, str) or self.topology.file is None:
+            return None
+        if self._read is None:
+            self._read = read_topology(self.folder / self.topology.file, self.topology.params, self.folder)
+        return self._read
 
     @property
     def family(self) -> Mapping[str, ClusterSpec]:

@@ -9,11 +9,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from simulator.spec.base import Glob, ModelName, Name, Number, Positive, Resource, Spec, Text, empty, not_offered, wrong
+from simulator.spec.base import Glob, ModelName, Name, Number, Positive, Resource, Spec, Text, empty, wrong
 from simulator.spec.image import Platform
+from simulator.spec.power import BatterySpec, SolarSpec
 from simulator.spec.quantity import BitRate, ByteRate, Duration, Length, Ratio, Size
 
 Rate = Annotated[BitRate, Field(gt=0)]
+Column = Annotated[Text, Field(pattern=r"^[^#]+#[^#]+$")]  # of a CSV file
 DEFAULT_RUNTIME = "containerd/runc"  # of a node that names none: what Kubernetes' installers put there
 Role = Literal["worker", "control-plane", "router", "device", "registry"]
 
@@ -81,6 +83,16 @@ class NodeSpec(Spec):
     max_pods: Positive | None = None
     latitude: Annotated[Number, Field(ge=-90, le=90)] | None = None
     longitude: Annotated[Number, Field(ge=-180, le=180)] | None = None
+    battery: BatterySpec | None = None
+    solar: SolarSpec | None = None
+
+    @model_validator(mode="after")
+    def _lit(self) -> Self:
+        if self.solar is not None and self.battery is None:
+            raise wrong("a panel without a battery is not offered", "add a battery, of any capacity", "solar")
+        if self.solar is not None and (self.latitude is None or self.longitude is None):
+            raise wrong("a panel's light depends on where it is", "add latitude and longitude", "solar")
+        return self
 
     @model_validator(mode="after")
     def _offers(self) -> Self:
@@ -102,6 +114,10 @@ class LinkSpec(Spec):
 
     `model` names the facts of its kind; `latency` (one way) to `loss` stand over them. `up` is the rate from the
     first end to the second, `down` the rate back, `rate` both. `length` adds the model's delay per km to its latency.
+
+    `up_trace`, `down_trace` and, for both, `rate_trace` name a column of a CSV file, as in five-g.csv#down_bps, beside
+    a column time_s: from each time of the run on the link has that rate, and keeps the last one. Transfers follow at
+    once; a message or request is sent over all of its way at the rates that hold when it sets out.
     """
 
     name: Name
@@ -112,6 +128,9 @@ class LinkSpec(Spec):
     rate: Rate | None = None
     up: Rate | None = None
     down: Rate | None = None
+    rate_trace: Column | None = None
+    up_trace: Column | None = None
+    down_trace: Column | None = None
     jitter: Duration | None = None
     loss: Annotated[Ratio, Field(lt=1)] | None = None
 
@@ -119,6 +138,9 @@ class LinkSpec(Spec):
     def _rates(self) -> Self:
         if self.rate is not None and (self.up is not None or self.down is not None):
             raise wrong("rate stands for up and down together", "give either rate, or up and down", "rate")
+        if self.rate_trace is not None and (self.up_trace is not None or self.down_trace is not None):
+            said = "rate_trace stands for up_trace and down_trace together"
+            raise wrong(said, "give either rate_trace, or up_trace and down_trace", "rate_trace")
         if self.length is not None and (self.latency is not None or self.model is None):
             raise wrong("length needs a model's delay per km", "give model and length, or else latency", "length")
         if self.model is None:
@@ -136,7 +158,9 @@ class LinkSpec(Spec):
 
 
 class Topology(Spec):
-    """A generator `use` with `params`, or `nodes` and `links` written out."""
+    """A generator `use` with `params`; a `file`, with the `params` of its format (`spec.readers.topology`); or `nodes`
+    and `links` written out.
+    """
 
     use: Text | None = None
     params: dict[str, Any] = empty()
@@ -146,14 +170,16 @@ class Topology(Spec):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        if self.file is not None:
-            raise not_offered("topologies from a file are", "file")
-        if self.use is not None and (self.nodes or self.links):
-            raise wrong("a topology is either generated or written out", "give use, or nodes and links", "use")
-        if self.use is None and "params" in self.model_fields_set:
-            raise wrong("params belong to a generator", "add use: wan", "params")
-        if self.use is None and not self.nodes:
-            raise wrong("the topology has no nodes", "give use: wan, or nodes and links")
+        forms = [key for key in ("use", "file") if getattr(self, key) is not None]
+        if forms and (self.nodes or self.links):
+            how = "generated" if forms[0] == "use" else "read"
+            raise wrong(f"a topology is either {how} or written out", f"give {forms[0]}, or nodes and links", forms[0])
+        if len(forms) > 1:
+            raise wrong("a topology is either generated or read", "give use or file", "file")
+        if not forms and "params" in self.model_fields_set:
+            raise wrong("params belong to a generator or a file", "add use: wan", "params")
+        if not forms and not self.nodes:
+            raise wrong("the topology has no nodes", "give use: wan, a file, or nodes and links")
         return self
 
 

@@ -11,6 +11,7 @@ from simulator.spec.base import Count, Glob, Item, Name, Positive, Resource, Spe
 from simulator.spec.behaviour import Behaviour, Wait
 from simulator.spec.function import Function
 from simulator.spec.quantity import Cpu, Duration, Size
+from simulator.spec.spool import Importance, Spool
 
 
 class Manifest(Item):
@@ -105,8 +106,13 @@ class Telemetry(Item):
 
     A message carries `properties` values of `size` each, and what its `protocol` adds. `via: twin`: each property is
     a device twin's, and reported in a message of its own; an orchestrator with twins then keeps the last value of each
-    while a node is cut off, and drops those before it. What a cut link or a dead node swallows is lost whatever the
-    `qos`, but where the orchestrator has a `buffer`: between device and edge node `qos` 1 or 2 sends it again.
+    while a node is cut off, and drops those before it.
+
+    `spool`: where the messages enter the cluster, a gateway of their own keeps what it cannot send on. Between it and
+    the target `qos` is MQTT's: 0 at most once, 1 at least once, 2 exactly once; between the device and it, 1 and 2
+    send again what did not get there. Where flows share a spool that drops the least important, `importance` says who
+    that is. Without a spool, what a cut link or a dead node swallows is lost whatever the `qos`, but where the
+    orchestrator has a `buffer`: between device and edge node `qos` 1 or 2 sends it again.
     """
 
     kind: Literal["telemetry"] = "telemetry"
@@ -116,9 +122,25 @@ class Telemetry(Item):
     every: Wait
     size: Size
     properties: Positive = 1
-    protocol: Literal["mqtt", "http", "coap"] = "mqtt"
+    protocol: Literal["mqtt", "http", "coap", "modbus", "opc-ua", "bluetooth", "lorawan"] = "mqtt"
     qos: Annotated[int, Field(strict=True, ge=0, le=2)] = 0
     via: Literal["message", "twin"] = "message"
+    spool: Spool | None = None
+    importance: Importance = 0
+
+    @model_validator(mode="after")
+    def _kept(self) -> Self:
+        if self.spool is not None and self.via == "twin":
+            raise wrong(
+                "a twin's values wait where the orchestrator keeps them", "take out spool, or via: twin", "spool"
+            )
+        ranked = self.spool is not None and self.spool.drop == "least-important"
+        if "importance" in self.model_fields_set and not ranked:
+            said = "importance decides nothing here"
+            raise wrong(said, "it belongs to a spool with drop: least-important", "importance")
+        if self.qos == 2 and self.protocol != "mqtt":
+            raise wrong(f"{self.protocol} has no exactly-once delivery", "qos 0 or 1, or protocol: mqtt", "qos")
+        return self
 
 
 WorkloadItem = Annotated[Manifest | Service | Model | Requests | Telemetry | Function, Field(discriminator="kind")]

@@ -31,6 +31,7 @@ from simulator.traffic.tries import (
 
 if TYPE_CHECKING:
     from simulator.traffic.batches import Cursor, User
+    from simulator.traffic.busy import Busy
     from simulator.traffic.plane import RequestPlane
     from simulator.traffic.stations import Station
 
@@ -40,13 +41,14 @@ Entry = tuple[int, int, Any]  # when, key, and who: a Try, a Late or a Cursor
 class Agenda:
     """The heap of what is to happen."""
 
-    __slots__ = ("heap", "late", "plane", "visits")
+    __slots__ = ("busy", "heap", "late", "plane", "visits")
 
     def __init__(self, plane: RequestPlane) -> None:
         self.plane = plane
         self.heap: list[Entry] = []
         self.late: list[dict[int, deque[Try]]] = []  # by flow: by patience, tries in order of their deadlines
         self.visits: list[tuple[int, int, int]] | None = None  # (stage, arrived, left), where somebody watches
+        self.busy: Busy | None = None  # where somebody counts
 
     def enter(self, cursor: Cursor) -> None:
         """Wait for the next request that a cursor has to issue, if there is one."""
@@ -65,6 +67,8 @@ class Agenda:
             return
         x = station.queue.popleft()
         x.kind = DONE
+        if self.busy is not None:
+            self.busy.spans.append((station.stage, t, t + x.work))
         heappush(self.heap, (t + x.work, x.key, x))
 
     def end(self, request: Request, tried: int, outcome: int, t: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.traffic.calls import Choice, Site
-from simulator.traffic.graph import Graph, Path, links
+from simulator.traffic.graph import Graph, links
 from simulator.traffic.tries import BACK, DONE, LINK, Try
 
 if TYPE_CHECKING:
@@ -55,12 +55,13 @@ class Coupling:
             if flow in graphs:
                 if not x.moves:
                     continue
-                rest = self._rest(x)
-                if rest is not None:
+                if self._passes(x):
                     if flow not in own:
                         own.add(flow)
                         graphs[flow] = Graph([graphs[flow]])
-                    graphs[flow].add(rest)
+                    # All of its passage, for that is what `Passages` lays out, not only what it has still before it.
+                    graphs[flow].add_choice(x.choice)
+                    graphs[flow].add(links(x.steps))
                     continue
                 self._taken.update(graphs.pop(flow).after)
             self._reach_from(x)
@@ -68,21 +69,19 @@ class Coupling:
         self._taken = before
         return found
 
-    def _rest(self, x: Try) -> Path | None:
-        """The stages that a try has still before it; None where that is no plain passage."""
+    def _passes(self, x: Try) -> bool:
+        """Whether what a try has still before it is a plain passage."""
         plane, choice, station = self._plane, x.choice, x.choice.station
         if choice.seen != plane.network.changes:
             plane.ways.find_back(choice)
         if choice.back is None or choice.visit.calls:
-            return None
+            return False
         if x.kind == DONE:
-            return links(choice.back)
+            return True
         rest = links(x.steps[x.hop :]) if x.kind == LINK else []
         if any(plane.ways.blocked(hop) for hop in rest):
-            return None
-        if x.kind == BACK or x.steps[-1][3] == BACK:
-            return rest
-        return [*rest, station.stage, *links(choice.back)] if station.running else None
+            return False
+        return x.kind == BACK or x.steps[-1][3] == BACK or station.running
 
     def _reach(self, site: Site, place: int) -> None:
         """Take every stage that a request from this place, and its calls, can touch."""

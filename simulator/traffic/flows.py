@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.physics.distributions import Distribution
+from simulator.traffic.buffers.spool import SpoolLaw
+from simulator.world.message import Retransmission
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,13 @@ class TelemetryFlow:
     """Readings of `size_bytes`, one each `every_ns` from each source, to a service or to one node.
 
     A source sends `copies` of them, one for each property that is reported by itself; `twin`: they are values of a
-    device twin. `resent`: where the proxy's node has a channel to the cloud, the source keeps what does not get to
-    that node, and sends it again when there is a way.
+    device twin. `resent`: where something waits at the proxy's node (a channel to the cloud, or a spool), the source
+    keeps what does not get to that node, and sends it again when there is a way.
+
+    `spool`: the proxy's node (or, `kept_at` the device, the source itself) keeps what it cannot send on, and sends it
+    with quality of service `qos`; `ack_bytes` is a packet of the protocol that carries no message. Where others share
+    the spool, `importance` says who goes first.
+    A `datagram` that is lost on a link is repeated as `repeats` says, or not at all; anything else by TCP.
     """
 
     name: str
@@ -117,6 +124,13 @@ class TelemetryFlow:
     copies: int = 1
     twin: bool = False
     resent: bool = False
+    spool: SpoolLaw | None = None
+    kept_at: Literal["gateway", "device"] = "gateway"
+    qos: int = 0
+    ack_bytes: int = 0
+    importance: int = 0
+    datagram: bool = False
+    repeats: Retransmission | None = None
 
     def __post_init__(self) -> None:
         if not self.sources or len(self.sources) != len(self.proxies):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.streams import Rng
-from simulator.traffic.sources import CREATED, START, Flying, Session, Source
+from simulator.traffic.sources import CREATED, END, LOSER, START, Flying, Session, Source
 from simulator.traffic.ways import Ways, round_trip
 
 Ints = NDArray[np.int64]
@@ -15,17 +17,42 @@ Ints = NDArray[np.int64]
 class Legs:
     """The links as readings meet them now."""
 
-    __slots__ = ("_rng", "_ways")
+    __slots__ = ("_rng", "_ways", "sent")
 
     def __init__(self, ways: Ways, rng: Rng) -> None:
         self._ways, self._rng = ways, rng
+        self.sent: Counter[int] | None = None  # ns of each directed link, where somebody wants to know
 
     def set_out(self, source: Source, session: Session, created: Ints, start: Ints) -> Ints:
         """Readings (n,) that set out at `start` over the steps of a session, as rows under way (4, n)."""
+        self.count(session, len(created))
         if not session.odd:
             return np.stack([created, start, start + session.delay_ns, np.full(len(created), -1)])
         leaves, lost = self._leaves(source, session, np.stack([created, start]))
         return np.stack([created, start, leaves[-1], lost])
+
+    def arrivals(self, source: Source, until: int) -> tuple[Ints, Ints, Ints]:
+        """Of the readings that end their present session by then: when those that arrive were made, and when they
+        arrive, in no order; and when the others are lost."""
+        session, every = source.session, source.every
+        first = source.base + source.done * every
+        number = max(0, (until - first - (0 if session.odd else session.delay_ns)) // every + 1)
+        source.done += number
+        created = first + np.arange(number) * every
+        if not session.odd:
+            self.count(session, number)
+            return created, created + session.delay_ns, source.nothing[0]
+        rows = np.concatenate([source.pending, self.set_out(source, session, created, created)], axis=1)
+        over, lost = rows[END] <= until, rows[LOSER] >= 0
+        source.pending = rows[:, ~over]
+        came = rows[:, over & ~lost]
+        return came[CREATED], came[END], rows[END, over & lost]
+
+    def count(self, session: Session, number: int) -> None:
+        """So many readings set out; one that is lost on the way counts on all of it."""
+        if self.sent is not None:
+            for step in session.steps or ():
+                self.sent[step[0]] += number * step[1]
 
     def left_behind(self, source: Source, session: Session, rows: Ints, now: int) -> list[Flying]:
         """Those readings (4, n) that are under way now, each by itself, as their session ends."""
@@ -48,11 +75,11 @@ class Legs:
             travels = np.full(number, step[2])
             if spread or chance:
                 draws = {
-                    "jitter": self._rng.draws(step[4], source.identity, ks),
-                    "loss": self._rng.draws(f"loss/{step[4]}", source.identity, ks),
+                    "jitter": self._rng.draws(step[4], source.identity, ks) if spread else np.zeros(number),
+                    "loss": self._rng.draws(f"loss/{step[4]}", source.identity, ks) if chance else np.ones(number),
                 }
                 spreads, chances = np.full(number, spread), np.full(number, chance)
-                travels = self._ways.travel_all(travels, spreads, chances, trip, **draws)
+                travels = self._ways.travel_all(travels, spreads, chances, trip, **draws, repeats=source.repeats)
             lost = np.where((travels < 0) & (lost < 0), i, lost)
             time = np.where(lost < 0, time + step[1] + travels, time)
             leaves.append(time)

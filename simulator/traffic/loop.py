@@ -39,6 +39,7 @@ class Loop(Agenda):
     def run(self, now: int) -> None:  # noqa: PLR0915  # one function, for a method call costs as much as a stage visit
         """Let everything happen that is due by `now`."""
         plane, heap, visits = self.plane, self.heap, self.visits
+        spans = None if self.busy is None else self.busy.spans
         ways, tally = plane.ways, plane.tally
         free, odd = ways.free, ways.odd
         issued_ids, issued_times = tally.issued_ids, tally.issued_times
@@ -84,6 +85,8 @@ class Loop(Agenda):
                 free[link] = end
                 if visits is not None:
                     visits.append((link, t, end))
+                if spans is not None:
+                    spans.append((link, end - sends, end))
                 if travels < 0:
                     pop(heap)
                     self.lose(x, t)
@@ -123,6 +126,8 @@ class Loop(Agenda):
                         continue
                     station.idle -= 1
                     end = t + work
+                if spans is not None:
+                    spans.append((station.stage, end - work, end))
                 x.kind = DONE
                 replace(heap, (end, x.key, x))
                 x = None

@@ -13,6 +13,7 @@ from simulator.record.buffer import Recorder
 from simulator.record.sketch import Sketch
 from simulator.streams import Rng
 from simulator.traffic.batches import Arrivals, User
+from simulator.traffic.busy import Busy
 from simulator.traffic.calls import Choice, Site
 from simulator.traffic.flows import Behaviour, Call, Closed, RequestFlow, TelemetryFlow
 from simulator.traffic.loop import Loop
@@ -126,6 +127,18 @@ class RequestPlane:
         self._settle()
         self.telemetry.add(flow, self._nodes, self._clock.now)
 
+    def enter(self, node: int, proxy: int) -> None:
+        """A node's traffic enters the cluster at this node from now on; readings that pass a channel or a spool where
+        they entered keep to it."""
+        self._settle()
+        place = place_of(proxy, node, len(self._nodes))
+        moved = [origin for origin in self.origins if origin.node == node and origin.place != place]
+        for origin in moved:
+            origin.place = place
+        if moved:
+            self.version += 1
+        self.telemetry.moved(node, proxy, self._clock.now)
+
     def program(self, proxy_node: int, service: str, pods: tuple[int, ...]) -> None:
         """The endpoints (pod uids) of a service as that node's proxy now has them."""
         if self._programs.get((proxy_node, service), ()) == pods:
@@ -161,6 +174,8 @@ class RequestPlane:
             return
         self._settle()
         self.loop.station_stopped(station, how == "node-dead", self._clock.now)
+        if self.loop.busy is not None:
+            self.loop.busy.stop(station.stage)
         self.version += 1
         self.telemetry.pod_changed(uid, self._clock.now)
 
@@ -241,6 +256,20 @@ class RequestPlane:
         self._settle()
         self.loop.visits = []
 
+    def measure(self, interval_ns: int) -> Busy:
+        """Keep from now on how long stations work and links send, by interval: brought up to date by `settle`."""
+        self._settle()
+        self.loop.busy = Busy(interval_ns)
+        self.telemetry.measure()
+        return self.loop.busy
+
+    def worked_ns(self, node: int) -> int:
+        """How long cores of a node have worked on requests since `measure`, up to the last settling."""
+        if self.loop.busy is None:
+            return 0
+        total = self.loop.busy.total
+        return sum(total[station.stage] for station in self.stations.values() if station.node == node)
+
     def visits(self) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """By direction of a link, or pod: when each visitor arrived and when it left (ns; of a link: had been sent)."""
         self._settle()
@@ -264,6 +293,8 @@ class RequestPlane:
             self.loop.run(until)
             self._settled = until
             self.tally.settled(until)
+            if self.loop.busy is not None:
+                self.loop.busy.settle(until)
         self._stream.end(now)
         self.telemetry.settle(now)
 

@@ -8,25 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.record.buffer import Recorder
+from simulator.traffic.ages import Ages
 from simulator.units import SECOND
 
 Ints = NDArray[np.int64]
 
 CREATED, DELIVERED, LOST, LATE, SUPERSEDED = COUNTS = range(5)
-_AGES: Final = 5  # sum of the ages at arrival, ns
-_OLDEST: Final = 6
+CAME, LEFT, RETURNED, FULL, EXPIRED, WIPED, DUPLICATE = SPOOLED = range(5, 12)
+_AGES: Final = 12  # sum of the ages at arrival, ns
+_OLDEST: Final = 13
 
 
 class Readings:
-    """By (flow and zone) and interval: created, delivered, lost, late, superseded, each at its own event; ages at
-    arrival."""
+    """By (flow and zone) and interval: what became of readings, each at its own event; ages at arrival."""
 
-    __slots__ = ("_cells", "_groups", "_interval")
+    __slots__ = ("_cells", "_groups", "_interval", "ages")
 
     def __init__(self, interval_ns: int) -> None:
         self._interval = interval_ns
+        self.ages = Ages(interval_ns)
         self._groups: dict[tuple[str, str], int] = {}
-        self._cells: Ints = np.zeros((0, len(COUNTS) + 2, 0), np.int64)  # by group, column, interval
+        self._cells: Ints = np.zeros((0, _OLDEST + 1, 0), np.int64)  # by group, column, interval
 
     def group(self, flow: str, zone: str) -> int:
         """The number of a flow's sources in a zone."""
@@ -70,14 +72,19 @@ class Readings:
 
     def write(self, recorder: Recorder) -> None:
         """Write every interval in which something happened."""
-        busy: NDArray[np.bool_] = self._cells[:, : len(COUNTS)].sum(axis=1) > 0
+        busy: NDArray[np.bool_] = self._cells[:, :_AGES].sum(axis=1) > 0
         names = list(self._groups)
         for interval in np.flatnonzero(busy.any(axis=0)).tolist():
             for group in np.flatnonzero(busy[:, interval]).tolist():
-                *counts, ages, oldest = self._cells[group, :, interval].tolist()
-                delivered = counts[DELIVERED]
-                recorder.messages.add(
-                    interval * self._interval, *names[group], *counts,
-                    ages / delivered / SECOND if delivered else float("nan"),
-                    oldest / SECOND if delivered else float("nan"),
-                )  # fmt: skip
+                counts = self._cells[group, :, interval].tolist()
+                delivered, ages, oldest = counts[DELIVERED], counts[_AGES], counts[_OLDEST]
+                where = (interval * self._interval, *names[group])
+                if any(counts[: len(COUNTS)]):
+                    recorder.messages.add(
+                        *where, *counts[: len(COUNTS)],
+                        ages / delivered / SECOND if delivered else float("nan"),
+                        oldest / SECOND if delivered else float("nan"),
+                    )  # fmt: skip
+                if any(spooled := counts[CAME:_AGES]):
+                    recorder.spools.add(*where, *spooled)
+        self.ages.write(recorder, names)

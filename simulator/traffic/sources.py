@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from simulator.traffic.buffers.channel import HubChannel
+    from simulator.traffic.ages import Ages
+    from simulator.traffic.buffers.gateway import Gateway
+    from simulator.traffic.buffers.relay import Relay
     from simulator.traffic.calls import Steps
+    from simulator.world.message import Retransmission
 
 Ints = NDArray[np.int64]
 CREATED, START, END, LOSER = range(4)  # rows of readings under way, shape (4, n): when it was made, when it set out,
@@ -18,14 +21,14 @@ CREATED, START, END, LOSER = range(4)  # rows of readings under way, shape (4, n
 
 class Session:
     """Where readings go now: nowhere while their source is dark, else over `steps` (None: no way) to the endpoint `uid`
-    (-1: a node), which `listens` or not, or into the channel `hub` of the edge node. `odd`: jitter (ns) and loss of
+    (-1: a node), which `listens` or not, or into what waits at the edge node, `hub`. `odd`: jitter (ns) and loss of
     each hop; empty where all are plain."""
 
     __slots__ = ("dark", "delay_ns", "hub", "listens", "odd", "steps", "uid")
 
     def __init__(
         self, *, dark: bool = False, uid: int = -1, steps: Steps | None = None, listens: bool = False,
-        odd: tuple[tuple[int, float], ...] = (), hub: HubChannel | None = None,
+        odd: tuple[tuple[int, float], ...] = (), hub: Relay | Gateway | None = None,
     ) -> None:  # fmt: skip
         self.dark, self.uid, self.steps, self.listens, self.odd, self.hub = dark, uid, steps, listens, odd, hub
         self.delay_ns = sum(step[1] + step[2] for step in steps or ())
@@ -38,14 +41,17 @@ class Session:
 class Source:
     """One source, or one property of it that is reported by itself. Reading k is made at base + k · every."""
 
-    __slots__ = ("_area2", "_newest", "_newest_at", "base", "done", "every", "first_at", "flow", "group", "held",
-                 "identity", "made", "node", "number", "onward", "pending", "picks", "proxy", "resent", "sent",
-                 "session", "stragglers", "twin", "uid", "unloaded_ns")  # fmt: skip
+    __slots__ = ("_ages", "_area2", "_newest", "_newest_at", "base", "done", "door", "every", "first_at", "flow",
+                 "group", "held", "identity", "made", "node", "number", "onward", "pending", "picks", "proxy",
+                 "repeats", "resent", "sent", "session", "stragglers", "twin", "uid", "unloaded_ns")  # fmt: skip
 
     nothing: ClassVar[Ints] = np.zeros((4, 0), np.int64)
     nowhere: ClassVar[Session] = Session()
 
-    def __init__(self, flow: int, group: int, where: tuple[int, int], identity: int, *, base: int, every: int) -> None:
+    def __init__(
+        self, flow: int, group: int, where: tuple[int, int], identity: int, ages: Ages, *, base: int, every: int
+    ) -> None:
+        self._ages = ages
         self.flow, self.group, self.identity, self.base, self.every = flow, group, identity, base, every
         self.node, self.proxy = where
         self.made = 0  # readings whose creation is counted, or that were not made while it was dark
@@ -54,11 +60,13 @@ class Source:
         self.uid = -1  # the endpoint picked last
         self.picks = 0  # endpoints picked
         self.session = Session(dark=True)
-        self.number = -1  # among those behind its hub
+        self.door: Relay | Gateway | None = None  # what waits where it enters the cluster
+        self.number = -1  # among those behind that
         self.onward = self.nowhere  # behind a hub: where its readings go from there
         self.sent = self.nothing  # readings that have left the hub and are under way
         self.resent = False  # it keeps what does not get to its hub, and sends it again
         self.held = self.nothing[0]  # when those were made
+        self.repeats: Retransmission | None = None  # how packets that a link loses are repeated
         self.twin = False  # its readings are values of a device twin
         self.unloaded_ns = 0  # how long a reading takes where nothing holds it up
         self.stragglers: list[tuple[int, int]] = []  # (arrival, creation) of readings that outlived their session
@@ -69,18 +77,23 @@ class Source:
     def heard(self, created: Ints, at: Ints) -> None:
         """These readings have arrived, in any order, after all that arrived before."""
         order = np.lexsort((created, at))
-        for c, a in zip(created[order].tolist(), at[order].tolist(), strict=True):
-            if self._newest < 0:
-                self.first_at = a
-            elif c <= self._newest:
-                continue
-            else:
-                self._area2 += (a - self._newest_at) * (a + self._newest_at - 2 * self._newest)
-            self._newest, self._newest_at = c, a
+        created, at = created[order], at[order]
+        newer = np.diff(np.maximum.accumulate(created), prepend=-1) > 0
+        newer &= created > self._newest
+        created, at = created[newer], at[newer]
+        if not created.size:
+            return
+        if self._newest < 0:
+            self.first_at = self._newest_at = int(at[0])
+        newest = np.append(self._newest, created[:-1])
+        since = np.append(self._newest_at, at[:-1])
+        self._area2 += self._ages.stretches(self.group, since, at, newest)
+        self._newest, self._newest_at = int(created[-1]), int(at[-1])
 
     def heard_run(self, first: int, number: int, delay: int) -> None:
         """So many arrived, the first at `first`, one each period, all with this delay."""
         self.heard(np.array([first - delay]), np.array([first]))
+        self._ages.run(self.group, first, self.every, number, delay)
         span = (number - 1) * self.every
         self._area2 += span * (2 * delay + self.every)
         self._newest += span
@@ -93,6 +106,12 @@ class Source:
         if came:
             at, created = (np.array(column) for column in zip(*came, strict=True))
             self.heard(created, at)
+
+    def finish(self, now: int) -> None:
+        """Nothing more will arrive by now."""
+        if self.first_at >= 0:
+            newest = (np.array([time]) for time in (self._newest_at, now, self._newest))
+            self._ages.stretches(self.group, *newest)
 
     def mean_age_ns(self, now: int) -> float:
         """Time average of the age of the newest reading that has arrived, from the first arrival to now."""

@@ -234,6 +234,8 @@ class Stream:
         visits = self._plane.loop.visits
         if visits is not None:
             visits += zip(stage.tolist(), arrive.tolist(), left.tolist(), strict=True)
+        if self._plane.loop.busy is not None:
+            self._plane.loop.busy.spans.append(np.stack([stage, left - sends, left], axis=1))
         if answers:
             passages.answer(pointer)
         travels = passages.travels[pointer]
@@ -291,6 +293,7 @@ class Stream:
         return plane.ways.travel_all(
             passages.travels[pointer], passages.jitter[pointer], passages.loss[pointer],
             passages.round_trip[pointer], jitter=jitter, loss=loss,
+            repeats=plane.ways.retransmission,
         )  # fmt: skip
 
     def _lose(self, items: _Items, lost: Ints, at: Ints) -> None:

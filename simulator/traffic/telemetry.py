@@ -17,23 +17,26 @@ queue behind requests or each other, nor requests behind them; where they take a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.errors import Problem, UserError
 from simulator.record.buffer import Recorder
 from simulator.traffic.buffers.channel import HubChannel
+from simulator.traffic.buffers.gateway import Gateway
 from simulator.traffic.buffers.relay import Relay
+from simulator.traffic.buffers.spool import SpoolLaw
 from simulator.traffic.flows import TelemetryFlow
 from simulator.traffic.legs import Legs
 from simulator.traffic.readings import CREATED, DELIVERED, LATE, LOST, Readings
+from simulator.traffic.sessions import Sessions
 from simulator.traffic.sources import CREATED as MADE
-from simulator.traffic.sources import END, LOSER, Flying, Session, Source
-from simulator.traffic.tries import ARRIVE, NEVER
-from simulator.traffic.ways import OUT, identity
+from simulator.traffic.sources import END, LOSER, Flying, Source
+from simulator.traffic.tries import NEVER
+from simulator.traffic.ways import identity
 from simulator.units import SECOND
 from simulator.world.node import NodeTable
 
@@ -42,15 +45,14 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int64]
 
-_UP: Final = "up"
 NOTICEABLE: Final = 0.05  # share of a link's rate that telemetry takes before a warning says so
 
 
 class Telemetry:
     """All telemetry of a plane: `settle` before a change of state, one of the `…changed` methods after it."""
 
-    __slots__ = ("_again", "_asking", "_flows", "_flying", "_legs", "_load", "_plane", "_readings", "_recorder",
-                 "_relays", "_sources", "_zones", "warnings")  # fmt: skip
+    __slots__ = ("_again", "_asking", "_flows", "_flying", "_gateways", "_legs", "_load", "_plane", "_readings",
+                 "_recorder", "_relays", "_sources", "_where", "warnings")  # fmt: skip
 
     def __init__(self, plane: RequestPlane, recorder: Recorder, interval_ns: int) -> None:
         self._plane, self._recorder = plane, recorder
@@ -60,7 +62,8 @@ class Telemetry:
         self._sources: list[Source] = []
         self._asking: dict[tuple[int, str | int], list[Source]] = {}  # by proxy, or machine in the cloud, and target
         self._relays: dict[int, Relay] = {}  # by proxy
-        self._zones: Sequence[str] = ()
+        self._gateways: dict[tuple[int, str], Gateway] = {}  # by node and spool
+        self._where = Sessions(plane)
         self._flying: list[Flying] = []
         self._again: list[Flying] = []  # sent again while others are looked at
         self._load: Counter[int] = Counter()  # by directed link: share of its rate, in millionths
@@ -77,23 +80,38 @@ class Telemetry:
         channel.before_change.append(before)
         channel.after_change.append(lambda _now: relay.collect())
 
+    def measure(self) -> None:
+        """Keep from now on for how long readings occupy links."""
+        self._legs.sent = Counter()
+
+    def sent_ns(self) -> Mapping[int, int]:
+        """For how long readings have occupied each directed link, as of the last settling."""
+        return self._legs.sent or {}
+
     def add(self, flow: TelemetryFlow, nodes: NodeTable, now: int) -> None:
         """A flow of readings that begins now. Each of its copies has a phase of its own."""
-        number, seen = len(self._flows), Counter[int]()
+        number, seen, ages = len(self._flows), Counter[int](), self._readings.ages
         self._flows.append(flow)
-        self._zones = nodes.zone
+        self._where.zones = nodes.zone
         for node, proxy in zip(flow.sources, flow.proxies, strict=True):
             for copy in range(flow.copies):
                 name = f"{nodes.names[node]}/{copy}" if copy else nodes.names[node]
                 key = identity(name, seen[node])
                 phase = int(self._plane.rng.draw(f"phase/{flow.name}", key) * flow.every_ns)
                 group = self._readings.group(flow.name, nodes.zone[node])
-                source = Source(number, group, (node, proxy), key, base=now + phase, every=flow.every_ns)
+                source = Source(number, group, (node, proxy), key, ages, base=now + phase, every=flow.every_ns)
+                source.repeats = flow.repeats if flow.datagram else self._plane.ways.retransmission
                 self._sources.append(source)
                 self._asking.setdefault((proxy, flow.target), []).append(source)
-                if proxy in self._relays:
+                if flow.spool is not None:
+                    at = proxy if flow.kept_at == "gateway" else node
+                    source.resent = flow.resent and node != at
+                    source.door = self._gateway(flow, flow.spool, (at, proxy), nodes)
+                    source.door.join(source, flow)
+                    self._connect(source.door, now)
+                elif proxy in self._relays:
                     relay = self._relays[proxy]
-                    source.number, source.twin = len(relay.sources), flow.twin
+                    source.number, source.twin, source.door = len(relay.sources), flow.twin, relay
                     source.resent = flow.resent and node != proxy
                     relay.sources.append(source)
                     if relay.channel.cloud != proxy:
@@ -101,11 +119,28 @@ class Telemetry:
                 self._renew(source, now)
             seen[node] += 1
 
+    def _gateway(self, flow: TelemetryFlow, law: SpoolLaw, where: tuple[int, int], nodes: NodeTable) -> Gateway:
+        """The spool of a flow at a node, which others may share. Raises ValueError where they want another one."""
+        node = where[0]
+        known = self._gateways.get((node, law.name))
+        if known is None:
+            own = identity(nodes.names[node], 0)
+            known = Gateway(where, own, law, flow.target, readings=self._readings, legs=self._legs)
+            self._gateways[node, law.name] = known
+        if (known.spool.law, known.service) != (law, flow.target):
+            raise ValueError(f"two flows describe spool {law.name} differently, or send to different targets")
+        return known
+
+    def _connect(self, gateway: Gateway, now: int) -> None:
+        gateway.connect(self._where.connection(gateway), bool(self._plane.up[gateway.node]), now)
+
     # When something changes. Everything up to now has been settled.
 
     def network_changed(self, now: int) -> None:
         """Links or nodes have changed."""
         self._flying = [reading for reading in self._flying if not self._struck(reading, now)]
+        for gateway in self._gateways.values():
+            self._connect(gateway, now)
         for source in self._sources:
             self._renew(source, now)
             if source.held.size:
@@ -116,11 +151,27 @@ class Telemetry:
 
     def programmed(self, proxy: int, service: str, now: int) -> None:
         """A proxy's endpoints of a service have changed."""
+        for gateway in self._gateways.values():
+            if (gateway.proxy, gateway.service) == (proxy, service):
+                self._connect(gateway, now)
         for source in self._asking.get((proxy, service), ()):
             self._renew(source, now)
 
+    def moved(self, node: int, proxy: int, now: int) -> None:
+        """A node's readings enter the cluster elsewhere, unless something keeps them where they entered."""
+        for source in self._sources:
+            if source.node == node and source.proxy != proxy and source.door is None and proxy not in self._relays:
+                target = self._flows[source.flow].target
+                self._asking[source.proxy, target].remove(source)
+                source.proxy = proxy
+                self._asking.setdefault((proxy, target), []).append(source)
+                self._renew(source, now)
+
     def pod_changed(self, uid: int, now: int) -> None:
         """A pod has come up or gone down."""
+        for gateway in self._gateways.values():
+            if gateway.uid == uid:
+                self._connect(gateway, now)
         for source in self._sources:
             if source.uid == uid:
                 self._renew(source, now)
@@ -146,6 +197,7 @@ class Telemetry:
         self.settle(now)
         for source in self._sources:
             self._advance(source, now)
+            source.finish(now)
         self._readings.write(self._recorder)
 
     def age_of_information(self, flow: str, now: int) -> float:
@@ -164,7 +216,7 @@ class Telemetry:
 
     def _renew(self, source: Source, now: int) -> None:
         """Look where readings go now; if elsewhere, settle the old session and take care of what is under way."""
-        session, onward = self._sessions(source)
+        session, onward = self._where.of(source, self._flows[source.flow])
         old, beyond = source.session, source.onward
         same, same_beyond = session.like(old), onward is beyond or onward.like(beyond)
         if same and same_beyond:
@@ -179,75 +231,22 @@ class Telemetry:
         self._flying += [reading for reading in left if not self._struck(reading, now)]
         source.session, source.onward = session, onward
         for sign, sessions in ((-1, (old, beyond)), (1, (session, onward))):
-            for hop, sends, *_ in (step for each in sessions for step in each.steps or ()):
-                self._load[hop] += sign * (10**6 * sends // source.every)
-                if sign > 0 and self._load[hop] > NOTICEABLE * 10**6:
+            for step in (step for each in sessions for step in each.steps or ()):
+                hop, takes = step[0], self._plane.ways.airtime(step)
+                self._load[hop] += sign * (10**6 * takes // source.every)
+                limited = bool(self._plane.ways.limited((hop,)))
+                if sign > 0 and self._load[hop] > (10**6 if limited else NOTICEABLE * 10**6):
+                    if limited:
+                        raise self._too_much(source, hop)
                     self._warn(source, hop)
-        if session.steps is not None and (session.hub is None or onward.steps is not None):
-            source.unloaded_ns = session.delay_ns + (onward.delay_ns if session.hub else 0)
+        whole = session.hub is None or onward.steps is not None or isinstance(session.hub, Gateway)
+        if session.steps is not None and whole:  # to a gateway's spool: up to there
+            source.unloaded_ns = session.delay_ns + onward.delay_ns
 
-    def _sessions(self, source: Source) -> tuple[Session, Session]:
-        """Where a source's readings go now, and behind a channel where they go from there."""
-        plane, relay = self._plane, self._relays.get(source.proxy)
-        dark = not plane.up[source.node]
-        if dark and relay is None:
-            return Session(dark=True, uid=source.uid), Source.nowhere
-        node, listens = self._target(source, relay)
-        direct = {"uid": source.uid, "listens": listens}
-        if relay is None:
-            return self._way(source, (source.node, node), OUT, **direct), Source.nowhere
-        edge, cloud = relay.channel.node, relay.channel.cloud
-        onward = self._way(source, (edge, cloud, node), _UP, **direct)
-        if dark:
-            return Session(dark=True), onward
-        if node is not None and self._near(relay.channel, node):
-            return self._way(source, (source.node, node), OUT, **direct), onward
-        return self._way(source, (source.node, edge), OUT, hub=relay.channel), onward
-
-    def _way(self, source: Source, stops: tuple[int | None, ...], name: str, **more: Any) -> Session:
-        """A session over these nodes; None: nobody knows where that is."""
-        plane, flow = self._plane, self._flows[source.flow]
-        hops: tuple[int, ...] = ()
-        for a, b in pairwise(stops):
-            route = None if a is None or b is None else plane.network.route(a, b)
-            if route is None:
-                return Session(uid=more.get("uid", -1), hub=more.get("hub"))
-            hops += route.hops
-        steps = plane.ways.steps(hops, flow.size_bytes, ARRIVE, f"{flow.name}/{name}")
-        odds = [plane.ways.odd[hop] for hop in hops]
-        odd = tuple((0, 0.0) if o is None else (o.jitter_ns, o.loss) for o in odds) if any(odds) else ()
-        return Session(steps=steps, odd=odd, **more)
-
-    def _target(self, source: Source, relay: Relay | None) -> tuple[int | None, bool]:
-        """The node that a source's readings are for, if there is one, and whether somebody listens there."""
-        plane, target = self._plane, self._flows[source.flow].target
-        if isinstance(target, int):
-            return target, True
-        source.uid = self._endpoint(source, target, relay)
-        station = plane.stations.get(source.uid)
-        if station is None or station.node < 0:
-            return None, False
-        return station.node, station.running
-
-    def _near(self, channel: HubChannel, node: int) -> bool:
-        """Whether a node is on the channel's side of the cloud: on its site, if that is not the cloud's."""
-        site = self._zones[channel.node]
-        return node == channel.node or (self._zones[node] == site != self._zones[channel.cloud])
-
-    def _endpoint(self, source: Source, service: str, relay: Relay | None) -> int:
-        plane = self._plane
-        pods = plane.endpoints(source.proxy, service)
-        if relay is not None:
-            at = {uid: plane.stations[uid].node for uid in pods if uid in plane.stations}
-            near = tuple(uid for uid in pods if at.get(uid, -1) >= 0 and self._near(relay.channel, at[uid]))
-            pods = near or plane.endpoints(relay.channel.cloud, service)
-        if not pods:
-            return -1
-        if source.uid in pods:
-            return source.uid
-        u = plane.rng.draw(f"session/{self._flows[source.flow].name}", source.identity, source.picks)
-        source.picks += 1
-        return pods[int(u * len(pods))]
+    def _too_much(self, source: Source, hop: int) -> UserError:
+        name = self._plane.network.links[hop >> 1].name
+        said = f"telemetry {self._flows[source.flow].name} sends more over link {name} than its duty cycle allows"
+        return UserError(Problem(said, hint="send less often, or give it a spool: {at: device, …}"))
 
     def _warn(self, source: Source, hop: int) -> None:
         text = (
@@ -281,8 +280,8 @@ class Telemetry:
                 self._advance_odd(source, first + np.arange(new) * every, now)
             elif session.hub is None:
                 self._advance_plain(source, now)
-        if source.proxy in self._relays:
-            self._relays[source.proxy].advance(now)
+        if source.door is not None:
+            source.door.advance(now)
         source.catch_up(now + 1)
 
     def _advance_plain(self, source: Source, now: int) -> None:
@@ -292,6 +291,7 @@ class Telemetry:
         if not number:
             return
         source.done += number
+        self._legs.count(session, number)
         if session.listens:
             self._readings.run(source.group, DELIVERED, first, every, number, age=session.delay_ns)
             source.catch_up(first)
@@ -345,7 +345,7 @@ class Telemetry:
                 if reading.at != reading.lost and not plane.ways.blocked(reading.hops[reading.at]):
                     continue
             elif session.hub is not None:
-                self._relays[session.hub.node].inbox.append((source.number, reading.created, at))
+                session.hub.inbox.append((source.number, reading.created, at))
                 return True
             elif session.uid < 0 or plane.stations[session.uid].running:
                 self._delivered(source, np.array([reading.created]), np.array([at]), reading.unloaded_ns)

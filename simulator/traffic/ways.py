@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.errors import Problem, UserError
 from simulator.physics.transmission import serialisation_ns
 from simulator.streams import key
 from simulator.traffic.calls import Choice, Step, Steps
@@ -41,15 +43,17 @@ class Oddity:
 class Ways:
     """Every directed link's queue: `free[d]` is when it has sent all that it was given so far (ns)."""
 
-    __slots__ = ("_latency", "_network", "_nodes", "_retransmission", "_states", "_steps", "free", "odd", "up")
+    __slots__ = ("_latency", "_network", "_nodes", "_rates", "_states", "_steps", "free", "odd",
+                 "retransmission", "up")  # fmt: skip
 
     def __init__(self, network: Network, nodes: NodeTable, retransmission: Retransmission | None) -> None:
         self._network, self._nodes = network, nodes
-        self._retransmission = retransmission
+        self.retransmission = retransmission
         self._latency = [row.latency_ns for row in network.links]
         self.free = [0] * (2 * len(network.links))
         self.odd: list[Oddity | None] = [None] * len(self.free)
         self._states: list[LinkState | None] = [None] * len(network.links)
+        self._rates = list(network.rate_bps)  # that the steps were made with
         self.up = nodes.up.tolist()
         self._steps: dict[tuple[tuple[int, ...], int, str], Steps] = {}
         self.refresh()
@@ -80,13 +84,14 @@ class Ways:
                 plain = not (blocked or row.jitter_ns or loss)
                 self.odd[hop] = None if plain else Oddity(blocked, row.jitter_ns, loss)
         self.up, self._states = up, list(self._network.states)
-        if len(self._steps) > _REMEMBERED:
+        if len(self._steps) > _REMEMBERED or self._rates != self._network.rate_bps:
             self._steps.clear()
+            self._rates = list(self._network.rate_bps)
         return stopped
 
     def steps(self, hops: tuple[int, ...], size_bytes: int, then: int, name: str) -> Steps:
-        """A way of a message of this size, always the same object: every hop takes at least 1 ns to send. `then`
-        follows the last; `name`, of the site and there or back, decides it and names the draws on the way."""
+        """A way of a message of this size, the same object while the rates are: every hop takes at least 1 ns to send.
+        `then` follows the last; `name`, of the site and there or back, decides it and names the draws on the way."""
         known = self._steps.get((hops, size_bytes, name))
         if known is None:
             last, rates = len(hops) - 1, self._network.rate_bps
@@ -102,6 +107,17 @@ class Ways:
             )
         return known
 
+    def airtime(self, step: Step) -> int:
+        """How long a sender is not free for another message of this size (ns): while it sends, and, where it may do so
+        only in a share of the time, while it is silent for that."""
+        duty = self._network.links[step[0] >> 1].duty_cycle
+        return step[1] if duty == 1 else ceil((step[1] + step[2]) / duty)
+
+    def limited(self, hops: tuple[int, ...]) -> str:
+        """The name of a link among these on which one may send only in a share of the time; empty if there is none."""
+        rows = (self._network.links[hop >> 1] for hop in hops)
+        return next((row.name for row in rows if row.duty_cycle < 1), "")
+
     def travel(self, step: Step, odd: Oddity, round_trip_ns: int, jitter: float, loss: float) -> int:
         """How long a message travels over a link that jitters or loses packets, from uniforms; -1 if it is lost.
 
@@ -109,7 +125,7 @@ class Ways:
         holds nobody up (`simulator.world.message.Retransmission` says how long); without TCP the message is lost.
         """
         travels = odd.jittered(step[2], jitter)
-        chance, repeated, tcp = odd.loss, 0, self._retransmission
+        chance, repeated, tcp = odd.loss, 0, self.retransmission
         while loss < chance:
             if tcp is None or repeated == tcp.tries:
                 return -1
@@ -119,16 +135,24 @@ class Ways:
         return travels
 
     def travel_all(
-        self, travels: Ints, jitter_ns: Ints, chance: Floats, round_trip_ns: Ints, *, jitter: Floats, loss: Floats
+        self,
+        travels: Ints,
+        jitter_ns: Ints,
+        chance: Floats,
+        round_trip_ns: Ints,
+        *,
+        jitter: Floats,
+        loss: Floats,
+        repeats: Retransmission | None,
     ) -> Ints:
-        """`travel` for many messages at once."""
+        """`travel` for many messages at once, with what is lost repeated this way."""
         travels = travels + (jitter * (2 * jitter_ns) + 0.5).astype(np.int64) - jitter_ns
-        tcp, repeated, chances = self._retransmission, 0, chance.copy()
+        repeated, chances = 0, chance.copy()
         while (again := np.flatnonzero(loss < chances)).size:
-            if tcp is None or repeated == tcp.tries:
+            if repeats is None or repeated == repeats.tries:
                 travels[again] = -1
                 break
-            travels[again] += np.minimum((round_trip_ns[again] + tcp.least_ns) << repeated, tcp.most_ns)
+            travels[again] += np.minimum((round_trip_ns[again] + repeats.least_ns) << repeated, repeats.most_ns)
             repeated += 1
             chances *= chance
         return travels
@@ -141,6 +165,9 @@ class Ways:
             choice.blocked, there = network.obstacle(choice.asker, choice.station.node)
             choice.notice_ns = max(1, 2 * sum(self._latency[hop >> 1] for hop in there))
         else:
+            if name := self.limited(route.hops):
+                said = f"requests of {site.name} lead over link {name}, which has a duty cycle"
+                raise UserError(Problem(said, hint="only telemetry is sent over such links"))
             choice.out = self.steps(route.hops, site.request_bytes, ARRIVE, f"{site.name}/{OUT}")
         self.find_back(choice)
 

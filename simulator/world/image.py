@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+FULL, READ_ONLY = "no space left on device", "read-only file system"
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -81,16 +83,18 @@ class ImageStore:
     A layer comes as an archive (its compressed bytes), and is unpacked: meanwhile the disk holds both. Afterwards the
     archive goes, unless `keeps_archives`: then it stays as long as the layer. A pull that breaks off keeps what it has
     got. What is on the disk stays there as long as an image has it, or a pull that wants it holds it. Whoever watches
-    the disk appends to `after_change`.
+    the disk appends to `after_change`. A disk that is `read_only` neither takes nor loses anything any more.
+    `written_bytes` counts what it has taken in all.
     """
 
     __slots__ = ("_archives", "_images", "_layers", "_uses", "after_change", "capacity_bytes", "keeps_archives",
-                 "used_bytes")  # fmt: skip
+                 "read_only", "used_bytes", "written_bytes")  # fmt: skip
 
     def __init__(self, capacity_bytes: int, keeps_archives: bool = False) -> None:
         self.capacity_bytes = capacity_bytes
         self.keeps_archives = keeps_archives
-        self.used_bytes = 0
+        self.used_bytes = self.written_bytes = 0
+        self.read_only = False
         self.after_change: list[Callable[[], object]] = []
         self._images: dict[str, Image] = {}
         self._layers: dict[str, Layer] = {}
@@ -107,6 +111,11 @@ class ImageStore:
     def free_bytes(self) -> int:
         """Room left for layers."""
         return self.capacity_bytes - self.used_bytes
+
+    @property
+    def refusal(self) -> str:
+        """What whoever cannot write is told."""
+        return READ_ONLY if self.read_only else FULL
 
     def find(self, name: str) -> Image | None:
         """The image of that name, if it is here."""
@@ -128,7 +137,7 @@ class ImageStore:
         """A layer has come. False, and nothing stored, when the disk has no room for it."""
         if layer.digest in self._archives:
             return True
-        if layer.compressed > self.free_bytes:
+        if self.read_only or layer.compressed > self.free_bytes:
             return False
         self._archives[layer.digest] = layer
         self._take(layer.compressed)
@@ -136,7 +145,7 @@ class ImageStore:
 
     def reserve(self, layer: Layer) -> bool:
         """Room for a layer that is about to be unpacked. False, and nothing taken, when the disk has none."""
-        if layer.unpacked > self.free_bytes:
+        if self.read_only or layer.unpacked > self.free_bytes:
             return False
         self._take(layer.unpacked)
         return True
@@ -156,7 +165,7 @@ class ImageStore:
         if layer.digest in self._layers:
             return True
         kept = layer.compressed if self.keeps_archives and layer.digest not in self._archives else 0
-        if layer.unpacked + kept > self.free_bytes:
+        if self.read_only or layer.unpacked + kept > self.free_bytes:
             return False
         if kept:
             self.add_archive(layer)
@@ -192,13 +201,18 @@ class ImageStore:
         self._uses.subtract({layer.digest for layer in image.layers})
 
     def remove(self, name: str) -> int:
-        """Delete an image and those of its layers that no other has; the bytes freed. Raises KeyError if absent."""
+        """Delete an image and those of its layers that no other has; the bytes freed. Raises KeyError if absent, and
+        ValueError where nothing can be deleted."""
+        if self.read_only:
+            raise ValueError(READ_ONLY)
         image = self._images.pop(name)
         self.release(image)
         return self.prune(image)
 
     def prune(self, image: Image | None = None) -> int:
         """Delete what no image has and no pull holds, of this image's layers or of all; the bytes freed."""
+        if self.read_only:
+            return 0
         before = self.used_bytes
         digests = {*self._layers, *self._archives} if image is None else {layer.digest for layer in image.layers}
         for digest in digests:
@@ -209,11 +223,22 @@ class ImageStore:
                 self._take(-layer.unpacked if layer is not None else 0)
         return before - self.used_bytes
 
+    def occupy(self, size: int) -> int:
+        """Something else writes so many bytes, as far as there is room: how many it has written."""
+        taken = 0 if self.read_only else min(size, self.free_bytes)
+        self._take(taken)
+        return taken
+
+    def vacate(self, size: int) -> None:
+        """What something else has written is deleted, where that can be."""
+        self._take(0 if self.read_only else -size)
+
     def _drop_archive(self, digest: str) -> None:
         archive = self._archives.pop(digest, None)
         self._take(-archive.compressed if archive is not None else 0)
 
     def _take(self, size: int) -> None:
         self.used_bytes += size
+        self.written_bytes += max(0, size)
         for call in self.after_change:
             call()

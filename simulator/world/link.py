@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
-from math import prod
+from dataclasses import dataclass, replace
+from math import inf, prod
 from typing import Final
 
 SILENT: Final = "silent"  # nothing passes, and nobody is told
 REFUSED: Final = "refused"  # the router before the cut answers that there is no way
 ONE_WAY: Final = "one-way"  # silent in one direction only
 LOSSY: Final = "lossy"  # packets pass, or are lost, each by chance
+APART: Final = "apart"  # a radio's link to a cell that does not serve it: as silent, and nothing has failed
 # Where cuts of several modes overlap, the first of these names the link's state.
-MODES: Final = (SILENT, REFUSED, ONE_WAY, LOSSY)
+MODES: Final = (SILENT, REFUSED, ONE_WAY, LOSSY, APART)
+
+Rates = tuple[tuple[int, float], ...]  # from each time (ns) on, a rate (bit/s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,9 @@ class LinkRow:
     `latency_ns` is one way and equal in both directions; `up_bps` is the rate from `a` to `b`, `down_bps` from `b`
     to `a`. A message's delay is drawn uniformly from latency ± `jitter_ns` (what `tc netem delay TIME JITTER`
     does), so the mean stays the latency. `loss` is the probability that a packet is lost while nothing is cut.
+    `traces` are rates that take the place of up_bps and down_bps, each from its time on; the last one stays.
+    `duty_cycle` is the share of the time in which a sender may send: who has sent for a time T is silent for
+    T · (1 / duty_cycle - 1) after it, where T is the whole airtime, latency and serialisation.
     Raises ValueError for a link from a node to itself and for values that no link has.
     """
 
@@ -34,6 +40,8 @@ class LinkRow:
     jitter_ns: int = 0
     loss: float = 0.0
     model: str = ""
+    duty_cycle: float = 1.0
+    traces: tuple[Rates, Rates] = ((), ())
 
     def __post_init__(self) -> None:
         if self.a == self.b:
@@ -42,8 +50,22 @@ class LinkRow:
             raise ValueError(f"link {self.name}: its jitter must lie between 0 and its latency")
         if not (self.up_bps > 0 and self.down_bps > 0):
             raise ValueError(f"link {self.name}: a rate must be positive")
+        if not 0 < self.duty_cycle <= 1:
+            raise ValueError(f"link {self.name}: its duty cycle lies above 0 and is at most 1")
         if not 0 <= self.loss < 1:
             raise ValueError(f"link {self.name}: its loss is a probability below 1")
+        for trace in self.traces:
+            if not all(0 < rate < inf for _, rate in trace):
+                raise ValueError(f"link {self.name}: a rate must be positive")
+            if any(b[0] <= a[0] for a, b in zip(((-1, 0.0), *trace), trace, strict=False)):
+                raise ValueError(f"link {self.name}: the times of a trace must rise from 0")
+
+    def within(self, most_bps: float) -> LinkRow:
+        """The same link with no rate above this one."""
+        up, down = (tuple((time, min(rate, most_bps)) for time, rate in trace) for trace in self.traces)
+        return replace(
+            self, up_bps=min(self.up_bps, most_bps), down_bps=min(self.down_bps, most_bps), traces=(up, down)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +99,7 @@ class LinkState:
         """The state of a link under these cuts: silence hides a refusal, losses add up as independent chances."""
         modes = {cut.mode for cut in cuts}
         through = (1 - row.loss) * prod(1 - cut.loss for cut in cuts)
-        everywhere = SILENT if SILENT in modes else REFUSED if REFUSED in modes else ""
+        everywhere = SILENT if SILENT in modes or APART in modes else REFUSED if REFUSED in modes else ""
         silenced = {cut.direction for cut in cuts if cut.mode == ONE_WAY}
         up, down = (SILENT if direction in silenced else everywhere for direction in (0, 1))
         return cls(next((m for m in MODES if m in modes), ""), (up, down), (1 - through, 1 - through))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simulator.engine.clock import Clock
+from simulator.errors import Problem, UserError
 from simulator.physics.transmission import serialisation_ns
 from simulator.streams import Rng, key
 from simulator.world.route import Route
@@ -45,9 +46,10 @@ class MessageCounts:
 
 
 class _Message:
-    """A control message under way. `leaves` are the times at which it leaves each hop."""
+    """A control message under way. `outs` are the times at which it is on each hop as a whole, `leaves` those at which
+    it leaves it."""
 
-    __slots__ = ("args", "arrive", "changes", "hops", "leaves", "lost", "sent", "size", "to")
+    __slots__ = ("args", "arrive", "changes", "hops", "leaves", "lost", "outs", "sent", "size", "to")
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class _Message:
         self.lost = lost
         self.args = args
         self.hops: tuple[int, ...] = ()
+        self.outs: list[int] = []
         self.leaves: list[int] = []
         self.sent = 0
         self.changes = 0  # of the network when it was sent: as long as there are no more, nothing can have failed
@@ -127,11 +130,17 @@ class Courier:
         if waited is None:
             self._lose(lost, args)
             return
+        for hop in route.hops:
+            if network.links[hop >> 1].duty_cycle < 1:
+                said = f"control messages lead over link {network.links[hop >> 1].name}, which has a duty cycle"
+                raise UserError(Problem(said, hint="only telemetry is sent over such links"))
         message = _Message(b, size_bytes, arrive, args, lost)
         message.hops, message.changes = route.hops, network.changes
         time = message.sent = self._clock.now + waited
         for hop in route.hops:
-            time += serialisation_ns(size_bytes, network.rate_bps[hop]) + self._latency(hop)
+            time += serialisation_ns(size_bytes, network.rate_bps[hop])
+            message.outs.append(time)
+            time += self._latency(hop)
             message.leaves.append(time)
         time = self._last[a, b] = max(time, self._last.get((a, b), 0))
         self._clock.at(time, self._arrive, message)
@@ -180,8 +189,7 @@ class Courier:
     def _crossed(self, message: _Message) -> int:
         """How many hops a message got across before something on its way failed under it."""
         enter = message.sent
-        for i, (hop, leave) in enumerate(zip(message.hops, message.leaves, strict=True)):
-            out = enter + serialisation_ns(message.size, self._network.rate_bps[hop])
+        for i, (hop, out, leave) in enumerate(zip(message.hops, message.outs, message.leaves, strict=True)):
             # What waits at the receiver for an earlier message is lost with it.
             kept = self._clock.now if i + 1 == len(message.hops) else leave
             if self._network.failed_under(hop, enter, out, leave, kept):

@@ -2,24 +2,32 @@
 
 Routing converges at once: a message sent after a cut takes the shortest way that is left, and only where none is
 left does the cut's mode show.
+
+Bulk and small traffic share a link by priority: messages, requests and telemetry are sent as if no transfer were on it,
+and are taken to be so little that transfers have the whole rate left. Telemetry that takes a noticeable share of a link
+is a warning (`simulator.traffic.telemetry`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from math import inf, prod
+from typing import Any, Final, Literal
 
 from simulator.engine.clock import Clock
 from simulator.engine.sharing import Sharing, Transfer
+from simulator.physics.tcp import TcpBounds
 from simulator.physics.transmission import serialisation_ns
 from simulator.record.buffer import Recorder
 from simulator.streams import Rng
-from simulator.world.link import REFUSED, Cut, LinkRow, LinkState, Outages
+from simulator.world.link import APART, REFUSED, Cut, LinkRow, LinkState, Outages
 from simulator.world.message import Courier, MessageCounts, Retransmission
 from simulator.world.node import NodeTable
+from simulator.world.rates import follow
 from simulator.world.route import Route, Router
 
 Access = Literal["ok", "silent", "refused"]
+_CALLED: Final = {"": "up", APART: APART}  # the state of a link by its mode; with any other, cut
 
 
 class Network:
@@ -31,6 +39,7 @@ class Network:
 
     __slots__ = (
         "_at",
+        "_bounds",
         "_clock",
         "_courier",
         "_cuts",
@@ -60,6 +69,7 @@ class Network:
         rng: Rng,
         *,
         retransmission: Retransmission | None = None,
+        bounds: TcpBounds | None = None,
     ) -> None:
         self._clock, self._nodes, self._recorder = clock, nodes, recorder
         self.links = tuple(links)
@@ -81,8 +91,12 @@ class Network:
         self._node_outages = [Outages() for _ in range(len(nodes))]
         self._router = Router(len(nodes), self.links)
         self._intact: Router | None = None  # as if nothing had failed; made when first needed
+        self._bounds = bounds  # without, a transfer takes all that the links give it
         self._sharing = Sharing(clock, [rate * (1 - self.loss(hop)) for hop, rate in enumerate(self.rate_bps)])
         self._courier = Courier(clock, rng, self, retransmission)
+        traces = {2 * i + way: row.traces[way] for i, row in enumerate(self.links) for way in (0, 1) if row.traces[way]}
+        if traces:
+            follow(clock, traces, self.set_rates)
 
     # What is there.
 
@@ -94,6 +108,12 @@ class Network:
         if a == b and not self._nodes.up[a]:
             return None
         return self._router.route(a, b)
+
+    def intact(self, a: int, b: int) -> Route | None:
+        """The route that there would be if nothing had failed and every radio reached all of its cells."""
+        if self._intact is None:
+            self._intact = Router(len(self._nodes), self.links)
+        return self._intact.route(a, b)
 
     def access(self, a: int, b: int) -> Access:
         """What somebody at `a` who sends to `b` meets now; what the answer meets is `access(b, a)`.
@@ -122,9 +142,7 @@ class Network:
         """Where there is no route: what the first obstacle answers, and the directed links up to it."""
         if not self.is_up(a):
             return "silent", ()
-        if self._intact is None:
-            self._intact = Router(len(self._nodes), self.links)
-        way = self._intact.route(a, b)
+        way = self.intact(a, b)
         if way is None:
             return "refused", ()
         for i, hop in enumerate(way.hops):
@@ -181,14 +199,24 @@ class Network:
         """Bulk bytes from `a` to `b` from now on: `.done` succeeds with True when all have crossed the links, with
         False as soon as one of the links or nodes goes down in either direction; at once if there is no way.
 
-        Fluid: the route's latency is not in it (a caller that opens a connection adds its round trips).
+        Fluid: the route's latency is not in it (a caller that opens a connection adds its round trips). Transfers share
+        links by max–min fairness; none is faster than TCP allows at its route's round trip and loss, as they are now. A
+        link that loses packets hands on rate · (1 − loss) of all transfers together, since what is lost and repeated
+        has used its time too; what each connection's congestion control makes of the loss bounds it by itself.
         """
         route = self.route(a, b)
         if route is None or not all(self._router.usable[hop ^ 1] for hop in route.hops):
             transfer = Transfer(self._clock, size_bytes)
             transfer.cancel()
             return transfer
-        return self._sharing.open(route.hops, size_bytes)
+        return self._sharing.open(route.hops, size_bytes, self._bound_bps(route.hops))
+
+    def _bound_bps(self, hops: Sequence[int]) -> float:
+        """What TCP allows one transfer over these directed links."""
+        if self._bounds is None:
+            return inf
+        round_trip = 2 * sum([self.links[hop >> 1].latency_ns for hop in hops])
+        return self._bounds.rate_bps(round_trip, 1 - prod([1 - self.loss(hop) for hop in hops]))
 
     # What fails and heals.
 
@@ -207,6 +235,19 @@ class Network:
         """End one cut; the link is whole when all its cuts have ended. Raises KeyError for one that has ended."""
         del self._cuts[link][token]
         self._derive(link)
+
+    def set_rates(self, rates_bps: Mapping[int, float]) -> None:
+        """These directed links have other rates (bit/s, above zero) from now on: transfers follow at once, messages
+        that set out from now on are sent at them."""
+        new = {hop: rate for hop, rate in rates_bps.items() if rate != self.rate_bps[hop]}
+        if not new:
+            return
+        _call(self.before_change)
+        for hop, rate in new.items():
+            self.rate_bps[hop] = rate
+            self._sharing.set_capacity(hop, rate * (1 - self.loss(hop)))
+        self.changes += 1
+        _call(self.after_change)
 
     def set_node(self, node: int, up: bool) -> None:
         """A node loses power or has it back. Down, it neither sends, forwards nor receives."""
@@ -233,7 +274,7 @@ class Network:
         now = self._clock.now
         self.states[link] = new
         if new.mode != old.mode:
-            self._recorder.links.add(now, self.links[link].name, "cut" if new.mode else "up", new.mode)
+            self._recorder.links.add(now, self.links[link].name, _CALLED.get(new.mode, "cut"), new.mode)
         hops = [2 * link, 2 * link + 1]
         for hop, was, blocked in zip(hops, old.blocked, new.blocked, strict=True):
             if blocked and not was:
@@ -241,6 +282,8 @@ class Network:
             elif was and not blocked:
                 self._link_outages[hop].end(now)
             self._sharing.set_capacity(hop, self.rate_bps[hop] * (1 - self.loss(hop)))
+            if new.loss != old.loss:
+                self._sharing.set_caps(hop, self._bound_bps)
         self._changed(hops)
 
     def _changed(self, hops: list[int]) -> None:

@@ -113,6 +113,8 @@ class ContainerTemplate:
     run_ns: int | None = None  # how long the process runs before it exits by itself; None: for ever (a server)
     exit_code: int = 0  # with which it exits
     start_ns: int = 0  # from process start until it answers
+    # CPU that the process takes while it runs, beside requests; not part of the text that a hash is made from.
+    background_m: int = field(default=0, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ WRONG = {
     "member of no name": (CLUSTERS, "members: [a, b]", "members: [a, c]", 13, "no cluster is named c (one of a"),
     "member twice": (CLUSTERS, "members: [a, b]", "members: [a, b, a]", 13, "cluster a is a member of hub already"),
     "members of no hub": (CLUSTERS, ", nodes: b}", ", nodes: b, members: [a]}", 15, "cluster a is a member of hub"),
-    "no hub": (CLUSTERS, "members: [a, b]", "members: [a]", 12, "hub and b have no hub"),
+    "no hub": (CLUSTERS, "members: [a, b]", "members: [a]", 13, "hub and b have no hub"),
     "hub that is none": (CLUSTERS, "karmada", "k3s", 13, "k3s has no member clusters (a multi-cluster"),
     "member without pods": (CLUSTERS, "k3s, nodes: b", "open-horizon, nodes: b", 15,
                             "karmada cannot give workloads to b: open-horizon takes no Kubernetes objects ("),

@@ -389,8 +389,6 @@ def test_the_schema_has_every_key_of_a_valid_file(here: Path) -> None:
 
 
 NOT_YET = {
-    "import": ("import", "topology", "net.graphml"),
-    "serve-policy": ("serve-policy", "least-loaded", "--port", "8080"),
     "dask:": ("run", "corner.yaml", "--executor", "dask:tcp://host:1"),
     "--uncertain-facts": ("run", "corner.yaml", "--uncertain-facts"),
     "outages": ("check", "corner.yaml", "--set", "scenario.faults=[{kind: outages, link: wan-0, up: 6h, down: 9s}]"),

@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from networks import World, link
-from simulator.faults import HostImage, HostSettings, HostSystem, Rollout, apply_crash, apply_host_update
+from simulator.faults import (
+    HostImage,
+    HostSettings,
+    HostSystem,
+    Power,
+    Rollout,
+    apply_crash,
+    apply_host_update,
+    apply_power_cut,
+)
 from simulator.units import SECOND
 
 END = 2000  # s; all that happens at random happens before 200, and nothing takes 300 by itself
@@ -53,10 +62,12 @@ def test_old_or_new_and_no_bad_one_for_good(
     image = HostImage("new", 8_000_000, 500_000_000, good)
     system = HostSystem(clock, network, world.nodes, world.recorder, 0, source=1, settings=how, agent=agent)
     apply_host_update(clock, [Rollout(image, [system], None)], at=10 * SECOND)
-    for at, dark in cuts:
-        apply_crash(
-            clock, network, world.nodes, world.recorder, 0, at=at * SECOND, reboot_after=dark * SECOND, agent=system
-        )
+    machine = Power(clock, network, world.nodes, world.recorder, 0, agent=system)
+    for number, (at, dark) in enumerate(cuts):
+        if number % 2:
+            apply_crash(clock, machine, at=at * SECOND, reboot_after=dark * SECOND)
+        else:  # which may come while it boots
+            apply_power_cut(clock, [machine], at=at * SECOND, duration=dark * SECOND)
     for at, lasts in silences:
         clock.at(
             at * SECOND,

@@ -15,7 +15,8 @@ import scenarios
 from scenarios import SMALL, broken_rows, cluster_of, unbalanced, unlike, world_of
 from simulator.control.api.objects import ApiObject, Job, Node, Pod
 from simulator.control.controllers.pods import delete_pod
-from simulator.spec.faults import Crash, Cut, Stop
+from simulator.spec.failures import DiskFill, PowerCut, Slow
+from simulator.spec.faults import Crash, Cut, NodeFault, Stop
 
 LINKS = ("wan-a", "wan-b", "wan-*", "core", "lan-a-0", "lan-a-1", "lan-b-*", "till-a")
 NODES = ("a-0", "a-1", "b-*", "core", "gw-a", "gw-b", "till-b", "cloud")
@@ -28,7 +29,7 @@ LASTS = st.floats(0.1, 60) | st.floats(60, 600)
 
 
 class Whole(RuleBasedStateMachine):
-    """Cuts, crashes, stops and deletions in any order; every fault ends."""
+    """Cuts, lost power, slow nodes, full disks, stops and deletions in any order; every fault ends."""
 
     @initialize(start=st.sampled_from(["empty", "placed"]))
     def begin(self, start: str) -> None:
@@ -44,7 +45,7 @@ class Whole(RuleBasedStateMachine):
         if pod.node and self.homes.setdefault(pod.uid, pod.node) != pod.node:
             self.moved.append(f"{pod.name} from {self.homes[pod.uid]} to {pod.node}")
 
-    def do(self, fault: Cut | Crash | Stop, lasts: float) -> None:
+    def do(self, fault: Cut | NodeFault | Stop, lasts: float) -> None:
         self.s.inject(fault)
         self.over_s = max(self.over_s, self.s.now_s + lasts)
 
@@ -67,6 +68,21 @@ class Whole(RuleBasedStateMachine):
     @rule(node=st.sampled_from(NODES), after=st.sampled_from([0.0, 1.0, 30.0, 400.0]))
     def crash(self, node: str, after: float) -> None:
         self.do(Crash(node=node, reboot_after=f"{after}s"), after + 300)
+
+    @precondition(lambda self: self.busy)
+    @rule(zone=st.sampled_from(["a", "b", "cloud"]), lasts=LASTS)
+    def power_cut(self, zone: str, lasts: float) -> None:
+        self.do(PowerCut(zone=zone, duration=f"{lasts}s"), lasts + 120)
+
+    @precondition(lambda self: self.busy)
+    @rule(node=st.sampled_from(["a-0", "b-*", "core"]), lasts=LASTS, factor=st.sampled_from([0.1, 0.5]))
+    def slow(self, node: str, lasts: float, factor: float) -> None:
+        self.do(Slow(node=node, duration=f"{lasts}s", factor=factor), lasts)
+
+    @precondition(lambda self: self.busy)
+    @rule(node=st.sampled_from(["a-0", "b-*", "core"]), lasts=LASTS, share=st.sampled_from(["50%", "100%"]))
+    def disk_fill(self, node: str, lasts: float, share: str) -> None:
+        self.do(DiskFill(node=node, duration=f"{lasts}s", share=share), lasts + 310)
 
     @precondition(lambda self: self.busy)
     @rule(component=st.sampled_from(COMPONENTS), lasts=LASTS, leader=st.booleans())

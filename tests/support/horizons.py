@@ -11,7 +11,7 @@ from networks import LINUX
 from simulator.control.api.objects import ApiObject, DaemonSet, Deployment, Pod, Service
 from simulator.engine.clock import Clock
 from simulator.facts import Catalogue
-from simulator.faults import apply_crash, apply_cut
+from simulator.faults import Power, apply_crash, apply_cut
 from simulator.record.buffer import Recorder
 from simulator.simulation.clusters.horizon import AgreementCluster
 from simulator.simulation.clusters.world import World
@@ -119,10 +119,9 @@ class Horizon:
 
     def crash(self, number: int, at: float, reboot_after: float | None) -> None:
         wait = None if reboot_after is None else round(reboot_after * SECOND)
-        apply_crash(
-            self.clock, self.network, self.nodes, self.recorder, number + 1, at=round(at * SECOND), reboot_after=wait,
-            agent=self.cluster.agents[number + 1],
-        )  # fmt: skip
+        agent = self.cluster.agents[number + 1]
+        machine = Power(self.clock, self.network, self.nodes, self.recorder, number + 1, agent=agent)
+        apply_crash(self.clock, machine, at=round(at * SECOND), reboot_after=wait)
 
     # What is seen.
 

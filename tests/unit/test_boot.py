@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kubelets import COSTS, SETTINGS, Kubelets, kubelets
-from simulator.faults import apply_crash
+from simulator.faults import Power, apply_crash
 from simulator.runtime.settings import AgentSettings
 from simulator.runtime.status import DesiredPod
 from simulator.units import SECOND
@@ -31,10 +31,8 @@ def node(settings: AgentSettings = STAGED, rule: tuple[str, ...] = (), *, crash:
 
 
 def power(kit: Kubelets, at: float) -> None:
-    apply_crash(
-        kit.clock, kit.network, kit.nodes, kit.recorder, 1, at=round(at * SECOND), reboot_after=DARK * SECOND,
-        agent=kit.agent,
-    )  # fmt: skip
+    machine = Power(kit.clock, kit.network, kit.nodes, kit.recorder, 1, agent=kit.agent)
+    apply_crash(kit.clock, machine, at=round(at * SECOND), reboot_after=DARK * SECOND)
 
 
 def started(kit: Kubelets) -> dict[str, float]:

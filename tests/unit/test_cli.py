@@ -118,8 +118,8 @@ def test_resume_and_overwrite(littoral: Call) -> None:
         (("run", "wan-outage", "--executor", "dask:host"), "dask: is not offered"),
         (("run", "wan-outage", "--uncertain-facts"), "--uncertain-facts is not offered"),
         (("run",), "EXPERIMENT"),
-        (("import", "topology", "zoo.graphml", "--out", "x.yaml"), "import is not offered"),
-        (("serve-policy", "least-loaded", "--port", "80"), "serve-policy is not offered"),
+        (("import", "topology", "zoo.graphml", "--out", "x.yaml"), "there is no such file"),
+        (("serve-policy", "least-loded", "--port", "0"), "no policy named 'least-loded'"),
         (("lsit", "nodes"), "lsit"),
         (("list", "noeds"), "noeds"),
         (("show", "rasberry-pi"), "no model and no experiment is named 'rasberry-pi'"),
@@ -294,6 +294,8 @@ def test_show_a_model_its_difference_and_an_experiment(littoral: Call, monkeypat
     document = littoral("show", "kubernetes@1.31", "--diff", "kubernetes@1.32", "--json")[1]
     assert document["differences"] == [{"path": "liveness.lease.grace", "value": "40 s", "other": "50 s"}]
     assert "do not differ" in littoral("show", "lte", "--diff", "lte")[1]
+    assert "lognormal (mean = 92.05, sd = 4.6)" in littoral("show", "wasmtime")[1]
+    assert "normal (mean = 224.6, sd = 12) ms" in littoral("show", "runc", "--diff", "wasmtime")[1]
 
     world = {"nodes": [{"name": "till-0", "zone": "a"}], "links": []}
     monkeypatch.setattr(backend, "resolve", lambda data, base: world)
@@ -370,6 +372,7 @@ def test_schema_is_a_schema(littoral: Call) -> None:
     status, document, _ = littoral("schema", "--json")
     assert status == 0
     assert {"question", "scenario", "axes", "cases"} <= set(document["properties"])
+    assert document["$defs"]["AcceleratorNeed"]["properties"]["resource"]["pattern"] == "^[^/]+/[^/]+$"
 
 
 def test_help_is_fast_and_lists_every_command() -> None:

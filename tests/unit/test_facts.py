@@ -182,6 +182,13 @@ def test_an_unknown_name_is_the_user_s_error(folder: Path, kind: str, name: str,
         Catalogue(roots=[folder]).model(kind, name)
 
 
+def test_a_file_that_is_not_there_may_be_a_page_beside_it_and_nothing_else(folder: Path) -> None:
+    links = folder / "links"
+    (links / "wirf.yaml").write_text("question: does it end?\nscenario: {facts: {}}\n")
+    with pytest.raises(UserError, match=r"did you mean wire\.yaml"):
+        Catalogue().model("links", str(links / "wirg.yaml"))
+
+
 def test_a_user_s_model_wins_over_the_shipped_one(folder: Path) -> None:
     (folder / "links" / "lte.yaml").write_text(LINK.replace("name: wire", "name: lte"))
     assert Catalogue(roots=[folder]).model("links", "lte").quantity("latency") == 10 * MS

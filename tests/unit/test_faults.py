@@ -3,7 +3,7 @@
 import pytest
 
 from networks import World, link
-from simulator.faults import Component, apply_crash, apply_cut, apply_stop
+from simulator.faults import Component, Power, apply_crash, apply_cut, apply_stop
 from simulator.units import SECOND
 
 
@@ -21,6 +21,10 @@ class Told:
 
     def set_up(self, up: bool) -> None:
         self.seen.append((up, self.world.clock.now))
+
+
+def machine(world: World, agent: Told) -> Power:
+    return Power(world.clock, world.network, world.nodes, world.recorder, 0, agent=agent)
 
 
 def test_a_cut_lasts_its_duration_and_is_recorded() -> None:
@@ -61,7 +65,7 @@ def test_a_cut_without_duration_stays() -> None:
 def test_a_node_boots_after_its_pause_and_its_own_boot_time() -> None:
     world = World(2, [link(0, 1)], boot_ns=40)
     agent = Told(world)
-    apply_crash(world.clock, world.network, world.nodes, world.recorder, 0, at=5, reboot_after=100, agent=agent)
+    apply_crash(world.clock, machine(world, agent), at=5, reboot_after=100)
     world.clock.run(1000)
     # The agent hears of a crash when the network is down already, and of the boot when it is up again.
     assert agent.seen == [("crash", 5, False), ("boot", 145, True)]
@@ -76,8 +80,9 @@ def test_a_node_boots_after_its_pause_and_its_own_boot_time() -> None:
 def test_a_node_that_is_down_does_not_crash_again() -> None:
     world = World(2, [link(0, 1)])
     agent = Told(world)
+    power = machine(world, agent)
     for at in (5, 50):
-        apply_crash(world.clock, world.network, world.nodes, world.recorder, 0, at=at, reboot_after=100, agent=agent)
+        apply_crash(world.clock, power, at=at, reboot_after=100)
     world.clock.run(1000)
     assert [seen[:2] for seen in agent.seen] == [("crash", 5), ("boot", 105)]
     assert [row[1] for row in world.rows("events")] == ["NodeCrashed", "Booting", "NodeBooted"]
@@ -85,7 +90,8 @@ def test_a_node_that_is_down_does_not_crash_again() -> None:
 
 def test_a_node_without_reboot_stays_down_and_a_router_has_no_agent_to_tell() -> None:
     world = World(3, [link(0, 1), link(1, 2)])
-    apply_crash(world.clock, world.network, world.nodes, world.recorder, 1, at=5, reboot_after=None, agent=None)
+    power = Power(world.clock, world.network, world.nodes, world.recorder, 1, agent=None)
+    apply_crash(world.clock, power, at=5, reboot_after=None)
     world.clock.run(1000 * SECOND)
     assert world.network.access(0, 2) == "silent"
 

@@ -129,6 +129,32 @@ def test_whoever_reads_the_results_is_told_that_requests_pass_no_network() -> No
     assert "function f: its requests pass no network on their way to an instance and back" in _run({}).warnings
 
 
+def test_instances_are_averaged_over_whole_intervals_wherever_the_warm_up_ends() -> None:
+    kept = {"arrivals": {"every": "10s"}}  # one instance, from the first request on
+    counts = [_run(kept, duration="3min", warm_up=end).summary["mean_instances"] for end in ("60s", "61s", "69s")]
+    assert counts == pytest.approx([1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        ({"ram": "128Ti"}, "it asks for more memory than any node has that it selects"),
+        ({"cpu": "500"}, "it asks for more CPU than any node has that it selects"),
+        ({"node_selector": {"zone": "nowhere"}}, "no node has the labels that it selects"),
+    ],
+)
+def test_whoever_reads_the_results_is_told_of_a_function_that_fits_nowhere(function: dict[str, Any], why: str) -> None:
+    run = _run(function, duration="3min")
+    assert f"function f: {why}, so no instance of it ever runs" in run.warnings
+    assert run.table("functions")["begun"].sum() == 0
+
+
+def test_whoever_reads_the_results_is_told_of_a_service_of_each_node_that_no_node_is_chosen_for() -> None:
+    service = {"kind": "service", "name": "s", "image": "shop/f", "per": "node", "node_selector": {"zone": "nowhere"}}
+    run = _run({}, duration="1min", workloads=[service])
+    assert "DaemonSet s: no node has the labels that it selects, so it has no pod" in run.warnings
+
+
 def test_a_slower_node_works_longer() -> None:
     on = {name: _run({"work": "1s", "node_selector": {"kubernetes.io/hostname": name}, "arrivals": {"every": "10s"}})
           for name in ("core", "a-0")}  # fmt: skip

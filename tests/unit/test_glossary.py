@@ -37,15 +37,20 @@ def test_every_metric_of_a_run_in_which_nothing_happened() -> None:
     undefined = {name for name, number in got.items() if isnan(number)}
     assert undefined == {
         *("availability", "mean_latency_s", "p50_latency_s", "p95_latency_s", "p99_latency_s"),
+        *("age_of_information_mean_s", "age_of_information_peak_s"),
         *("mean_message_age_s", "detection_s", "recovery_s", "start_p50_s", "start_rate"),
         *("replacement_s", "reconciliation_s", "ready_again_s"),
         *("cluster_detection_s", "cluster_ready_again_s", "cluster_failover_s", "propagation_s"),
         *("model_delivery_s", "rebuild_s", "host_update_s"),
         *("give_up_s", "offline_running_ratio", "reboot_s", "late_reboot_s", "update_s", "late_update_s"),
         "update_last_s",
+        *("energy_j", "pod_energy_j", "grid_energy_j", "request_energy_j", "carbon_g", "cost_usd"),
+        *("battery_empty_s", "battery_stops", "lowest_charge_j", "solar_j", "curtailed_j", "battery_loss_j"),
         *("cold_start_share", "cold_start_wait_s", "function_latency_s", "instance_life_s"),
+        *("link_up_ratio", "majority_links_up_ratio"),
     }
-    assert all(number == 0 for name, number in got.items() if name not in undefined)
+    assert got["all_up_ratio"] == 1
+    assert all(number == 0 for name, number in got.items() if name not in {*undefined, "all_up_ratio"})
 
 
 def test_no_two_nouns_define_a_metric_of_one_name() -> None:
@@ -195,12 +200,25 @@ def test_recovery_without_a_loss_or_without_an_end() -> None:
     assert recovery([fine, poor, fine, (0, 0)], ((10.0, 20.0), (100.0, 120.0))) == 0  # a fault after the end is none
 
 
+def test_an_update_of_a_host_that_is_tried_again_counts_from_its_last_beginning() -> None:
+    recorder = Recorder()
+    for at, kind, name in (
+        (10, "HostUpdateStarted", "v2"), (20, "HostRolledBack", "bad health"), (30, "HostUpdateStarted", "v2"),
+        (50, "HostUpdateCommitted", "v2"), (60, "HostUpdateStarted", "v2"),
+    ):  # fmt: skip
+        recorder.events.add(at * SECOND, kind, "n", "n", name)
+    recorder.events.add(55 * SECOND, "HostUpdateStarted", "m", "m", "v2")
+    recorder.events.add(95 * SECOND, "HostUpdateCommitted", "m", "m", "v2")
+    assert value("host_update_s", recorder) == (20 + 40) / 2
+
+
 def test_held_memory_is_summed_over_nodes_and_averaged_over_time() -> None:
     recorder = Recorder()
     for at, name, held in ((0, "n", 100), (10, "m", 40), (20, "n", 300), (60, "m", 0)):
         recorder.memory.add(at * SECOND, name, held)
     assert value("held_ram_bytes", recorder) == (20 * 100 + 80 * 300 + 50 * 40) / 100
     assert value("held_ram_bytes", recorder, warm_up_s=80.0) == 300
+    assert isnan(value("held_ram_bytes", recorder, warm_up_s=100.0))
 
 
 def test_pods_are_started_evicted_decided() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from networks import World, link
-from simulator.faults import HostImage, HostSettings, HostSystem, Rollout, apply_crash, apply_host_update
+from simulator.faults import HostImage, HostSettings, HostSystem, Power, Rollout, apply_crash, apply_host_update
 from simulator.units import SECOND
 
 # A download of 8 MB at 8 Mbit/s, 100 MB to write at 100 MB/s, a boot of 10 s: written after 9 s, up after 19 s.
@@ -51,10 +51,8 @@ class Host:
 
     def power(self, at: float, dark: float = 1) -> None:
         world = self.world
-        apply_crash(
-            world.clock, world.network, world.nodes, world.recorder, 0,
-            at=round(at * SECOND), reboot_after=round(dark * SECOND), agent=self.system,
-        )  # fmt: skip
+        machine = Power(world.clock, world.network, world.nodes, world.recorder, 0, agent=self.system)
+        apply_crash(world.clock, machine, at=round(at * SECOND), reboot_after=round(dark * SECOND))
 
     def silence(self, begin: float, end: float) -> None:
         clock, network = self.world.clock, self.world.network

@@ -63,6 +63,21 @@ def test_an_image_stays_until_the_agent_has_known_it_long_enough() -> None:
     assert when <= 600
 
 
+def test_an_image_that_is_asked_for_again_is_as_old_as_it_was() -> None:
+    kit = node()
+    uids = use(kit, *range(9), at=0)
+    kit.run(60)
+    kit.agent.remove(uids[0], 0)
+    kit.run(300)  # the agent has seen it
+    again = kit.admit("again", image="i0", pull_policy="Always")
+    kit.run(305)
+    kit.agent.remove(again, 0)
+    kit.run(1200)
+    ((when, name),) = removed(kit)
+    assert name == "i0"
+    assert when <= 600
+
+
 def test_what_a_pod_uses_is_never_deleted_and_the_agent_says_that_it_cannot_free_enough() -> None:
     kit = node()
     use(kit, *range(9), at=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from simulator.faults import apply_crash
+from simulator.faults import Power, apply_crash
 from simulator.simulation.build import build
 from simulator.simulation.run import Run
 from simulator.simulation.simulation import Simulation
@@ -103,10 +103,8 @@ def test_a_site_s_nodes_lose_power_together_by_glob() -> None:
 def test_k_p37_agents_find_the_server_that_follows(orchestrator: str, low: float, high: float) -> None:
     parts = build(scenario(orchestrator, [], planes=3), 1, 0)
     world = parts.world
-    apply_crash(
-        world.clock, world.network, world.nodes, world.recorder, 0,
-        at=120 * SECOND, reboot_after=300 * SECOND, agent=parts.cluster.agents[0],
-    )  # fmt: skip
+    power = Power(world.clock, world.network, world.nodes, world.recorder, 0, agent=parts.cluster.agents[0])
+    apply_crash(world.clock, power, at=120 * SECOND, reboot_after=300 * SECOND)
     world.clock.run(1200 * SECOND)
     happened = world.recorder.events.frame()
     led = happened.filter(pl.col("subject") == "datastore")["time_s"].to_list()

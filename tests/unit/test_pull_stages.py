@@ -99,6 +99,18 @@ def test_a_lazy_pull_starts_the_container_early_and_all_bytes_travel() -> None:
     assert kit.network.bytes_carried[0] == pytest.approx(FOUR.compressed)
 
 
+def test_what_a_lazy_pull_left_out_comes_once() -> None:
+    """However often the image is asked for, and with whatever image a layer came."""
+    settings = replace(SETTINGS, pulls=replace(PULLS, engine=EnginePull(lazy=0.064)))
+    more = Image("more", (*FOUR.layers, Layer("above", 1_000_000, 2_000_000)))
+    kit = kubelets(images=[FOUR, more], cached=False, settings=settings, disk_bytes_per_s=DISK)
+    for at, image in enumerate((FOUR.name, FOUR.name, "more", "more")):
+        kit.run(60 * at)
+        kit.admit(image=image, pull_policy="Always")
+    kit.run(300)
+    assert kit.network.bytes_carried[0] == pytest.approx(FOUR.compressed + 1_000_000)
+
+
 @pytest.mark.parametrize(("drops", "fits"), [(True, True), (False, False)])
 def test_an_image_of_12_gb_on_a_disk_of_20_gb(drops: bool, fits: bool) -> None:
     """V30, containerd issue 4249: Docker frees each archive once it is unpacked, and succeeds; containerd fails."""

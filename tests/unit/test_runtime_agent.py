@@ -164,6 +164,34 @@ def test_names_decide_the_draws() -> None:
     assert len(set(among.events("Started"))) == 3
 
 
+def test_each_start_of_a_container_and_of_a_pod_draws_anew() -> None:
+    drawn = (Step("any", Uniform(0, 10 * SECOND)),)
+    kit = kubelets(costs=replace(COSTS, start=drawn))
+    kit.admit(run_ns=SECOND, exit_code=1)
+    kit.run(400)
+    pairs = zip(kit.events("Created"), kit.events("Started"), strict=True)
+    assert len({round(started - created, 6) for created, started in pairs}) == len(kit.events("Started")) > 3
+    kit = kubelets(costs=replace(COSTS, sandbox=drawn), settings=replace(SETTINGS, after_reboot=("keep",)))
+    kit.admit()
+    kit.run(20)
+    dead_and_back(kit, 100, 200)
+    kit.run(230)
+    first, second = kit.events("Started")
+    assert round(second - 200 - first, 6) != 0
+
+
+def test_all_containers_of_a_pod_that_was_there_before_time_began_run_and_none_comes_up_again() -> None:
+    kit = kubelets()
+    desired = DesiredPod(1, "two", template(container(name="a"), container(name="b"), init=(container(name="c"),)))
+    kit.agent.adopt(desired, [IMAGE])
+    kit.run(60)
+    assert kit.events("Started") == [0, 0]
+    assert kit.events("Created") == []
+    run = kit.agent.find(1)
+    assert run is not None
+    assert (run.restarts, run.ready) == (0, True)
+
+
 # Ending by itself.
 
 

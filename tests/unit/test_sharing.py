@@ -89,7 +89,64 @@ def test_a_thousand_flows_that_start_together_are_solved_once_and_not_a_thousand
     for i in range(1000):
         sharing.open([0, 1 + i], MB)
     clock.run(0)
-    assert clock.fired - before == 2  # one solution, one plan for the first end
+    assert clock.fired - before == 2  # one solution, one timer for the first end
+
+
+@pytest.mark.parametrize("core", [1e6, 1e12])  # the core link holds them down, or their access links do
+def test_no_event_costs_more_for_there_being_more_access_links(core: float) -> None:
+    assert visits_per_event(100, core) == visits_per_event(10_000, core) < 20
+
+
+def visits_per_event(links: int, core: float) -> float:
+    """Bundles, classes and links looked at for each flow that comes or goes, on access links that have up to three."""
+    sharing = Sharing(clock := Clock(), [core * links] + [1e7] * links)
+    flows = [sharing.open((0, 1 + i), 1000 * MB) for i in range(links)]
+    flows += [sharing.open((0, 1 + i), 1000 * MB) for i in range(links // 2)]
+    clock.run(0)
+    before = sharing.visited
+    for i in range(40):
+        flow = sharing.open((0, 1 + i), 1000 * MB)
+        clock.run(clock.now + 1)
+        (flow if i % 2 else flows[i]).cancel()
+        clock.run(clock.now + 1)
+    return (sharing.visited - before) / 80
+
+
+def test_a_change_that_no_full_link_joins_to_others_is_theirs_alone() -> None:
+    # Two hundred sites of two nodes each; their uplinks are full, the core is not.
+    sharing = Sharing(clock := Clock(), [1e12] + [1e6] * 200 + [1e9] * 400)
+    for i in range(400):
+        sharing.open((0, 1 + i // 2, 201 + i), MB)
+    clock.run(0)
+    before = sharing.visited
+    sharing.open((0, 1, 201), MB)
+    clock.run(1)
+    assert 0 < sharing.visited - before < 10
+
+
+def test_a_cap_holds_and_leaves_the_rest_to_others() -> None:
+    clock = Clock()
+    sharing = Sharing(clock, [8 * MB])
+    capped, free = sharing.open([0], MB, 2 * MB), sharing.open([0], MB)
+    assert (capped.rate_bps, free.rate_bps) == (2 * MB, 6 * MB)
+    clock.at(SECOND, sharing.set_caps, 0, lambda path: 1.0 * MB * len(path))
+    clock.run(SECOND)
+    assert (capped.rate_bps, free.rate_bps) == (MB, MB)
+
+
+def test_an_end_at_the_instant_of_a_stop_ends_no_other_flow_early() -> None:
+    clock = Clock()
+    sharing = Sharing(clock, [8 * MB])
+    first, second = sharing.open([0], MB), sharing.open([0], 2 * MB)
+    clock.at(2 * SECOND, first.cancel)  # made before the timer for its end, so called before it
+    clock.run(2 * SECOND)
+    assert (first.done.value, second.active, second.remaining()) == (False, True, MB)
+
+
+@pytest.mark.parametrize("cap", [0, -1.0])
+def test_a_flow_that_may_not_move_is_refused(cap: float) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        Sharing(Clock(), [1.0]).open([0], 1, cap)
 
 
 @pytest.mark.parametrize("bad", [0, -1.0])

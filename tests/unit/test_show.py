@@ -124,6 +124,36 @@ def test_a_report_draws_no_figure_without_rows() -> None:
     assert all(f"id='{target}'" in page for target in re.findall("<a href='#([^']+)'", page))
 
 
+def test_many_scenarios_stand_below_each_other() -> None:
+    def page(count: int) -> str:
+        cell = {"metric": "up_s", "mean": 7.0, "low": 7.0, "high": 7.0, "n": 1, "axes": {}}
+        return render("Who?", [hand_made_run()], [{**cell, "case": f"case {k}"} for k in range(count)])
+
+    assert "<th>metric</th><th>case 0</th><th>case 1</th>" in page(6)
+    assert "<th>scenario</th><th>up_s</th></tr>" in page(7)
+
+
+def test_one_place_is_no_map() -> None:
+    run = hand_made_run()
+    assert "figure-places" in render("Where?", [run], [])
+    nodes = [{**node, "zone": "here", "latitude": None, "longitude": None} for node in run.world["nodes"]]
+    run.world = {**run.world, "nodes": nodes}
+    run.tables = {**run.tables, "links": run.table("links").clear()}
+    page = render("Where?", [run], [])
+    assert "figure-places" not in page
+    assert "All nodes are at one place" in page
+
+
+def test_what_is_wanted_and_never_has_a_pod_has_its_panel() -> None:
+    run = hand_made_run()
+    run.world = {**run.world, "wanted": {**run.world.get("wanted", {}), "absent": 3, "none": 0}}
+    drawn = pods.draw(run).figure
+    titles = [note.text for note in drawn.layout.annotations]
+    assert titles[-1] == "absent"
+    last = [trace for trace in drawn.data if trace.yaxis == f"y{len(titles)}"]
+    assert {trace.name: max(trace.y) for trace in last} == {"really running": 0, "believed ready": 0, "wanted": 3}
+
+
 def test_the_pods_figure_counts_the_double() -> None:
     rows = pods.rows(hand_made_run())
     running = rows.filter(pl.col("line") == "really running").select("time_s", "pods").rows()

@@ -13,13 +13,20 @@ from simulator.spec import Case, Expectation, Experiment, Scenario
 from simulator.spec.base import Item, Spec, Use
 from simulator.spec.behaviour import Behaviour, Call, Memory
 from simulator.spec.clusters import ClusterSpec
-from simulator.spec.faults import Crash, Cut, Fault, HostUpdate, Stop, Update
+from simulator.spec.coverage import Coverage, DistanceCoverage, GridCoverage
+from simulator.spec.failures import DiskFill, Failures, Machines, PowerCut, Slow, Wear
+from simulator.spec.fault import Fault
+from simulator.spec.faults import Crash, Cut, HostUpdate, Stop, Update
 from simulator.spec.function import Function
 from simulator.spec.image import Image, RegistrySpec
 from simulator.spec.kubernetes.base import K8s
+from simulator.spec.movement import Movement, Place, PositionTrace, RandomWaypoint, Waypoint, Waypoints
+from simulator.spec.outages import Impairment, Outages, Partition, Window, ZoneOutage
+from simulator.spec.power import BatterySpec, Prices, SolarSpec
 from simulator.spec.quantity import BitRate, Cpu, Duration, Frequency, Quantity, Ratio, Size
 from simulator.spec.scenario import Policies, Record, RecordRequests, Weighted
 from simulator.spec.schema import experiment_schema
+from simulator.spec.spool import Spool
 from simulator.spec.topology import AcceleratorSpec, LinkSpec, NodeSpec, Taint, Topology
 from simulator.spec.workload import AcceleratorNeed, Arrivals, Manifest, Model, Requests, Service, Telemetry
 from simulator.units import HOUR, MINUTE, MS, SECOND, UnitError
@@ -41,6 +48,7 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
     (NodeSpec, {**NODE, "taints": [{"key": "k", "effect": "NoExecute"}], "speed": 0.5, "latitude": 45.2}),
     (LinkSpec, LINK),
     (LinkSpec, {"name": "lan", "between": ["a", "b"], "latency": "1ms", "rate": "1Gbps"}),
+    (LinkSpec, {**LINK, "up_trace": "five-g.csv#up_bps", "down_trace": "five-g.csv#down_bps"}),
     (Topology, {"use": "city-edge", "params": {"sites": 12}}),
     (Topology, {"nodes": [NODE], "links": [LINK]}),
     (Manifest, {"kind": "manifest", "file": "./shop.yaml", "at": "10min"}),
@@ -52,6 +60,7 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
                 "request": "1kB", "response": "4kB", "timeout": "1s", "retries": 2}),
     (Telemetry, {"kind": "telemetry", "source": "camera-*", "target": "ingest", "every": "1s", "size": "200B",
                  "properties": 14, "protocol": "mqtt", "qos": 1}),
+    (Spool, {"name": "box", "at": "gateway", "size": "64MB", "store": "disk", "ttl": "1h", "drop": "newest"}),
     (Function, {"kind": "function", "name": "f-*", "trace": "azure.csv", "format": "azure-functions-2021",
                 "scaling": {"use": "keep-alive", "params": {"idle": "10min"}}, "runtime": "firecracker"}),
     (Function, {"kind": "function", "name": "f", "image": "shop/f", "arrivals": {"poisson": "10/s"}, "work": "5ms",
@@ -60,7 +69,32 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
     (Cut, {"kind": "cut", "name": "wan", "link": "wan-[0-3]", "at": "10min", "duration": "10min", "mode": "silent"}),
     (Cut, {"kind": "cut", "link": "wan-0", "mode": "lossy", "loss": 0.2}),
     (Cut, {"kind": "cut", "link": "wan-0", "mode": "one-way", "direction": "down"}),
+    (Outages, {"kind": "outages", "link": "lte-*", "up": {"weibull": {"shape": 0.6, "scale": "6h"}},
+               "down": {"lognormal": {"median": "90s", "sigma": 1.1}}, "mode": "lossy", "loss": "30%"}),
+    (Outages, {"kind": "outages", "zone": "site-*", "trace": "outages.csv", "at": "1min"}),
+    (Outages, {"kind": "outages", "node": "edge-0", "windows": [{"at": "1min", "duration": "5s"}]}),
+    (Window, {"at": "1min", "duration": "5s"}),
+    (Partition, {"kind": "partition", "between": [["edge-*", "gw-*"], "cloud"], "duration": "5min", "mode": "refused"}),
+    (ZoneOutage, {"kind": "zone-outage", "zone": "site-*", "what": "power", "at": "10min", "duration": "5min"}),
     (Crash, {"kind": "crash", "node": "edge-3-*", "at": "15min", "reboot_after": "2min"}),
+    (PowerCut, {"kind": "power-cut", "zone": "site-*", "at": "10min", "duration": "5min"}),
+    (Failures, {"kind": "failures", "zone": "site-*", "up": {"weibull": {"shape": 0.7, "scale": "30d"}},
+                "down": {"lognormal": {"median": "4h", "sigma": 1.0}}, "repairers": 2}),
+    (Slow, {"kind": "slow", "node": "edge-*", "factor": 0.5, "at": "1min", "duration": "5min"}),
+    (DiskFill, {"kind": "disk-fill", "node": "edge-*", "share": "90%", "duration": "1h"}),
+    (DiskFill, {"kind": "disk-fill", "node": "edge-*", "size": "20GB"}),
+    (Wear, {"kind": "wear", "node": "edge-*", "endurance": "5TB", "worn": "99%", "writes": "500kB/s", "then": "dead"}),
+    (Place, {"latitude": 45.2, "longitude": 5.7}),
+    (Waypoint, {"latitude": 45.2, "longitude": 5.7, "pause": "20s"}),
+    (Waypoints, {"kind": "waypoints", "name": "line", "node": "bus-*", "speed": "30km/h", "headway": "10min",
+                 "points": [{"latitude": 45.2, "longitude": 5.7}, {"latitude": 45.3, "longitude": 5.7}], "then": "back"}),
+    (RandomWaypoint, {"kind": "random-waypoint", "node": "walker-*", "south": 45.1, "north": 45.2, "west": 5.6,
+                      "east": 5.8, "slowest": "1m/s", "fastest": "2m/s", "pause": {"exponential": "1min"}}),
+    (PositionTrace, {"kind": "trace", "node": "car", "file": "t.csv", "origin": {"latitude": 45.2, "longitude": 5.7}}),
+    (DistanceCoverage, {"kind": "distance", "name": "lte", "node": "bus-*", "cell": "mast-*", "model": "lte", "loss": 0,
+                        "radius": "500m", "radii": {"mast-0": "2km"}, "margin": "20%", "handover": "50ms"}),
+    (GridCoverage, {"kind": "grid", "name": "lte", "node": "bus-*", "cell": "mast-*", "model": "lte", "file": "map.csv",
+                    "square": 0.0005, "up": "10Mbps"}),
     (Stop, {"kind": "stop", "component": "api-server", "at": "10min", "duration": "5min"}),
     (HostUpdate, {"kind": "host-update", "node": "edge-*", "at": "10min", "compressed": "200MB", "unpacked": "500MB",
                   "health": "bad"}),
@@ -68,7 +102,13 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
     (Policies, {"placement": {"use": "least-loaded", "params": {}}, "scaling": "none"}),
     (Weighted, {"use": "./mine.py:Greenest", "params": {"alpha": 0.3}, "weight": 2}),
     (RecordRequests, {"sample": 0.01}),
-    (Record, {"requests": {"sample": "1%"}, "interval": "10s"}),
+    (Record, {"requests": {"sample": "1%"}, "interval": "10s", "energy": True}),
+    (BatterySpec, {"capacity": "50Wh", "charge": "80%", "empty": "5%", "restart": "25%", "model": "lithium-ion",
+                   "efficiency": 0.9, "most_in": "10W", "most_out": "20W", "step": "1min"}),
+    (SolarSpec, {"peak": "20W", "tilt": 60, "azimuth": 170, "model": "silicon", "losses": "10%",
+                 "sky": "sky.csv#share", "clear_sky": "pvlib"}),
+    (Prices, {"nodes": {"cloud-*": "0.19USD/h"}, "egress": {"cloud": "0.09USD/GB"}, "data": {"lte-*": "5USD/GB"},
+              "energy": "0.25USD/kWh"}),
     (Scenario, {**SCENARIO, "epoch": "2026-06-01T00:00:00Z", "start": "placed", "orchestrator": "kubernetes@1.31",
                 "policy": "kube-default", "policy_time": {"exponential": "5ms"}, "on_policy_error": "stop",
                 "faults": [{"kind": "crash", "node": "a", "at": "1s"}], "workloads": [], "images": {}}),
@@ -98,7 +138,8 @@ def test_no_class_is_left_out() -> None:
     def below(cls: type[Spec]) -> set[type[Spec]]:
         return {c for sub in cls.__subclasses__() for c in (sub, *below(sub))}
 
-    ours = {c for c in below(Spec) - below(K8s) - {K8s, Item, Fault} if c.__module__.startswith("simulator.spec.")}
+    bases = {K8s, Item, Fault, Impairment, Machines, Movement, Coverage}
+    ours = {c for c in below(Spec) - below(K8s) - bases if c.__module__.startswith("simulator.spec.")}
     assert {c for c in ours if c.__module__ != "simulator.spec.mechanism"} == {cls for cls, _ in EXAMPLES}
 
 
@@ -192,6 +233,20 @@ def test_the_schema_tells_items_apart_by_kind() -> None:
     kinds = {name: set(scenario[name]["items"]["discriminator"]["mapping"]) for name in ("workloads", "faults")}
     assert kinds == {
         "workloads": {"manifest", "service", "model", "requests", "telemetry", "function"},
-        "faults": {"cut", "crash", "stop", "update", "host-update"},
+        "faults": {
+            "cut",
+            "crash",
+            "power-cut",
+            "failures",
+            "slow",
+            "disk-fill",
+            "wear",
+            "stop",
+            "update",
+            "host-update",
+            "outages",
+            "partition",
+            "zone-outage",
+        },
     }
     assert "10ms" in schema["$defs"]["Telemetry"]["properties"]["every"]["examples"]

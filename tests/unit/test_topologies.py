@@ -227,12 +227,12 @@ def test_a_network_on_a_plane_has_the_lengths_of_its_unit() -> None:
 
 
 def test_without_topohub_the_line_that_installs_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    from simulator.shipped.topologies import wan
+    from simulator.spec.readers import nodelink
 
     def absent(_package: str) -> None:
         raise ModuleNotFoundError("topohub")
 
-    monkeypatch.setattr(wan, "files", absent)
+    monkeypatch.setattr(nodelink, "files", absent)
     assert "pip install 'littoral[wan]'" in problems("wan", {})
 
 
@@ -253,3 +253,14 @@ def test_a_user_s_generator_is_held_to_the_same_form(tmp_path: Path, body: str, 
     with pytest.raises(UserError) as raised:
         generate("./mine.py:build", {}, Rng(1), tmp_path)
     assert says in str(raised.value)
+
+
+def test_a_road_has_its_masts_where_it_says_and_no_other_parameters() -> None:
+    topology = build("road", {"masts": 3, "spacing": "400m", "offset": "40m"})
+    masts = [node for node in topology.nodes if node.name.startswith("mast-")]
+    bus = next(node for node in topology.nodes if node.name == "bus")
+    km = [great_circle_km(bus.latitude, bus.longitude, mast.latitude, mast.longitude) for mast in masts]
+    assert km == pytest.approx([0.04, (0.4**2 + 0.04**2) ** 0.5, (0.8**2 + 0.04**2) ** 0.5], rel=1e-3)
+    assert len([link for link in topology.links if link.name == "fibre"]) == 1
+    said = problems("road", {"mast": 3, "masts": 0, "spacing": "4kg"})
+    assert all(text in said for text in ("no parameter mast", "masts takes a whole number", "spacing: "))

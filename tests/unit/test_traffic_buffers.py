@@ -100,7 +100,7 @@ class TestWays:
         w.plane.pod_up(12, "ingest", CLOUD, 1.0)
         w.plane.program(CLOUD, "ingest", (12,))
         w.plane.pod_down(11, "killed")
-        assert (source.uid, source.session.hub) == (12, channel)
+        assert (source.uid, source.session.hub.channel) == (12, channel)
         w.finish(END)
         assert fates(w)["lost"] == 0
 

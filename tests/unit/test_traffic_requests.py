@@ -208,7 +208,7 @@ class TestLoss:
 
     def test_without_tcp_what_a_link_loses_is_lost(self) -> None:
         w = world([link(0, 1, loss=0.2)], tcp=self.TCP)
-        w.plane.ways._retransmission = None
+        w.plane.ways.retransmission = None
         w.service("s", [1])
         w.flow(0, "s", Every(MS * 5))
         w.finish(10 * SECOND)

@@ -55,6 +55,18 @@ class FunctionPlatform:
             self._speeds.pop(run.uid, None)
             self._lose(run.uid)
 
+    def paced(self, run: PodRun) -> None:
+        """A pod of the cluster that runs has another speed from now on."""
+        if run.uid in self._speeds:
+            self._speeds[run.uid] = run.speed
+            if run.uid in self._found:
+                name, number = self._found[run.uid]
+                self.pools[name].pace(number, run.speed)
+
+    def instance(self, uid: int) -> tuple[str, int] | None:
+        """The function and the number of the instance that a pod is; None for one that is not wanted any more."""
+        return self._found.get(uid)
+
     def _create(self, name: str, number: int, template: PodTemplate) -> None:
         if (name, number) in self._pods:  # it was given up before it was written
             return

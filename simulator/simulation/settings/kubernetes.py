@@ -18,6 +18,7 @@ from simulator.control.liveness.zones import ZoneSettings
 from simulator.control.scheduling.settings import Sampling, SchedulerSettings
 from simulator.facts import Catalogue
 from simulator.physics.distributions import Distribution
+from simulator.physics.tcp import TcpBounds
 from simulator.runtime.image_settings import ImageGcSettings
 from simulator.runtime.settings import AgentSettings, MemorySettings
 from simulator.simulation.settings.connection import channel
@@ -40,11 +41,17 @@ from simulator.world.message import Retransmission
 _DOMAINS: Mapping[str, str] = {"hostname": "kubernetes.io/hostname", "zone": "topology.kubernetes.io/zone"}
 
 
-def retransmission(catalogue: Catalogue) -> Retransmission:
-    """TCP's, for links that lose packets."""
-    tcp = catalogue.model("protocols", "tcp")
+def retransmission(catalogue: Catalogue, protocol: str = "tcp") -> Retransmission:
+    """A protocol's, for links that lose packets."""
+    tcp = catalogue.model("protocols", protocol)
     least, most = tcp.quantity("retransmit.least"), tcp.quantity("retransmit.most")
     return Retransmission(int(least), int(most), int(tcp.quantity("retransmit.tries")))
+
+
+def bounds(catalogue: Catalogue) -> TcpBounds:
+    """TCP's, for bulk transfers."""
+    tcp = catalogue.model("protocols", "tcp")
+    return TcpBounds(int(tcp.quantity("window")), int(tcp.quantity("segment")))
 
 
 def lease(page: Orchestrator, tcp: Retransmission) -> LeaseSettings:

@@ -42,7 +42,7 @@ class Relay:
         """Count what has become of the readings by now. Those that outlived their session have arrived already."""
         if now <= self._at:
             return
-        users = [s for s in self.sources if s.session.hub is self.channel and s.session.steps is not None]
+        users = [s for s in self.sources if s.session.hub is self and s.session.steps is not None]
         rate = sum(1 / source.every for source in users)
         while self._at < now:
             if self._calm(users, rate):
@@ -66,7 +66,7 @@ class Relay:
     def next_message(self, now: int) -> int:
         """When the next message leaves the channel, if nothing changes and no link jitters (ns)."""
         self.advance(now)
-        users = [s for s in self.sources if s.session.hub is self.channel and s.session.steps is not None]
+        users = [s for s in self.sources if s.session.hub is self and s.session.steps is not None]
         comes = [source.base + source.done * source.every + source.session.delay_ns for source in users]
         return min([NEVER, *([self.channel.next_token(now)] if self.channel.queued else comes)])
 
@@ -130,7 +130,8 @@ class Relay:
         parts = [NONE, *(np.array([row]).T for row in self.inbox if row[ARRIVED] <= until)]
         self.inbox = [row for row in self.inbox if row[ARRIVED] > until]
         for source in users:
-            created, arrived = self._arrivals(source, until)
+            created, arrived, lost = self._legs.arrivals(source, until)
+            self._readings.some(source.group, LOST, lost)
             parts.append(np.stack([np.full(len(created), source.number), created, arrived]))
         came = np.concatenate(parts, axis=1)
         came = came[:, np.lexsort((came[SOURCE], came[1], came[ARRIVED]))]
@@ -144,23 +145,6 @@ class Relay:
         self.collect()
         for source in self.sources:
             self._land(source, until)
-
-    def _arrivals(self, source: Source, until: int) -> tuple[Ints, Ints]:
-        """When the readings that come to the edge node by then were made, and when they come."""
-        session, every = source.session, source.every
-        first = source.base + source.done * every
-        number = max(0, (until - first - (0 if session.odd else session.delay_ns)) // every + 1)
-        source.done += number
-        created = first + np.arange(number) * every
-        if not session.odd:
-            return created, created + session.delay_ns
-        made = self._legs.set_out(source, session, created, created)
-        rows = np.concatenate([source.pending, made], axis=1)
-        over, lost = rows[END] <= until, rows[LOSER] >= 0
-        source.pending = rows[:, ~over]
-        self._readings.some(source.group, LOST, rows[END, over & lost])
-        came = rows[:, over & ~lost]
-        return came[CREATED], came[END]
 
     def _send(self, source: Source, created: Ints, at: Ints) -> None:
         """These readings leave the channel for the cloud."""

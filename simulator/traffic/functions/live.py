@@ -48,6 +48,15 @@ class LivePool:
             self._pool.up(number, speed)
         self._look_ahead()
 
+    def pace(self, number: int, speed: float) -> None:
+        """What this instance begins from now on it does at this speed. Nothing happens unless it is up."""
+        if self.gone[number] != NEVER or self.came_up[number] == NEVER:
+            return
+        self.settle()
+        if self.gone[number] == NEVER:
+            self._pool.pace(number, speed)
+        self._look_ahead()
+
     def fail(self, number: int) -> None:
         """This instance is no more, though nobody has stopped it. Nothing happens if it is gone already."""
         if self.gone[number] != NEVER:

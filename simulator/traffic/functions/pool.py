@@ -266,6 +266,10 @@ class Pool:
         self._alive[number].speed = speed
         self._up(number)
 
+    def pace(self, number: int, speed: float) -> None:
+        """What this instance, which is up, begins from now on it does at this speed."""
+        self._alive[number].speed = speed
+
     def _up(self, number: int) -> None:
         one = self._alive[number]
         assert one.waiting is not None

@@ -1,0 +1,63 @@
+"""What a run costs after the warm-up: machines by time, bytes by where they pass, energy from the grid."""
+
+from __future__ import annotations
+
+from simulator.physics.power import Floats
+from simulator.simulation.clusters.world import World
+from simulator.spec.power import Prices
+from simulator.spec.scenario import Scenario
+from simulator.spec.topology import matching
+from simulator.traffic.busy import Busy
+from simulator.traffic.plane import RequestPlane
+from simulator.units import SECOND
+
+
+class Costs:
+    """Counts bytes from the end of the warm-up on: of control messages, bulk transfers, requests and telemetry.
+
+    Those of requests and telemetry follow from how long they occupy a link, so that a rate that changes meanwhile
+    (a trace) counts with its last value.
+    """
+
+    def __init__(self, world: World, plane: RequestPlane, busy: Busy, scenario: Scenario) -> None:
+        self._world, self._plane, self._busy = world, plane, busy
+        self._prices = scenario.prices or Prices()
+        self._from = int(scenario.warm_up)
+        self._before = [0.0] * len(world.network.rate_bps)
+        if self._from and (self._prices.egress or self._prices.data):
+            world.clock.at(self._from, self._begin)
+
+    def record(self, grid_j: Floats, edges: Floats) -> None:
+        """Write the table; `grid_j` is what came from the grid in each interval that `edges` (s) bound."""
+        world, prices, table = self._world, self._prices, self._world.recorder.costs
+        names, links = world.nodes.names, world.network.links
+        span = (world.clock.now - self._from) / SECOND
+        for glob, price in prices.nodes.items():
+            for node in matching(glob, names):
+                table.add("node", names[node], float(price) * span)
+        carried = [now - before for now, before in zip(self._bytes(), self._before, strict=True)]
+        for glob, rate in prices.egress.items():
+            mine = set(matching(glob, names))
+            for i, link in enumerate(links):
+                out = (link.a in mine) * carried[2 * i] * (link.b not in mine)
+                out += (link.b in mine) * carried[2 * i + 1] * (link.a not in mine)
+                if link.a in mine or link.b in mine:
+                    table.add("egress", link.name, float(rate) * out)
+        for glob, rate in prices.data.items():
+            for i in matching(glob, [link.name for link in links]):
+                table.add("data", links[i].name, float(rate) * (carried[2 * i] + carried[2 * i + 1]))
+        if prices.energy is not None:
+            after = grid_j[edges[:-1] >= self._from / SECOND].sum()
+            table.add("energy", "", float(prices.energy) * float(after))
+
+    def _begin(self) -> None:
+        self._plane.settle(self._world.clock.now)
+        self._before = self._bytes()
+
+    def _bytes(self) -> list[float]:
+        """By directed link, so far."""
+        network, telemetry = self._world.network, self._plane.telemetry.sent_ns()
+        return [
+            carried + (self._busy.total[hop] + telemetry.get(hop, 0)) * rate / (8 * SECOND)
+            for hop, (carried, rate) in enumerate(zip(network.bytes_carried, network.rate_bps, strict=True))
+        ]

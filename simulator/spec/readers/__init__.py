@@ -1,0 +1,1 @@
+"""Files of others, read as they are published: topologies, traces, outage logs. Every repair is told, with its line."""
