@@ -80,6 +80,7 @@ class Recorder:
         nodes: Buffer
         memory: Buffer
         links: Buffer
+        carried: Buffer
         requests: Buffer
         traffic: Buffer
         messages: Buffer

@@ -94,6 +94,23 @@ LINKS = Table(
     ),
 )
 
+CARRIED = Table(
+    "carried",
+    "what one direction of a link carried in one interval, where it was at least a byte. Only where a scenario asks "
+    "for it (`record: {links: true}`)",
+    (
+        Column("start_s", "time", "start of the interval"),
+        Column("link", "code", "link name"),
+        Column("sender", "code", "the node at the end from which it went"),
+        Column(
+            "carried_bytes",
+            "float",
+            "of transfers, requests and readings as they were sent; of control messages that arrived in the interval",
+        ),
+        Column("room_bytes", "float", "what it carries at its rate in that time, whether or not it was cut"),
+    ),
+)
+
 REQUESTS = Table(
     "requests",
     "one sampled request of a user (not its inner calls), by the time it was issued",
@@ -301,7 +318,7 @@ COSTS = Table(
 TABLES = {
     t.name: t
     for t in (
-        EVENTS, PODS, NODES, MEMORY, LINKS, REQUESTS,
+        EVENTS, PODS, NODES, MEMORY, LINKS, CARRIED, REQUESTS,
         TRAFFIC, MESSAGES, SPOOLS, AGES, DELIVERIES, CLUSTERS, DECISIONS, FUNCTIONS,
         ENERGY, BATTERIES, COSTS,
     )

@@ -1,19 +1,28 @@
-"""Where things are: routers, sites and the cloud at their positions; links that a fault cut."""
+"""Where things are: routers, sites and the cloud at their positions; links by how long they are up."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import plotly.graph_objects as go
 import polars as pl
 
-from simulator.show.style import CUT, INK, QUIET, SERIES, Drawing, layout
+from simulator.show.intervals import intervals
+from simulator.show.style import CUT, INK, OUTAGES, QUIET, SERIES, Drawing, layout
 from simulator.simulation.run import Run
 
 Place = tuple[float, float]
 _NOWHERE: Place = (math.nan, math.nan)
+# Links by the share of time in which they are up: what the legend says, at least, below; colour, and width in pixels.
+_LINKS: Final = (
+    ("link, up all the time", 1.0, 2.0, QUIET, 1.2),
+    ("up 99 % or more of it", 0.99, 1.0, OUTAGES[0], 2.5),
+    ("up 90 % to 99 %", 0.9, 0.99, OUTAGES[1], 3.0),
+    ("up 50 % to 90 %", 0.5, 0.9, OUTAGES[2], 3.5),
+    ("up less than half of it", -1.0, 0.5, OUTAGES[3], 4.0),
+)
 
 
 def _places(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Place]:
@@ -46,10 +55,15 @@ def _side(place: Place, others: Sequence[Place]) -> str:
 
 
 def rows(run: Run) -> pl.DataFrame:
-    """One row per link that leaves its place: (link, model, a, b, ends' positions, latency_s, cut)."""
+    """One row per link that leaves its place, or was cut: (link, model, a, b, ends' positions, latency_s, cut,
+    up_ratio), `up_ratio` the share of the run in which no cut holds. Radios' links to cells are not among them."""
     nodes = list(run.world["nodes"])
     place = _places(nodes)
-    cut = set(run.table("links").filter(pl.col("state") == "cut")["link"].unique())
+    changes, until = run.table("links"), float(run.world["duration_s"])
+    length = pl.col("end_s") - pl.col("start_s")
+    spells = intervals(changes, "link", until).filter(pl.col("state") == "cut")
+    cut = dict(spells.group_by("link").agg(length.sum()).iter_rows())
+    radios = set(changes.filter(pl.col("state") == "apart")["link"])  # which the figure of the coverage shows
     found = [
         {
             "link": link["name"],
@@ -62,9 +76,10 @@ def rows(run: Run) -> pl.DataFrame:
             "b_latitude": place[link["b"]][1],
             "latency_s": link["latency_s"],
             "cut": link["name"] in cut,
+            "up_ratio": 1 - cut.get(link["name"], 0.0) / until,
         }
         for link in run.world["links"]
-        if place[link["a"]] != place[link["b"]] or link["name"] in cut
+        if link["name"] not in radios and (place[link["a"]] != place[link["b"]] or link["name"] in cut)
     ]
     return pl.DataFrame(found)
 
@@ -73,8 +88,8 @@ def draw(run: Run) -> Drawing:
     """The map, without tiles: it must open offline."""
     data = rows(run)
     figure = go.Figure()
-    for is_cut, name, colour, width in ((False, "link", QUIET, 1.2), (True, "link cut by a fault", CUT, 3.5)):
-        part = data.filter(pl.col("cut") == is_cut) if len(data) else data
+    for name, least, below, colour, width in _LINKS:
+        part = data.filter(pl.col("up_ratio") >= least, pl.col("up_ratio") < below) if len(data) else data
         x: list[float | None] = []
         y: list[float | None] = []
         for row in part.iter_rows(named=True):
@@ -83,6 +98,14 @@ def draw(run: Run) -> Drawing:
         if x:
             line = {"color": colour, "width": width}
             figure.add_scatter(x=x, y=y, mode="lines", line=line, name=name, hoverinfo="skip")
+    cuts = data.filter("cut") if len(data) else data
+    if len(cuts):
+        middle = {axis: (cuts[f"a_{axis}"] + cuts[f"b_{axis}"]) / 2 for axis in ("longitude", "latitude")}
+        said = [f"{row['link']}: up {row['up_ratio']:.2%} of the time" for row in cuts.iter_rows(named=True)]
+        figure.add_scatter(
+            x=middle["longitude"].to_list(), y=middle["latitude"].to_list(), hovertext=said, hoverinfo="text",
+            mode="markers", marker={"size": 14, "opacity": 0}, showlegend=False,
+        )  # fmt: skip
     place = _places(run.world["nodes"])
     zones: dict[str, list[Mapping[str, Any]]] = {}
     for node in run.world["nodes"]:
@@ -126,4 +149,5 @@ def draw(run: Run) -> Drawing:
     bare = {"showgrid": False, "zeroline": False, "showticklabels": real}
     figure.update_yaxes(scaleanchor="x", scaleratio=stretch, title="latitude" if real else "", **bare)
     figure.update_xaxes(title="longitude" if real else "", **bare)
-    return Drawing("Where things are", "Lines are links between places; thick ones were cut.", figure, data)
+    said = "Lines are links between places, the darker and thicker the longer they were cut."
+    return Drawing("Where things are", said, figure, data)

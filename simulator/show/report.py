@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
 from plotly.offline import get_plotlyjs
 
-from simulator.show import places, pods, timeline, traffic
+from simulator.show import coverage, energy, links, places, pods, raster, timeline, traffic
 from simulator.show.drilldown import SCRIPT, drill_down, reconciling
 from simulator.show.html import figure, html_table, interval
 from simulator.simulation.run import Run
@@ -102,6 +102,14 @@ def _facts(runs: Sequence[Run]) -> str:
     return f"<p class='quiet'>{note}</p>" + html_table((seen[path] for path in sorted(seen)), columns)
 
 
+def _world(run: Run, k: int) -> Iterator[str]:
+    """Figures of the physical world: those that the run has something for."""
+    for noun in (coverage, raster, links, energy):
+        drawn = noun.draw(run)
+        if len(drawn.rows):
+            yield figure(drawn, f"figure-{noun.__name__.rpartition('.')[2]}-{k}")
+
+
 def report(study: Study) -> str:
     """The report of a study: what `report.html` in its folder holds."""
     about = {key: value for key, value in study.about.provenance.items() if not isinstance(value, Mapping)}
@@ -150,6 +158,7 @@ def render(
         body.append(asked)
         first = members[0]
         body.append(f"<p class='quiet'>What follows shows replication {first.replication}.</p>")
+        body += _world(first, k)
         body.append(figure(timeline.draw(first), f"figure-timeline-{k}"))
         drawn = pods.draw(first)
         body.append(figure(drawn, f"figure-pods-{k}") if len(drawn.rows) else _nothing("No pod has run here."))

@@ -25,6 +25,11 @@ STORED = "#8fb7c9"
 # One hue for what differs, the darker the worse.
 APART = ("#f0d3dd", "#dc9bb4", "#bf5a83", "#7a1641")
 SERIES = ("#1f6f8b", "#c0632f", "#4f8a4c", "#7a5195", "#a63d57", "#8a7a2b")
+# Outages, the darker the longer; one that loses packets, and one in one direction only.
+OUTAGES = ("#f0cfae", "#e8ab6e", CUT, "#9c4f12")
+LOSSY = "#f0cfae"
+ONE_WAY = "#e8ab6e"
+NIGHT = "rgba(34,48,60,0.07)"
 FAULT_FILL = ("rgba(224,138,60,0.14)", "rgba(224,138,60,0.26)")  # one fault, and several at once
 FAULTS = "Shaded: faults; thin upright lines: updates."
 
@@ -54,19 +59,25 @@ def layout(figure: go.Figure, height: int, **more: Any) -> go.Figure:
     return figure
 
 
-def mark_faults(figure: go.Figure, run: Run, **where: Any) -> None:
-    """Shade the time axis (minutes) where a fault of the run lasts, darker where several do; a line for an update."""
+def time_unit(run: Run) -> tuple[float, str]:
+    """What the time axis counts, in s and by name: minutes, or hours or days of a long run."""
+    length = float(run.world["duration_s"])
+    return (60.0, "minutes") if length <= 8 * 3600 else (3600.0, "hours") if length <= 3 * 86400 else (86400.0, "days")
+
+
+def mark_faults(figure: go.Figure, run: Run, unit_s: float = 60.0, **where: Any) -> None:
+    """Shade the time axis where a fault of the run lasts, darker where several do; a line for an update."""
     faults = [(fault["start_s"], fault["end_s"]) for fault in run.world.get("faults", ())]
     for moment in sorted({start for start, end in faults if start == end}):
-        figure.add_vline(x=moment / 60, line={"color": INK, "width": 0.8}, layer="below", **where)
+        figure.add_vline(x=moment / unit_s, line={"color": INK, "width": 0.8}, layer="below", **where)
     edges = sorted({edge for fault in faults for edge in fault})
     for start, end in pairwise(edges):
         count = sum(first <= start and end <= last for first, last in faults)
         if not count:
             continue
         figure.add_vrect(
-            x0=start / 60,
-            x1=end / 60,
+            x0=start / unit_s,
+            x1=end / unit_s,
             fillcolor=FAULT_FILL[min(count, 2) - 1],
             line_width=0,
             layer="below",

@@ -16,6 +16,7 @@ from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
 from simulator.record.buffer import Recorder
 from simulator.simulation.buffers import add_buffers
+from simulator.simulation.carried import Carried
 from simulator.simulation.clusters.assemble import assemble, check_members, memory_check, most_pods
 from simulator.simulation.clusters.cluster import Cluster
 from simulator.simulation.clusters.kubernetes import Cluster as KubernetesCluster
@@ -55,7 +56,6 @@ from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Service
 from simulator.streams import Rng
 from simulator.traffic.plane import RequestPlane
-from simulator.units import SECOND
 from simulator.world.network import Network
 from simulator.world.node import NodeTable
 from simulator.world.registry import Registry
@@ -120,6 +120,7 @@ class Parts:
     mischief: Mischief
     platform: FunctionPlatform | None = None
     energy: Energy | None = None
+    carried: Carried | None = None
 
     @property
     def cluster(self) -> Cluster:
@@ -149,48 +150,6 @@ class Parts:
         for cluster in self.clusters.values():
             yield from gathered(cluster.notes)
         yield from self.plane.warnings
-
-    def picture(self, wanted: Mapping[str, int], end: int) -> dict[str, Any]:
-        """The static picture that figures need, as plain data."""
-        nodes, links = self.plan.layout.nodes, self.plan.layout.links
-        return {
-            "duration_s": end / SECOND,
-            "warm_up_s": int(self.plan.scenario.warm_up) / SECOND,
-            "nodes": [
-                {
-                    "name": n.name,
-                    "zone": n.zone,
-                    "role": n.role,
-                    "model": n.model,
-                    "platform": n.platform,
-                    "latitude": n.latitude,
-                    "longitude": n.longitude,
-                }
-                for n in nodes
-            ],
-            "links": [
-                {
-                    "name": link.name,
-                    "a": nodes[link.a].name,
-                    "b": nodes[link.b].name,
-                    "model": link.model,
-                    "latency_s": link.latency_ns / SECOND,
-                    "up_bps": link.up_bps,
-                    "down_bps": link.down_bps,
-                }
-                for link in links
-            ],
-            "movement": [
-                {"node": nodes[i].name, **dict(zip(("time_s", "latitude", "longitude"), path.corners(), strict=True))}
-                for i, path in self.plan.layout.motion.paths.items()
-            ],
-            "wanted": dict(wanted),
-            "faults": [
-                {"name": f.name, "kind": f.kind, "start_s": f.start_s, "end_s": min(f.end_s, end / SECOND)}
-                for f in self.mischief.scheduled
-            ],
-            "evaluators": self.plane.evaluators(),
-        }
 
 
 def read(scenario: Scenario, seed: int, source: Source = UNKNOWN, replication: int = 0) -> Plan:
@@ -300,6 +259,8 @@ def build(
         parts.energy = Energy(
             world, layout, scenario, catalogue, plane, clusters=clusters, pages=plan.pages, powers=mischief.powers
         )
+    if scenario.record.links:
+        parts.carried = Carried(world, plane, int(scenario.record.interval))
     for cluster in clusters.values():
         Observer(clock, recorder, nodes, network, cluster.reach)
         if (period := memory_check(cluster.page)) is not None:

@@ -58,6 +58,7 @@ def motion(site: Site, links: int, rng: Rng) -> Motion:
 def _link(item: Coverage, site: Site, node: int, cell: int) -> LinkRow:
     spec = item.link(site.names[node], site.names[cell])
     row = link_row(spec.name, node, cell, spec, site.catalogue, folder=site.scenario.folder)
+    row = replace(row, radio=f"{item.name}.{site.names[node]}")
     return within(row, (site.specs[node], site.specs[cell]), site.catalogue)
 
 

@@ -61,7 +61,8 @@ class Energy:
             for node in share.members
         }
         self._machines, self._supplies = list[Machine](), dict[int, Supply]()
-        self._carbon = {zone: self._series(zone) for zone in dict.fromkeys(world.nodes.zone)} if scenario.carbon else {}
+        zones = dict.fromkeys(zone for node, zone in enumerate(world.nodes.zone) if node not in layout.batteries)
+        self._carbon = {zone: self._series(zone) for zone in zones} if scenario.carbon else {}
         for node, row in enumerate(world.nodes.rows):
             page = catalogue.model("nodes", row.model)
             model = PowerModel(float(page.quantity("power.idle")), float(page.quantity("power.max")), row.cores)
@@ -92,9 +93,9 @@ class Energy:
         for machine in self._machines:
             node = machine.node
             supply = "battery" if node in self._supplies else "grid"
-            rate = np.zeros(len(edges) - 1) if supply == "battery" else grams.get(self._world.nodes.zone[node])
+            rate = grams.get(self._world.nodes.zone[node]) if supply == "grid" else np.zeros(len(edges) - 1)
             for pod, core_s, joules in energy_rows(machine, requests.get(node, {}), edges):
-                carbon = np.full(len(joules), np.nan) if rate is None or not grams else joules * rate
+                carbon = np.full(len(joules), np.nan) if rate is None or not self._scenario.carbon else joules * rate
                 if supply == "grid":
                     grid += joules
                 for i in np.flatnonzero((joules != 0) | (pod == "")).tolist():
@@ -131,7 +132,7 @@ class Energy:
             outcome, spans = pool.outcome(), Busy(self._interval)
             begun = outcome.begin != NEVER
             columns = outcome.instance[begun], outcome.begin[begun], outcome.end[begun]
-            spans.spans.append(np.stack(columns, axis=1))
+            spans.arrays.append(np.stack(columns, axis=1))
             spans.settle(self._world.clock.now)
             add(spans, {number: where for (of, number), where in self._instances.items() if of == name})
         return found

@@ -16,6 +16,7 @@ from simulator.record.glossary import MetricContext, summarise
 from simulator.simulation.build import Parts, build
 from simulator.simulation.functions import record_functions
 from simulator.simulation.join import join, update
+from simulator.simulation.picture import picture
 from simulator.simulation.run import Run
 from simulator.spec.faults import HostUpdate, LinkFault, NodeFault, Stop, Update
 from simulator.spec.scenario import Scenario
@@ -199,6 +200,8 @@ class Simulation:
             record_functions(parts.world, parts.platform, parts.plan.functions, int(self.scenario.record.interval))
         if parts.energy is not None:
             parts.energy.record()
+        if parts.carried is not None:
+            parts.carried.record()
         tables = parts.world.recorder.frames()
         warm_up, interval = int(self.scenario.warm_up), int(self.scenario.record.interval)
         wanted = _wanted(parts)
@@ -224,7 +227,7 @@ class Simulation:
             summary=summarise(tables, context),
             warnings=(*parts.warnings(), *_policy_errors(tables, self.scenario.placement.use)),
             facts=tuple(parts.catalogue.ledger.rows()),
-            world=parts.picture(wanted, end),
+            world=picture(parts, wanted, end),
             manifest={**_orchestrators(parts), "events": parts.world.clock.fired},
         )
 

@@ -88,11 +88,13 @@ class RecordRequests(Spec):
 
 
 class Record(Spec):
-    """What is recorded, and how finely. `energy` is recorded, too, where a scenario has batteries, carbon or prices."""
+    """What is recorded, and how finely. `energy` is recorded, too, where a scenario has batteries, carbon or prices;
+    `links` is what each of them carries, interval by interval."""
 
     requests: RecordRequests = RecordRequests()
     interval: Wait = Duration("10s")
     energy: Flag = False
+    links: Flag = False
 
 
 DEFAULT: Final = "kubernetes"  # the orchestrator of a scenario that names none

@@ -68,7 +68,7 @@ class Agenda:
         x = station.queue.popleft()
         x.kind = DONE
         if self.busy is not None:
-            self.busy.spans.append((station.stage, t, t + x.work))
+            self.busy.spans.extend((station.stage, t, t + x.work))
         heappush(self.heap, (t + x.work, x.key, x))
 
     def end(self, request: Request, tried: int, outcome: int, t: int) -> None:

@@ -6,6 +6,7 @@ when they begin; a span that is not over when the plane is settled waits, and is
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 
 import numpy as np
@@ -18,22 +19,24 @@ _NOTHING: Ints = np.zeros((0, 3), np.int64)
 class Busy:
     """Spans by stage (see `RequestPlane`), added up by interval of `interval_ns`."""
 
-    __slots__ = ("_interval", "_rows", "_waiting", "spans", "total")
+    __slots__ = ("_interval", "_rows", "_waiting", "arrays", "spans", "total")
 
     def __init__(self, interval_ns: int) -> None:
         self._interval = interval_ns
         self._waiting = _NOTHING
         self._rows: list[Ints] = []  # (stage, interval, ns)
-        self.spans: list[Ints | tuple[int, int, int]] = []  # (stage, begin, end), one or (n, 3), since the last look
+        # Since the last look: stage, begin and end, again and again; and the same as arrays (n, 3).
+        self.spans = array("q")
+        self.arrays: list[Ints] = []
         self.total: Counter[int] = Counter()  # ns up to the last look, by stage
 
     def settle(self, until: int) -> None:
         """Count what has been done by `until` (ns)."""
-        if not self.spans and not self._waiting.size:
+        if not self.spans and not self.arrays and not self._waiting.size:
             return
-        single = np.array([span for span in self.spans if isinstance(span, tuple)], np.int64).reshape(-1, 3)
-        rows = np.concatenate([self._waiting, single, *(span for span in self.spans if not isinstance(span, tuple))])
-        self.spans.clear()
+        rows = np.concatenate([self._waiting, np.array(self.spans, np.int64).reshape(-1, 3), *self.arrays])
+        del self.spans[:]
+        self.arrays.clear()
         done = rows[rows[:, 1] < until]
         later = rows[rows[:, 2] > until]
         later[:, 1] = np.maximum(later[:, 1], until)
@@ -61,15 +64,14 @@ class Busy:
         high = np.minimum(end[i], (interval + 1) * self._interval)
         rows = _summed(np.stack([stage[i], interval, high - low], axis=1))
         self._rows.append(rows)
-        stages, where = np.unique(rows[:, 0], return_inverse=True)
-        sums = np.zeros(len(stages), np.int64)
-        np.add.at(sums, where, rows[:, 2])
-        for number, ns in zip(stages.tolist(), sums.tolist(), strict=True):
+        for number, _, ns in rows.tolist():
             self.total[number] += ns
 
 
 def _summed(rows: Ints) -> Ints:
-    pairs, where = np.unique(rows[:, :2], axis=0, return_inverse=True)
+    low = int(rows[:, 1].min())
+    wide = int(rows[:, 1].max()) - low + 1
+    pairs, where = np.unique(rows[:, 0] * wide + rows[:, 1] - low, return_inverse=True)
     sums = np.zeros(len(pairs), np.int64)
-    np.add.at(sums, where.ravel(), rows[:, 2])
-    return np.column_stack([pairs, sums])
+    np.add.at(sums, where, rows[:, 2])
+    return np.column_stack([pairs // wide, pairs % wide + low, sums])

@@ -86,7 +86,7 @@ class Loop(Agenda):
                 if visits is not None:
                     visits.append((link, t, end))
                 if spans is not None:
-                    spans.append((link, end - sends, end))
+                    spans.extend((link, end - sends, end))
                 if travels < 0:
                     pop(heap)
                     self.lose(x, t)
@@ -127,7 +127,7 @@ class Loop(Agenda):
                     station.idle -= 1
                     end = t + work
                 if spans is not None:
-                    spans.append((station.stage, end - work, end))
+                    spans.extend((station.stage, end - work, end))
                 x.kind = DONE
                 replace(heap, (end, x.key, x))
                 x = None

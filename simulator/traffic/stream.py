@@ -235,7 +235,7 @@ class Stream:
         if visits is not None:
             visits += zip(stage.tolist(), arrive.tolist(), left.tolist(), strict=True)
         if self._plane.loop.busy is not None:
-            self._plane.loop.busy.spans.append(np.stack([stage, left - sends, left], axis=1))
+            self._plane.loop.busy.arrays.append(np.stack([stage, left - sends, left], axis=1))
         if answers:
             passages.answer(pointer)
         travels = passages.travels[pointer]

@@ -43,7 +43,7 @@ class Oddity:
 class Ways:
     """Every directed link's queue: `free[d]` is when it has sent all that it was given so far (ns)."""
 
-    __slots__ = ("_latency", "_network", "_nodes", "_rates", "_states", "_steps", "free", "odd",
+    __slots__ = ("_latency", "_network", "_nodes", "_rates", "_states", "_steps", "_touched", "free", "odd",
                  "retransmission", "up")  # fmt: skip
 
     def __init__(self, network: Network, nodes: NodeTable, retransmission: Retransmission | None) -> None:
@@ -52,6 +52,7 @@ class Ways:
         self._latency = [row.latency_ns for row in network.links]
         self.free = [0] * (2 * len(network.links))
         self.odd: list[Oddity | None] = [None] * len(self.free)
+        self._touched = network.watch()
         self._states: list[LinkState | None] = [None] * len(network.links)
         self._rates = list(network.rate_bps)  # that the steps were made with
         self.up = nodes.up.tolist()
@@ -71,10 +72,12 @@ class Ways:
     def refresh(self) -> list[int]:
         """Look at the network again; the directed links that are blocked now and were not. Their queues are gone."""
         up, stopped = self._nodes.up.tolist(), list[int]()
-        for i, row in enumerate(self._network.links):
+        for i in sorted(self._touched):
+            row = self._network.links[i]
             a, b, state, seen = row.a, row.b, self._network.states[i], self._states[i]
             if state is seen and up[a] == self.up[a] and up[b] == self.up[b]:
                 continue
+            self._states[i] = state
             for hop in (2 * i, 2 * i + 1):
                 blocked = state.blocked[hop & 1] if up[a] and up[b] else "silent"
                 loss = state.loss[hop & 1]
@@ -83,7 +86,8 @@ class Ways:
                     self.free[hop] = 0
                 plain = not (blocked or row.jitter_ns or loss)
                 self.odd[hop] = None if plain else Oddity(blocked, row.jitter_ns, loss)
-        self.up, self._states = up, list(self._network.states)
+        self.up = up
+        self._touched.clear()
         if len(self._steps) > _REMEMBERED or self._rates != self._network.rate_bps:
             self._steps.clear()
             self._rates = list(self._network.rate_bps)

@@ -28,6 +28,7 @@ class LinkRow:
     `traces` are rates that take the place of up_bps and down_bps, each from its time on; the last one stays.
     `duty_cycle` is the share of the time in which a sender may send: who has sent for a time T is silent for
     T · (1 / duty_cycle - 1) after it, where T is the whole airtime, latency and serialisation.
+    `radio` names the radio of `a` whose link it is, if it is one: of one radio's links at most one is whole.
     Raises ValueError for a link from a node to itself and for values that no link has.
     """
 
@@ -40,6 +41,7 @@ class LinkRow:
     jitter_ns: int = 0
     loss: float = 0.0
     model: str = ""
+    radio: str = ""
     duty_cycle: float = 1.0
     traces: tuple[Rates, Rates] = ((), ())
 

@@ -51,6 +51,7 @@ class Network:
         "_router",
         "_sharing",
         "_tokens",
+        "_watchers",
         "after_change",
         "before_change",
         "changes",
@@ -79,6 +80,7 @@ class Network:
         self.rate_bps = [rate for row in self.links for rate in (row.up_bps, row.down_bps)]  # by directed link
         self.states = [LinkState.under(row, ()) for row in self.links]
         self.changes = 0  # of state, so far
+        self._watchers: list[set[int]] = []
         self.before_change: list[Callable[[], None]] = []
         self.after_change: list[Callable[[], None]] = []
         self._at: list[list[int]] = [[] for _ in range(len(nodes))]  # links at each node
@@ -89,7 +91,7 @@ class Network:
         self._tokens = 0
         self._link_outages = [Outages() for _ in self.rate_bps]
         self._node_outages = [Outages() for _ in range(len(nodes))]
-        self._router = Router(len(nodes), self.links)
+        self._router = Router(len(nodes), self.links, radios=True)
         self._intact: Router | None = None  # as if nothing had failed; made when first needed
         self._bounds = bounds  # without, a transfer takes all that the links give it
         self._sharing = Sharing(clock, [rate * (1 - self.loss(hop)) for hop, rate in enumerate(self.rate_bps)])
@@ -170,6 +172,11 @@ class Network:
     def bytes_carried(self) -> list[float]:
         """By directed link: bytes that have crossed it so far, in messages and in transfers."""
         return [count + self._sharing.carried(hop) for hop, count in enumerate(self._courier.carried)]
+
+    def watch(self) -> set[int]:
+        """Links, all at first, which change or an end of which does from now on: for somebody to look at and empty."""
+        self._watchers.append(set(range(len(self.links))))
+        return self._watchers[-1]
 
     # What is sent.
 
@@ -289,6 +296,8 @@ class Network:
     def _changed(self, hops: list[int]) -> None:
         """These directed links, or nodes at their ends, have changed: see what can be used, and tell everybody."""
         self.changes += 1
+        for touched in self._watchers:
+            touched.update(hop >> 1 for hop in hops)
         usable = self._router.usable
         flipped = []
         for hop in hops:

@@ -37,16 +37,17 @@ class Router:
 
     Nodes that hang in trees (all of a site, mostly) have one way out; they are pruned once, and what is left, the
     core, is searched by Dijkstra's algorithm from a node when that node's routes are first asked for. A change in a
-    tree therefore costs no search.
+    tree therefore costs no search. With `radios` a node behind one radio hangs in a tree, too: on the one link of the
+    radio that is usable, whichever that is. Without, all links of a radio count at once.
     """
 
-    __slots__ = ("_core", "_graph", "_links", "_nodes", "_pairs", "_parent", "_trees", "_version", "usable")
+    __slots__ = ("_core", "_graph", "_links", "_nodes", "_pairs", "_parent", "_swing", "_trees", "_version", "usable")
 
-    def __init__(self, nodes: int, links: Sequence[LinkRow]) -> None:
+    def __init__(self, nodes: int, links: Sequence[LinkRow], *, radios: bool = False) -> None:
         self._links = links
         self._nodes = nodes
         self.usable = [True] * (2 * len(links))
-        self._parent = _prune(nodes, links)  # the hop towards the core; -1: in the core
+        self._parent, self._swing = _prune(nodes, links, radios)
         inside = [node for node in range(nodes) if self._parent[node] < 0]
         self._core = {node: i for i, node in enumerate(inside)}
         self._graph: _Graph | None = None
@@ -62,6 +63,11 @@ class Router:
     def changed(self, hops: Sequence[int]) -> None:
         """These directed links became usable, or ceased to be."""
         self._version += 1
+        for hop in hops:
+            node = self._links[hop >> 1].a
+            if node in self._swing and not self.usable[self._parent[node]]:
+                own = self._swing[node]
+                self._parent[node] = next((2 * link for link in own if self.usable[2 * link]), self._parent[node])
         if any(all(end in self._core for end in self.ends(hop)) for hop in hops):
             self._graph = None
             self._trees.clear()
@@ -162,23 +168,36 @@ class _Graph:
         return [self._hop[(u, v)] if u >= 0 else -1 for v, u in enumerate(before.tolist())]
 
 
-def _prune(nodes: int, links: Sequence[LinkRow]) -> list[int]:
-    """For each node that hangs in a tree the hop to its parent; -1 for those left when no node has one link only."""
+def _prune(nodes: int, links: Sequence[LinkRow], radios: bool) -> tuple[list[int], dict[int, list[int]]]:
+    """For each node that hangs in a tree the hop to its parent, -1 for those left when no node has one link only; and
+    of those that hang on a radio its links, of which the hop is the first."""
     at: list[dict[int, None]] = [{} for _ in range(nodes)]  # links still there, by node
     for i, row in enumerate(links):
         at[row.a][i] = at[row.b][i] = None
-    parent = [-1] * nodes
-    leaves = [node for node in range(nodes) if len(at[node]) == 1]
+
+    roaming = {row.a for row in links if row.radio} if radios else set()
+
+    def hangs(node: int) -> bool:
+        if len(at[node]) == 1 or node not in roaming:
+            return len(at[node]) == 1
+        own = [links[link] for link in at[node]]
+        return len({row.radio for row in own}) == 1 and all(row.radio and row.a == node for row in own)
+
+    parent, swing = [-1] * nodes, dict[int, list[int]]()
+    leaves = [node for node in range(nodes) if hangs(node)]
     while leaves:
         node = leaves.pop()
-        if len(at[node]) != 1:  # its last neighbour was a leaf too, and went first
+        if parent[node] >= 0 or not hangs(node):  # its last neighbour was a leaf too, and went first
             continue
-        link = next(iter(at[node]))
-        row = links[link]
-        parent[node] = 2 * link + (row.b == node)
-        other = row.a if row.b == node else row.b
+        own = list(at[node])
+        parent[node] = 2 * own[0] + (links[own[0]].b == node)
+        if len(own) > 1:
+            swing[node] = own
         at[node].clear()
-        del at[other][link]
-        if len(at[other]) == 1:
-            leaves.append(other)
-    return parent
+        for link in own:
+            row = links[link]
+            other = row.a if row.b == node else row.b
+            del at[other][link]
+            if hangs(other):
+                leaves.append(other)
+    return parent, swing

@@ -391,7 +391,6 @@ def test_the_schema_has_every_key_of_a_valid_file(here: Path) -> None:
 NOT_YET = {
     "dask:": ("run", "corner.yaml", "--executor", "dask:tcp://host:1"),
     "--uncertain-facts": ("run", "corner.yaml", "--uncertain-facts"),
-    "outages": ("check", "corner.yaml", "--set", "scenario.faults=[{kind: outages, link: wan-0, up: 6h, down: 9s}]"),
     "design": ("check", "corner.yaml", "--set", "design={kind: morris, trajectories: 20}"),
     "routing": ("check", "corner.yaml", "--set", "scenario.policies={routing: near}"),
 }

@@ -167,7 +167,8 @@ def test_nothing_is_kept_unless_somebody_watches() -> None:
 
 def test_busy_spans_are_cut_at_intervals_and_at_the_stop() -> None:
     busy = Busy(10)
-    busy.spans += [(1, 5, 25), (2, 0, 3), np.array([[1, 30, 50]])]
+    busy.spans.extend((1, 5, 25, 2, 0, 3))
+    busy.arrays.append(np.array([[1, 30, 50]]))
     busy.settle(22)
     assert busy.rows().tolist() == [[1, 0, 5], [1, 1, 10], [1, 2, 2], [2, 0, 3]]
     busy.stop(2)

@@ -411,3 +411,28 @@ def test_outages_answer_for_any_interval() -> None:
     for enter in range(0, 70):
         for leave in range(enter, 70):
             assert outages.met(enter, leave) == by_hand(enter, leave), (enter, leave)
+
+
+def test_a_node_behind_one_radio_hangs_in_a_tree_on_whichever_of_its_links_is_whole() -> None:
+    """A bus with a camera behind it, among three cells in a ring: the ways are those that a search finds."""
+    cells = [LinkRow(f"ring-{i}", i, (i + 1) % 3, 5 + i, 1e6, 1e6) for i in range(3)]
+    radio = [LinkRow(f"lte.bus.{i}", 3, i, 7, 1e6, 1e6, radio="lte.bus") for i in range(3)]
+    links = [*cells, *radio, LinkRow("cabin", 4, 3, 1, 1e6, 1e6)]
+    swings, searches = Router(5, links, radios=True), Router(5, links)
+    assert swings._parent[3] >= 0
+    assert searches._parent[3] < 0
+    before = None
+    for served in (0, 2, 1, None, 1):
+        flips = [2 * (3 + i) + way for i in (before, served) if i is not None for way in (0, 1)]
+        if before is None and served == 0:
+            flips = [2 * (3 + i) + way for i in range(3) for way in (0, 1)]
+        for router in (swings, searches):
+            for i in range(3):
+                router.usable[2 * (3 + i)] = router.usable[2 * (3 + i) + 1] = i == served
+            router.changed(flips)
+        before = served
+        for a in range(5):
+            for b in range(5):
+                ways = [router.route(a, b) for router in (swings, searches)]
+                assert [way and way.hops for way in ways] == [ways[0] and ways[0].hops] * 2
+        assert (swings.route(4, 0) is None) == (served is None)
