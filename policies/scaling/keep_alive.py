@@ -12,7 +12,8 @@ from simulator.units import duration, seconds
 
 
 class KeepAlive(Scaling):
-    """`idle` is a duration; `prewarmed` instances are kept in stock; `most` and `full` as in `Keep`."""
+    """`idle` is a duration; `prewarmed` instances are kept in stock; `most`, `full` and `paused` as in
+    `Keep`."""
 
     def __init__(
         self,
@@ -20,10 +21,11 @@ class KeepAlive(Scaling):
         prewarmed: int = 0,
         most: int | None = None,
         full: Literal["refuse", "queue"] = "refuse",
+        paused: bool = False,
     ) -> None:
         self.idle_s = seconds(duration(idle))
-        self.prewarmed, self.most, self.full = prewarmed, most, full
+        self.prewarmed, self.most, self.full, self.paused = prewarmed, most, full, paused
 
     def keep(self, function: FunctionView) -> Keep:
         """The same for every function."""
-        return Keep(self.idle_s, self.prewarmed, self.most, self.full)
+        return Keep(self.idle_s, self.prewarmed, self.most, self.full, self.paused)

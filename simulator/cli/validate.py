@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import isfinite
 from typing import Any
 
@@ -53,8 +54,17 @@ def validate(*cases: str, workers: int | None = None, executor: str | None = Non
     wrong = differing(rows)
     for row in wrong:
         say(f"{row['case']}, {row['row']}, {row['metric']}: {row['verdict']}, recorded as {row['recorded']}")
-    text = table([_line(row) for row in rows], _COLUMNS) if rows else "no validation cases in this version"
-    return Answer(rows, text, status=1 if wrong else 0)
+    return Answer(rows, _text(rows) if rows else "no validation cases in this version", status=1 if wrong else 0)
+
+
+def _text(rows: list[dict[str, Any]]) -> str:
+    """What validates, counted by verdict; apart from it what only returns the fact that was put in."""
+    counts = Counter(row["verdict"] for row in rows if row["independence"] != "recall")
+    said = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
+    parts = [table([_line(row) for row in rows if row["independence"] != "recall"], _COLUMNS), said]
+    if recall := [_line(row) for row in rows if row["independence"] == "recall"]:
+        parts += ["", "recall: the fact that was put in, which validates nothing", table(recall, _COLUMNS)]
+    return "\n".join(part for part in parts if part or part == "")
 
 
 def chosen(wanted: tuple[str, ...]) -> list[str]:

@@ -119,7 +119,7 @@ RUNTIMES: Final[Mapping[str, Field]] = {
     "snapshot.nics": Field("count", required=False),  # that a guest has, 1 without
     "snapshot.disks": Field("count", required=False),  # likewise
     "pool.size": Field("count", required=False, positive=True),  # machines that wait on a node
-    "pause": Field("duration", required=False),
+    "pause": Field("duration", required=False),  # of an instance that has nothing to do (`simulator.traffic.functions`)
     "resume": Field("duration", required=False),
     "stop": Field("duration", required=False, dist=True),
     # What it takes.

@@ -21,7 +21,8 @@ class FunctionView:
 class Keep:
     """Instances are started for requests; a used one goes after `idle_s` seconds without any.
 
-    `prewarmed` more that nobody has used are kept besides. `most` instances exist at once (None: any number); a
+    `prewarmed` more that nobody has used are kept besides. With `paused` an instance without a request is frozen, and
+    the next one waits until it runs again. `most` instances exist at once (None: any number); a
     request that then finds no room is refused, or waits in a queue.
     """
 
@@ -29,6 +30,7 @@ class Keep:
     prewarmed: int = 0
     most: int | None = None
     full: Literal["refuse", "queue"] = "refuse"
+    paused: bool = False
 
 
 class Scaling:

@@ -317,7 +317,10 @@ class NodeAgent:
             self._puller,
             self._memory,
             Starts(
-                self._host.clock, self._host.rng, speed=self._host.speed, threads=self._host.row.cores,
+                self._host.clock,
+                self._host.rng,
+                speed=self._host.speed,
+                threads=self._host.row.cores,
                 load=self._host.load,
             ),
             self._warm,
@@ -348,6 +351,7 @@ class NodeAgent:
         costs = self._runtimes.get(template.runtime_class) if template.runtime_class else None
         known = costs or next(iter(self._runtimes.values()))
         run = PodRun(desired.uid, desired.name, template, self.node, self._host.speed / known.slowdown)
+        run.freeze = known.freeze
         worker = PodWorker(self._bench, run, known)
         past = self._past.pop(desired.uid, None)
         if past is not None:

@@ -74,6 +74,7 @@ class PodRun:
         "containers",
         "deleted",
         "devices",
+        "freeze",
         "identity",
         "in_flight",
         "init_containers",
@@ -95,6 +96,7 @@ class PodRun:
         self.name = name
         self.template = template
         self.node = node
+        self.freeze = (0, 0)  # ns to pause its process, and to resume it
         self.speed = speed  # of the work inside: the node's, divided by the runtime's slowdown
         self.identity = key(name)
         self.phase = "Pending"

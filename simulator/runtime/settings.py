@@ -114,6 +114,7 @@ class RuntimeCosts:
     create: Steps  # per container, once its image is there
     start: Steps  # per container, until its process runs: virtual machine, unikernel, module
     stop: Distribution  # ns from SIGTERM until a process that heeds it has ended
+    freeze: tuple[int, int] = (0, 0)  # ns to pause an instance, and to resume it, where it can
     slowdown: float = 1.0
     ram_bytes: int = 0  # per pod: pause process, shim, guest kernel
     shared: tuple[tuple[str, int], ...] = ()  # bytes of RAM that all pods on the node with this page have once

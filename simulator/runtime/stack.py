@@ -71,6 +71,11 @@ class Stack:
         return tuple(f for f in ("kvm", "sgx") if any(p.has(f) and p.flag(f) for p in self.pages))
 
     @property
+    def pauses(self) -> bool:
+        """Whether it can pause an instance."""
+        return any(page.has("resume") for page in self.pages)
+
+    @property
     def least_ram_bytes(self) -> int:
         """The RAM that a machine must have for it."""
         return max((int(p.quantity("minimum.ram")) for p in self.pages if p.has("minimum.ram")), default=0)
@@ -135,6 +140,7 @@ def costs(stack: Stack) -> RuntimeCosts:
         create=cold["create"],
         start=cold["start"],
         stop=stop,
+        freeze=_freeze(stack.pages),
         slowdown=slowdown,
         ram_bytes=round(_memory(stack.pages, {page.name for page in counted}, stack.displaced)),
         shared=_shared(stack.pages),
@@ -144,6 +150,12 @@ def costs(stack: Stack) -> RuntimeCosts:
         formats=stack.formats,
         warm=_warm(stack, stack.warm, cold) if stack.warm is not None else None,
     )
+
+
+def _freeze(pages: Iterable[Model]) -> tuple[int, int]:
+    """What pausing an instance takes, and resuming it, in ns; nothing where no page can."""
+    page = next((page for page in pages if page.has("resume")), None)
+    return (int(page.quantity("pause")), int(page.quantity("resume"))) if page is not None else (0, 0)
 
 
 def _phases(stretches: Iterable[Stretch]) -> dict[str, Steps]:

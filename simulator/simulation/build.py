@@ -26,7 +26,13 @@ from simulator.simulation.deciders import Deciders, check_points, read_deciders,
 from simulator.simulation.demand import add_behaviours, add_flows
 from simulator.simulation.doors import follow
 from simulator.simulation.energy import Energy, wanted
-from simulator.simulation.functions import FunctionLoad, add_functions, check_platform, read_functions
+from simulator.simulation.functions import (
+    FunctionLoad,
+    add_functions,
+    check_pauses,
+    check_platform,
+    read_functions,
+)
 from simulator.simulation.images import add_mirrors, add_sites, check_peers, of_page, pages, prepull, undescribed
 from simulator.simulation.layout import Layout, check_links, check_machines, check_sites, lay_out
 from simulator.simulation.memory import RequestMemory
@@ -199,6 +205,9 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN, replication: i
     if problems:
         raise UserError(problems)
     deciders, functions = read_deciders(scenario), read_functions(scenario)
+    problems = list(check_pauses(look, functions, RuntimeTable(catalogue), machines))
+    if problems:
+        raise UserError(problems)
     return Plan(scenario, catalogue, pages, layout, workload, deciders, functions, refused)
 
 

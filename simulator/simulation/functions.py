@@ -18,6 +18,7 @@ from simulator.simulation.clusters.cluster import Cluster
 from simulator.simulation.clusters.world import World
 from simulator.simulation.deciders import written_at
 from simulator.simulation.demand import arrivals_of, duration
+from simulator.simulation.runtimes import RuntimeTable
 from simulator.simulation.settings import kubernetes as settings
 from simulator.spec.base import Use, use
 from simulator.spec.function import Function, each
@@ -31,6 +32,7 @@ from simulator.traffic.flows import RequestFlow
 from simulator.traffic.functions.pool import Book, Limits
 from simulator.traffic.schedules import Schedule
 from simulator.units import SECOND
+from simulator.world.node import NodeRow
 from simulator.world.pod import PodTemplate
 
 _DOOR = key("door")  # who asks for functions: the platform's door is one source
@@ -68,6 +70,23 @@ def read_functions(scenario: Scenario) -> Sequence[FunctionLoad]:
     return found
 
 
+def check_pauses(
+    look: Look, loads: Sequence[FunctionLoad], runtimes: RuntimeTable, machines: Sequence[NodeRow]
+) -> Iterator[Problem]:
+    """Functions whose instances are to be paused by a runtime that cannot."""
+    numbers = {item.name.rstrip("*"): number for number, item in look.functions}
+    for load in loads:
+        if not load.limits.paused:
+            continue
+        item = load.item
+        unable = [s.name for s in runtimes.answering(machines, item.runtime or "") if not s.pauses]
+        if unable:
+            said = f"function {item.name}: {unable[0]} cannot pause an instance: its pages know no resume"
+            number = next(n for name, n in numbers.items() if item.name.startswith(name))
+            hint = "leave paused out, or take an engine that can, such as docker"
+            yield look.source.problem(("workloads", number, "scaling"), said, hint)
+
+
 def _scaling(item: Function, number: int, scenario: Scenario) -> tuple[Use, str]:
     """The function's own scaling policy or the scenario's, and where it is written."""
     if item.scaling is not None:
@@ -96,7 +115,7 @@ def _limits(answer: object, view: FunctionView, policy: str) -> Limits:
         raise UserError(Problem(f"{policy}: full is refuse or queue, not {answer.full!r}", path="params.full"))
     try:
         keep_ns = round(answer.idle_s * SECOND)
-        return Limits(keep_ns, view.concurrency, answer.most, answer.full, answer.prewarmed)
+        return Limits(keep_ns, view.concurrency, answer.most, answer.full, answer.prewarmed, answer.paused)
     except (TypeError, ValueError, OverflowError) as error:
         raise UserError(Problem(f"{policy} answers {answer} for {view.name}: {error}", path="params")) from None
 

@@ -16,6 +16,7 @@ from simulator.traffic.functions.pool import DIED, NEVER, REFUSED, SERVED, Book,
 from simulator.traffic.functions.reference_model import ReferenceModel
 
 _END = 60
+FREEZE = (2, 3)  # of limits that pause
 
 
 @st.composite
@@ -23,8 +24,9 @@ def _limits(draw: st.DrawFn) -> Limits:
     prewarmed = draw(st.integers(0, 2))
     most = draw(st.none() | st.integers(max(1, prewarmed), 4))
     return Limits(
-        draw(st.integers(0, 12)), draw(st.integers(1, 3)), most, draw(st.sampled_from(["refuse", "queue"])), prewarmed
-    )
+        draw(st.integers(0, 12)), draw(st.integers(1, 3)), most, draw(st.sampled_from(["refuse", "queue"])), prewarmed,
+        draw(st.booleans()),
+    )  # fmt: skip
 
 
 @st.composite
@@ -49,7 +51,7 @@ def _run(case: Any, ahead: Sequence[int] = ()) -> tuple[list[tuple[int, ...]], l
         for number in pool.started:
             up = pool.now + boots[number % len(boots)]
             instances.append([pool.now, up, NEVER])
-            pool.expect(number, up)
+            pool.expect(number, up, FREEZE)
         for number in pool.stopped:
             instances[number][2] = pool.now
         pool.started.clear()
@@ -66,7 +68,7 @@ def _run(case: Any, ahead: Sequence[int] = ()) -> tuple[list[tuple[int, ...]], l
             twin = pool.twin()
             while twin.run(_END) is not None:
                 for number in twin.started:
-                    twin.expect(number, twin.now + 1)
+                    twin.expect(number, twin.now + 1, FREEZE)
                 twin.started.clear()
                 twin.stopped.clear()
             pool.disown(twin)
@@ -86,7 +88,9 @@ def _run(case: Any, ahead: Sequence[int] = ()) -> tuple[list[tuple[int, ...]], l
 @given(_cases())
 def test_the_loop_is_the_event_model(case: Any) -> None:
     limits, times, work, first, boots, failures = case
-    model = ReferenceModel(times, work, first, limits, boot=lambda j: boots[j % len(boots)], failures=failures)
+    model = ReferenceModel(
+        times, work, first, limits, boot=lambda j: boots[j % len(boots)], failures=failures, freeze=FREEZE
+    )
     model.run(_END)
     requests, instances = _run(case)
     assert requests == [tuple(row) for row in model.results]
@@ -102,7 +106,8 @@ def test_a_twin_that_ran_ahead_leaves_no_trace(case: Any, ahead: list[int]) -> N
 def _evaluated(case: Any) -> Outcome:
     limits, times, work, first, boots, _ = case
     columns = (np.array(column, np.int64) for column in (times, work))
-    return evaluate(*columns, limits, boot=lambda j: boots[j % len(boots)], until=_END, first=np.array(first, np.int64))
+    boot, firsts = (lambda j: boots[j % len(boots)]), np.array(first, np.int64)
+    return evaluate(*columns, limits, boot=boot, until=_END, first=firsts, freeze=FREEZE)
 
 
 @settings(max_examples=150, deadline=None)

@@ -67,6 +67,29 @@ def test_without_enough_patience_every_request_has_a_pod_of_its_own() -> None:
     assert run.summary["wasted_byte_seconds"] == pytest.approx(idle * 64 * 2**20)
 
 
+def _paused(resume: str, runtime: str = "docker/runc") -> Scenario:
+    """A function whose instances are frozen between requests, on nodes with this runtime."""
+    topology = deepcopy(SMALL["topology"])
+    for node in topology["nodes"]:
+        if node.get("role", "worker") in ("worker", "control-plane"):
+            node["runtimes"] = [runtime]
+    scaling = {"use": "keep-alive", "params": {"idle": "2min", "paused": True}}
+    scenario = _scenario({"scaling": scaling}, topology=topology)
+    return scenario.placed(Path(), {"facts.runtimes.docker.resume": resume} if runtime.startswith("docker") else {})
+
+
+def test_a_request_waits_until_a_paused_instance_runs_again() -> None:
+    quick, slow = (Simulation(_paused(resume), seed=1).finish().summary for resume in ("1ms", "400ms"))
+    assert quick["cold_starts"] == slow["cold_starts"] == 1
+    # Eleven of twelve find the instance frozen; the first has it fresh from its boot.
+    assert slow["function_latency_s"] - quick["function_latency_s"] == pytest.approx(0.399 * 11 / 12, rel=1e-6)
+
+
+def test_what_cannot_pause_is_refused() -> None:
+    with pytest.raises(UserError, match=r"function f: containerd/runc cannot pause an instance"):
+        Simulation(_paused("1ms", "containerd/runc"))
+
+
 def test_pre_warmed_instances_wait_for_the_first_requests() -> None:
     run = _run({"scaling": {"use": "keep-alive", "params": {"idle": "50s", "prewarmed": 2}}})
     assert run.summary["cold_starts"] == 0

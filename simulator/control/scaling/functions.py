@@ -17,14 +17,25 @@ from simulator.control.controllers.pods import delete_pod, free_name
 from simulator.engine.clock import Clock
 from simulator.runtime.pod_run import PodRun
 from simulator.traffic.functions.live import LivePool
-from simulator.traffic.functions.pool import Book, Limits
+from simulator.traffic.functions.pool import Book, Freeze, Limits
 from simulator.world.pod import PodTemplate
 
 
 class FunctionPlatform:
     """All functions of one cluster."""
 
-    __slots__ = ("_admission", "_client", "_clock", "_found", "_named", "_pods", "_server", "_speeds", "pools")
+    __slots__ = (
+        "_admission",
+        "_client",
+        "_clock",
+        "_found",
+        "_freezes",
+        "_named",
+        "_pods",
+        "_server",
+        "_speeds",
+        "pools",
+    )
 
     def __init__(self, clock: Clock, server: ApiServer, client: Client, admission: Admission) -> None:
         self._clock, self._server, self._client, self._admission = clock, server, client, admission
@@ -32,6 +43,7 @@ class FunctionPlatform:
         self._pods: dict[tuple[str, int], Pod | None] = {}  # by function and instance; None: not wanted any more
         self._found: dict[int, tuple[str, int]] = {}  # the same, by the pod's uid
         self._speeds: dict[int, float] = {}  # of the pods that run, by uid
+        self._freezes: dict[int, Freeze] = {}  # likewise
         self.pools: dict[str, LivePool] = {}
         server.watch(Pod, self._pod_changed)
 
@@ -50,9 +62,10 @@ class FunctionPlatform:
     def serving(self, run: PodRun, up: bool, how: str) -> None:
         """A pod of the cluster begins to answer, or ends: called by its node's agent."""
         if up:
-            self._speeds[run.uid] = run.speed
+            self._speeds[run.uid], self._freezes[run.uid] = run.speed, run.freeze
         elif how != "starting":
             self._speeds.pop(run.uid, None)
+            self._freezes.pop(run.uid, None)
             self._lose(run.uid)
 
     def paced(self, run: PodRun) -> None:
@@ -99,4 +112,4 @@ class FunctionPlatform:
             self._lose(obj.uid)
         elif obj.ready and obj.uid in self._speeds:
             name, number = self._found[obj.uid]
-            self.pools[name].up(number, self._speeds[obj.uid])
+            self.pools[name].up(number, self._speeds[obj.uid], self._freezes[obj.uid])

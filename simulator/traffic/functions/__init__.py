@@ -17,6 +17,11 @@ first served, for the first room there is. A request that waits for a boot stays
 a request that comes then still finds it. Pre-warmed ones do not go: `prewarmed` unused instances are kept, and when one
 is taken the next is started at once, or as soon as `most` allows.
 
+**Pause.** With `paused`, an instance that is up and has nothing to do is frozen: it keeps its memory and its place.
+From the instant at which it falls idle (or has come up and nobody uses it) freezing takes `pause`; the request that
+takes it then waits for what is left of that, and for `resume`, before its work begins. Others that come meanwhile wait
+with it.
+
 **Failure.** When an instance fails, the requests in it have died; those that waited for it look again.
 
 **Ties.** At one instant requests end first, in the order of their number, then instances come up whose boot was known,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from simulator.engine.clock import Clock, Timer
 from simulator.traffic.functions.outcome import Outcome
-from simulator.traffic.functions.pool import NEVER, Book, Limits, Pool
+from simulator.traffic.functions.pool import NEVER, Book, Freeze, Limits, Pool
 
 
 class LivePool:
@@ -38,14 +38,15 @@ class LivePool:
         self.gone: list[int] = []
         self._look_ahead()
 
-    def up(self, number: int, speed: float) -> None:
-        """This instance can serve from now on, at this speed. Nothing happens if it is gone, or up already."""
+    def up(self, number: int, speed: float, freeze: Freeze = (0, 0)) -> None:
+        """This instance can serve from now on, at this speed, and takes so long to pause and resume. Nothing happens if
+        it is gone, or up already."""
         if self.gone[number] != NEVER or self.came_up[number] != NEVER:
             return
         self.settle()
         if self.gone[number] == NEVER:
             self.came_up[number] = self._clock.now
-            self._pool.up(number, speed)
+            self._pool.up(number, speed, freeze)
         self._look_ahead()
 
     def pace(self, number: int, speed: float) -> None:

@@ -34,6 +34,7 @@ class Limits:
     most: int | None = None
     full: Literal["refuse", "queue"] = "refuse"
     prewarmed: int = 0
+    paused: bool = False
 
     def __post_init__(self) -> None:
         if self.keep_ns < 0 or self.prewarmed < 0:
@@ -71,9 +72,14 @@ class Book:
             self.cold[request] = self.outcome[request] = 0
 
 
+Freeze = tuple[int, int]  # ns that an instance takes to be paused, and to run again
+
+
 @dataclass(slots=True)
 class _Instance:
     speed: float = 1.0
+    freeze: Freeze = (0, 0)
+    awake: int = 0  # from when on it works: it was frozen
     here: int = 0  # requests in service, or waiting for the boot
     waiting: tuple[int, ...] | None = ()  # for the boot; None: up
     used: bool = False
@@ -94,7 +100,7 @@ class Pool:
         self._alive: dict[int, _Instance] = {}
         self._free: dict[int, None] = {}  # up, used and with room; the last used last
         self._idle: dict[int, int] = {}  # up, used and empty: since when; the last used last
-        self._fresh: dict[int, None] = {}  # up and never used
+        self._fresh: dict[int, int] = {}  # up and never used: since when
         self._booting: dict[int, None] = {}
         self._queue: deque[int] = deque()
         self._heap: list[tuple[int, int, int, int]] = []  # (time, what, request or -1, instance)
@@ -176,7 +182,7 @@ class Pool:
         """A place for a request that no running, used instance has room for."""
         if self._fresh:
             number = min(self._fresh)
-            del self._fresh[number]
+            self._wake(self._alive[number], self._fresh.pop(number))
             self._begin(request, number, self._alive[number])
             self._refill()
             return
@@ -201,6 +207,8 @@ class Pool:
     def _begin(self, request: int, number: int, one: _Instance) -> None:
         """A request takes its place in an instance that is up; for one that waited for the boot, it is kept already."""
         book = self._book
+        if number in self._idle:
+            self._wake(one, self._idle[number])
         work = (book.work if one.used else book.first)[request]
         self._place(request, number, one, work)
         one.here += 1
@@ -208,11 +216,18 @@ class Pool:
 
     def _place(self, request: int, number: int, one: _Instance, work: int) -> None:
         book = self._book
-        end = self.now + (work if one.speed == 1.0 else max(1, round(work / one.speed)))
+        begin = max(self.now, one.awake)
+        end = begin + (work if one.speed == 1.0 else max(1, round(work / one.speed)))
         book.begin[request], book.end[request], book.instance[request] = self.now, end, number
         book.outcome[request] = SERVED
         heappush(self._heap, (end, _END, request, number))
         one.used = True
+
+    def _wake(self, one: _Instance, since: int) -> None:
+        """Let an instance that has had nothing to do since then run again."""
+        if self._limits.paused:
+            pause, resume = one.freeze
+            one.awake = max(self.now, since + pause) + resume
 
     def _used(self, number: int, one: _Instance) -> None:
         """File an instance that is up and was used just now under what it has room for."""
@@ -257,13 +272,14 @@ class Pool:
 
     # What is told.
 
-    def expect(self, number: int, at: int) -> None:
+    def expect(self, number: int, at: int, freeze: Freeze = (0, 0)) -> None:
         """This instance will be up then."""
+        self._alive[number].freeze = freeze
         heappush(self._heap, (at, _UP, -1, number))
 
-    def up(self, number: int, speed: float = 1.0) -> None:
-        """This instance is up now (`now`), on a node of this speed."""
-        self._alive[number].speed = speed
+    def up(self, number: int, speed: float = 1.0, freeze: Freeze = (0, 0)) -> None:
+        """This instance is up now (`now`), on a node of this speed, which takes so long to pause and resume it."""
+        self._alive[number].speed, self._alive[number].freeze = speed, freeze
         self._up(number)
 
     def pace(self, number: int, speed: float) -> None:
@@ -284,7 +300,7 @@ class Pool:
         while self._queue and one.here < self._limits.concurrency:
             self._begin(self._queue.popleft(), number, one)
         if not one.here:
-            self._fresh[number] = None
+            self._fresh[number] = self.now
 
     def fail(self, number: int) -> None:
         """This instance is gone now: what was in it has died, and what waited for it looks again."""

@@ -28,6 +28,8 @@ class _Instance:
         self.waiting: list[int] = []
         self.uses = 0
         self.last = -1
+        self.idle_since = NEVER  # up, with nothing to do
+        self.thawed = 0
 
 
 class ReferenceModel:
@@ -43,8 +45,9 @@ class ReferenceModel:
         *,
         boot: Callable[[int], int],
         failures: Sequence[tuple[int, int]] = (),
+        freeze: tuple[int, int] = (0, 0),
     ) -> None:
-        self.env = simpy.Environment()
+        self.env, self.freeze = simpy.Environment(), freeze
         self.work, self.first, self.limits, self.boot = work, first, limits, boot
         self.all: list[_Instance] = []
         self.queue: list[int] = []
@@ -116,6 +119,7 @@ class ReferenceModel:
         if one.gone != NEVER:
             return
         one.up, one.runs = self.now, True
+        one.idle_since = NEVER if one.waiting or self.queue else self.now
         for request in one.waiting:
             self._begin(request, one)
         one.waiting.clear()
@@ -123,7 +127,12 @@ class ReferenceModel:
             self._begin(self.queue.pop(0), one)
 
     def _begin(self, request: int, one: _Instance) -> None:
+        if self.limits.paused and one.idle_since != NEVER:
+            frozen = one.idle_since + self.freeze[0]
+            one.thawed = (frozen if frozen > self.now else self.now) + self.freeze[1]
+        one.idle_since = NEVER
         span = self.work[request] if one.uses else self.first[request]
+        span += max(0, one.thawed - self.now)
         self.results[request] = [self.now, self.now + span, one.number, self.results[request][3], SERVED]
         one.inside.append(request)
         self._use(one)
@@ -141,6 +150,7 @@ class ReferenceModel:
         if self.queue:
             self._begin(self.queue.pop(0), one)
         elif not one.inside:
+            one.idle_since = self.now
             later = self.now + self.limits.keep_ns
             self.env.process(self._at(later, _EXPIRY, one.number, self._expire, one, one.uses))
 
