@@ -41,7 +41,7 @@ class TargetUtilisation(Autoscaling):
             return workload.replicas
         wanted = workload.replicas
         ratio = float(getattr(workload, self.metric)) / self.target
-        if workload.read and abs(ratio - 1) > self.tolerance:
+        if workload.read and not 1 - self.tolerance <= ratio <= 1 + self.tolerance:
             # Less one rounding error: 3 × 0.2 / 0.1 is 6.
             wanted = ceil(round(workload.read * ratio, 9)) + workload.ready - workload.read
         return min(max(wanted, self.least), self.most)

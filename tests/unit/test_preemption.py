@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scenarios import broken_rows
 from schedulers import GI, Plane, kubernetes, node, template
 from simulator.control.api.objects import ApiObject, Pod
 from simulator.errors import RunFailed
@@ -15,6 +16,8 @@ from simulator.policy import Evict, Preemption
 from simulator.policy.checks import check_policy
 from simulator.policy.promises import CheckFailed
 from simulator.policy.reference import instantiate
+from simulator.simulation.simulation import Simulation
+from simulator.spec.scenario import Scenario
 from simulator.units import SECOND
 
 LOWEST = instantiate("preemption/lowest-priority", {}, Path())
@@ -147,8 +150,61 @@ def test_an_unsound_answer_is_a_policy_error_and_nobody_goes(policy: Any, said: 
 def test_a_policy_error_can_stop_the_run() -> None:
     bed = bed_of([node("n0", cpu_m=1000)], UNSOUND["raises"][0], on_policy_error="stop")
     fill(bed, ("small", 800, 0))
-    with pytest.raises(RunFailed, match="policy error at .* urgent"):
+    with pytest.raises(RunFailed, match=r"policy error at .* urgent"):
         fill(bed, ("urgent", 800, 9))
+
+
+_MANIFEST = """
+apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: {name: alarm}
+value: 1000
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: alarm}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: alarm}}
+  template:
+    metadata: {labels: {app: alarm}}
+    spec:
+      priorityClassName: alarm
+      containers: [{name: main, image: shop/api, resources: {requests: {cpu: 3, memory: 64Mi}}}]
+"""
+
+
+@pytest.mark.parametrize("policies", [{}, {"preemption": "lowest-priority"}], ids=["none", "lowest"])
+def test_in_a_whole_simulation_an_alarm_takes_the_place_of_a_batch(tmp_path: Path, policies: dict[str, str]) -> None:
+    (tmp_path / "alarm.yaml").write_text(_MANIFEST, "utf-8")
+    data = {
+        "duration": "3min", "policies": policies,
+        "topology": {
+            "nodes": [{"name": "cloud", "model": "cloud-vm", "role": "control-plane"},
+                      {"name": "edge", "model": "raspberry-pi-4b", "count": 2}],
+            "links": [{"name": "lan", "between": ["edge-*", "cloud"], "model": "ethernet"}],
+        },
+        "images": {"shop/api": {"compressed": "20MB", "unpacked": "50MB", "platforms": ["linux/amd64", "linux/arm64"]}},
+        "workloads": [
+            {"kind": "service", "name": "batch", "image": "shop/api", "replicas": 6, "cpu": 1, "ram": "64Mi"},
+            {"kind": "manifest", "name": "alarm", "file": "./alarm.yaml", "at": "60s"},
+        ],
+    }  # fmt: skip
+    run = Simulation(Scenario.parse(data).placed(tmp_path, {})).finish()
+    rows = run.table("decisions")
+    alarms = [row["decision"] for row in rows.to_dicts() if row["pod"].startswith("alarm")]
+    gone = run.table("events").filter(run.table("events")["kind"] == "Preempted")["subject"].to_list()
+    assert not broken_rows(run.tables)
+    if not policies:
+        assert "Bind" not in alarms
+        assert not gone
+        return
+    # Three of the four cores of a node: of its three batches two go; of their successors one finds the other node's
+    # fourth core, and one nothing.
+    assert alarms == ["Wait", "Evict", "Bind"]
+    assert len(gone) == 2
+    assert all(name.startswith("batch") for name in gone)
+    assert run.summary["unschedulable_pods"] == 1
 
 
 class Greedy(Preemption):
