@@ -2,6 +2,7 @@
 
 from simulator.policy.api import Batch, Filter, Order, Placement, Score
 from simulator.policy.autoscaling import Autoscaling, ServiceView
+from simulator.policy.caching import Caching, ImagesView, Pull
 from simulator.policy.clusters import ClusterPolicy, Divide, Division, MembersView, WorkloadView
 from simulator.policy.decision import Bind, Decision, Migrate, Reason, Reject, Scale, Wait
 from simulator.policy.placed import PlacedView
@@ -14,6 +15,7 @@ __all__ = [
     "Autoscaling",
     "Batch",
     "Bind",
+    "Caching",
     "ClusterPolicy",
     "ClusterView",
     "Decision",
@@ -22,6 +24,7 @@ __all__ = [
     "Evict",
     "Filter",
     "FunctionView",
+    "ImagesView",
     "Keep",
     "MembersView",
     "Migrate",
@@ -30,6 +33,7 @@ __all__ = [
     "Placement",
     "PodView",
     "Preemption",
+    "Pull",
     "Reason",
     "Reject",
     "Rescheduling",

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 
 from simulator.policy.api import Order
 from simulator.policy.autoscaling import Autoscaling
+from simulator.policy.caching import Caching
 from simulator.policy.cluster_checks import CLUSTER_CHECKS
 from simulator.policy.clusters import ClusterPolicy
 from simulator.policy.loop_checks import LOOP_CHECKS
@@ -29,8 +30,13 @@ from simulator.policy.promises import CheckFailed
 from simulator.policy.reference import instantiate
 from simulator.policy.rescheduling import Rescheduling
 
-Point = Literal["placement", "clusters", "order", "preemption", "rescheduling", "autoscaling"]
-_LOOPS: Final = (("preemption", Preemption), ("rescheduling", Rescheduling), ("autoscaling", Autoscaling))
+Point = Literal["placement", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching"]
+_LOOPS: Final = (
+    ("preemption", Preemption),
+    ("rescheduling", Rescheduling),
+    ("autoscaling", Autoscaling),
+    ("caching", Caching),
+)
 
 
 @dataclass(frozen=True, slots=True)

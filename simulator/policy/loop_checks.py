@@ -1,4 +1,4 @@
-"""What policies for preemption, rescheduling and autoscaling promise. Each check holds one promise."""
+"""What policies for preemption, rescheduling, autoscaling and caching promise. Each check holds one promise."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 from operator import index
 from typing import Any, Final
 
+import numpy as np
+
 from simulator.policy.autoscaling import Autoscaling, ServiceView
+from simulator.policy.caching import Caching, ImagesView, Pull
 from simulator.policy.decision import Migrate
 from simulator.policy.placed_samples import sample_moments
 from simulator.policy.preemption import Evict, Preemption
@@ -52,6 +55,33 @@ def _sizing(policy: Any) -> Iterator[tuple[str, Any, Any]]:
     decide = policy.replicas if isinstance(policy, Autoscaling) else policy
     for workload in WORKLOADS:
         yield workload.name, answer(decide, workload), workload
+
+
+def _caching(policy: Any) -> Iterator[tuple[str, Any, Any]]:
+    decide = policy.pulls if isinstance(policy, Caching) else policy
+    for kind, pod, cluster, placed in sample_moments():
+        images, n = ("base", "web", "learn"), len(cluster)
+        fits = np.array([[True] * n, [True] * n, [row % 2 == 0 for row in range(n)]], np.bool_)
+        cells = fits & (np.add.outer(np.arange(3), np.arange(n)) % 3 == 0)
+        view = ImagesView(images, np.arange(1, 4) * _GI, np.array([0, 7, 2]), cells, fits)
+        yield f"the {kind} cluster", answer(decide, cluster, view), (pod, cluster, placed, view)
+
+
+def _fault_of_pulls(said: Any, asked: Any) -> str:
+    *_, images = asked
+    if not isinstance(said, list | tuple):
+        return f"{said} is no list of Pull"
+    for pull in said:
+        if not isinstance(pull, Pull):
+            return f"{pull} is no Pull"
+        if pull.image not in images.names:
+            return f"no workload names {pull.image}"
+        row = images.names.index(pull.image)
+        if not _is_row(pull.node, asked[1]):
+            return f"there is no row {pull.node!r}"
+        if images.present[row, pull.node] or not images.fits[row, pull.node]:
+            return f"{asked[1].names[pull.node]} has {pull.image}, or cannot run it"
+    return "" if len(set(said)) == len(said) else "it pulls an image twice"
 
 
 def _fault_of_victims(said: Any, asked: Any) -> str:
@@ -151,9 +181,10 @@ def _silent(*_: Any) -> None:
 def _content(asked: Any) -> Any:
     if not isinstance(asked, tuple):
         return asked
-    pod, cluster, placed = asked
+    pod, cluster, placed, *rest = asked
     assert isinstance(pod, PodView)
     columns = [getattr(placed, name).tobytes() for name in _COLUMNS]
+    columns += [column.tobytes() for view in rest for column in (view.size_bytes, view.pods, view.present, view.fits)]
     return pod.name, columns, [getattr(cluster, name).tobytes() for name in _SEEN]
 
 
@@ -161,4 +192,5 @@ LOOP_CHECKS: Final = {
     "preemption": _checks(_preempting, _fault_of_victims, "cluster.now_s"),
     "rescheduling": _checks(_moving, _fault_of_moves, "cluster.now_s"),
     "autoscaling": _checks(_sizing, _fault_of_number, "workload.now_s"),
+    "caching": _checks(_caching, _fault_of_pulls, "cluster.now_s"),
 }

@@ -15,12 +15,13 @@ import numpy as np
 
 from simulator.policy.api import Batch, Order, Placement
 from simulator.policy.autoscaling import Autoscaling
+from simulator.policy.caching import Caching
 from simulator.policy.clusters import ClusterPolicy
 from simulator.policy.preemption import Preemption
 from simulator.policy.profiled import profiled
 from simulator.policy.rescheduling import Rescheduling
 
-_CLASSES: Final = (Placement, Batch, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling)
+_CLASSES: Final = (Placement, Batch, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling, Caching)
 _CLOCKS: Final = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today"})
 
 

@@ -96,7 +96,7 @@ METRICS: Final = (
     Metric(
         "decisions",
         "count",
-        "answers of the placement policy in the whole run, and what preemption, rescheduling and autoscaling changed",
+        "answers of the placement policy in the whole run, and what preemption and loops changed",
         decisions(None),
     ),
     Metric(

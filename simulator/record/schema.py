@@ -157,9 +157,9 @@ DECISIONS = Table(
     "one answer of a placement policy",
     (
         Column("time_s", "time", "when it was answered"),
-        Column("pod", "code", "pod asked about; of Scale the Deployment"),
-        Column("decision", "code", "Bind, Wait, Reject, Evict, Migrate, Scale (a change) or policy_error"),
-        Column("node", "code", "node bound to, cleared, or moved to; or empty"),
+        Column("pod", "code", "pod asked about; of Scale the Deployment, of Pull the image"),
+        Column("decision", "code", "Bind, Wait, Reject, Evict, Migrate, Scale (a change), Pull or policy_error"),
+        Column("node", "code", "node bound to, cleared, moved to, or to pull; or empty"),
         Column("attempt", "int", "how often this pod was asked about, from 1; 0: a loop asked, not the scheduler"),
         Column("examined", "int", "nodes examined in this cycle"),
         Column("feasible", "int", "nodes found feasible in this cycle"),

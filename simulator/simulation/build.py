@@ -329,7 +329,7 @@ def _settled(scenario: Scenario, seed: int, replication: int, source: Source) ->
     quiet = [item for item in scenario.workloads if isinstance(item, Manifest | Service) and not item.at]
     policies = scenario.policies
     if policies is not None:  # nothing moves or scales before the beginning
-        policies = policies.model_copy(update={"rescheduling": None, "autoscaling": None})
+        policies = policies.model_copy(update={"rescheduling": None, "autoscaling": None, "caching": None})
     changes = {"start": "empty", "workloads": tuple(quiet), "faults": (), "policies": policies}
     empty = scenario.model_copy(update=changes).placed(scenario.folder, scenario.facts)
     parts = build(empty, seed, replication, source=source)

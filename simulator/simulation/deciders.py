@@ -14,6 +14,7 @@ from simulator.errors import Problem, UserError
 from simulator.policy import (
     Autoscaling,
     Batch,
+    Caching,
     ClusterPolicy,
     Filter,
     Order,
@@ -24,6 +25,7 @@ from simulator.policy import (
 )
 from simulator.policy.api import FilterFunction, OrderFunction, ScoreFunction
 from simulator.policy.autoscaling import AutoscalingFunction
+from simulator.policy.caching import CachingFunction
 from simulator.policy.clusters import ClusterPolicyFunction
 from simulator.policy.preemption import PreemptionFunction
 from simulator.policy.reference import at_point, instantiate
@@ -34,7 +36,13 @@ from simulator.spec.mechanism import Division, Framework
 from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Policies, Scenario
 
-_KINDS: Final = (Placement, Batch, Filter, Score, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling)
+_KINDS: Final = (
+    Placement, Batch, Filter, Score, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling, Caching,
+)  # fmt: skip
+# Points that only a scheduler of the Kubernetes family asks, or a loop beside it.
+_SCHEDULERS: Final = (
+    "placement", "filters", "scores", "order", "preemption", "rescheduling", "autoscaling", "caching",
+)  # fmt: skip
 # Karmada's own: equal static weights.
 _DIVISION: Final = "weighted"
 
@@ -52,6 +60,7 @@ class Deciders:
     preemption: Preemption | PreemptionFunction | None = None
     rescheduling: Rescheduling | ReschedulingFunction | None = None
     autoscaling: Autoscaling | AutoscalingFunction | None = None
+    caching: Caching | CachingFunction | None = None
 
     def join(self, settings: SchedulerSettings) -> SchedulerSettings:
         """The orchestrator's scheduler with these plug-ins after its own."""
@@ -88,7 +97,7 @@ def read_deciders(scenario: Scenario) -> Deciders:
     return Deciders(
         placement, clusters, tuple(filters), tuple(scores), at("order", Order, 1), at("preemption", Preemption, 3),
         _paced(at("rescheduling", Rescheduling, 2), "rescheduling"),
-        _paced(at("autoscaling", Autoscaling, 1), "autoscaling"),
+        _paced(at("autoscaling", Autoscaling, 1), "autoscaling"), _paced(at("caching", Caching, 2), "caching"),
     )  # fmt: skip
 
 
@@ -120,7 +129,7 @@ def check_points(scenario: Scenario, pages: Iterable[Orchestrator]) -> Iterator[
         return
     if scenario.policy is not None:
         yield Problem(f"{who} asks no placement policy", path="scenario.policy", hint=hint)
-    for point in ("placement", "filters", "scores", "order", "preemption", "rescheduling", "autoscaling"):
+    for point in _SCHEDULERS:
         if given is not None and point in given.model_fields_set:
             yield Problem(f"{who} has no scheduler that asks for {point}", path=f"scenario.policies.{point}", hint=hint)
 

@@ -9,6 +9,7 @@ from simulator.control.api.objects import Pod
 from simulator.control.delivery.reach import OK
 from simulator.control.loops.autoscaler import Autoscaler
 from simulator.control.loops.metrics import Metrics
+from simulator.control.loops.prepuller import Prepuller, Tell
 from simulator.control.loops.rescheduler import Rescheduler
 from simulator.simulation.clusters.cluster import Cluster
 from simulator.simulation.clusters.kubernetes import Cluster as KubernetesCluster
@@ -43,6 +44,25 @@ def add_loops(
                 world.clock, world.recorder, cluster.server, client(), manager=cluster.manager,
                 metrics=_metrics(world, cluster, plane), policy=deciders.autoscaling, asker=cluster.scheduler.asker(),
             )  # fmt: skip
+        if deciders.caching is not None:
+            Prepuller(
+                world.clock, world.recorder, cluster.server, scheduler=cluster.scheduler, policy=deciders.caching,
+                find=world.registry.find, tell=_tell(world, cluster),
+            )  # fmt: skip
+
+
+def _tell(world: World, cluster: KubernetesCluster) -> Tell:
+    """To agents over the network, as the control plane's other words to them; a word takes no bytes."""
+    reach = cluster.reach
+    rows = {world.nodes.names[node]: row for row, node in enumerate(reach.rows)}
+
+    def tell(node: str, image: str) -> None:
+        row = rows[node]
+        if reach.state[row] == OK:
+            agent = cluster.agents[reach.rows[row]]
+            world.clock.after(int(reach.delay_ns[row]), agent.pull, image)
+
+    return tell
 
 
 def _metrics(world: World, cluster: KubernetesCluster, plane: RequestPlane) -> Metrics:

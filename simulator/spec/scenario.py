@@ -45,9 +45,9 @@ class Policies(Spec):
     """Who decides, by decision point; and filter and score plug-ins that join the orchestrator's own.
 
     `order` says which of the pods that are due is tried first, `preemption` who is deleted for one that found no node,
-    `rescheduling` which running pods move, `autoscaling` how many replicas a Deployment has; without them the queue is
-    by priority, nobody is deleted or moves, and numbers stay. `scaling` is for the functions that name no policy of
-    their own.
+    `rescheduling` which running pods move, `autoscaling` how many replicas a Deployment has, `caching` which images
+    nodes pull ahead; without them the queue is by priority, and nothing of that happens. `scaling` is for the functions
+    that name no policy of their own.
     """
 
     placement: Reference = "kube-default"
@@ -57,6 +57,7 @@ class Policies(Spec):
     preemption: Reference | None = None
     rescheduling: Reference | None = None
     autoscaling: Reference | None = None
+    caching: Reference | None = None
     clusters: Reference | None = None
     scaling: Reference | None = None
     routing: Reference | None = None
