@@ -18,10 +18,10 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class ImagesView:
-    """A row for each image that an applied workload names, in the order in which they were applied. `size_bytes` is
-    what it takes unpacked, `pods` how many pods name it now. `present` and `fits` have a column for each node of the
-    `ClusterView` beside it: whether the node said in its last report that it has the image, and whether the image is
-    there for its platform.
+    """A row for each image that a workload names: of Deployments, DaemonSets, Jobs and then single pods, each in the
+    order of their creation. `size_bytes` is what it takes unpacked, `pods` how many pods name it now. `present` and
+    `fits` have a column for each node of the `ClusterView` beside it: whether the node said in its last report that it
+    has the image, and whether the image is there for its platform.
     """
 
     names: tuple[str, ...]

@@ -141,6 +141,24 @@ def test_a_moved_pod_is_bound_where_it_was_meant_to_go_whatever_placement_says(t
     assert (event["subject"], event["node"], event["detail"]) == (move["pod"], "edge-0", "to edge-1")
 
 
+def test_a_pod_that_no_controller_made_is_made_anew_there(tmp_path: Path) -> None:
+    pod = """
+apiVersion: v1
+kind: Pod
+metadata: {name: lone}
+spec: {containers: [{name: main, image: shop/api, resources: {requests: {cpu: 500m, memory: 64Mi}}}]}
+"""
+    (tmp_path / "lone.yaml").write_text(pod, "utf-8")
+    policies = {"placement": "first-fit", "rescheduling": {"use": "./mine.py:Once", "params": {"pod": "lone"}}}
+    manifest = {"kind": "manifest", "name": "lone", "file": "./lone.yaml"}
+    s = Simulation(scenario(tmp_path, [manifest], policies=policies))
+    run = s.finish()
+    assert nodes_of(s, "lone") == ["edge-1"]
+    assert not broken_rows(run.tables)
+    (move,) = made(run, "Migrate")
+    assert move["pod"] == "lone"
+
+
 @pytest.mark.parametrize(
     ("params", "said"),
     [

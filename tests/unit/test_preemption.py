@@ -127,6 +127,21 @@ def test_two_urgent_pods_do_not_count_on_the_same_room() -> None:
     assert set(bed.places().values()) == {"n0", "n1"}
 
 
+def test_a_scheduler_that_dies_preempts_nobody_any_more_and_forgets_whom_it_kept_room_for() -> None:
+    bed = bed_of([node("n0", cpu_m=1000)], cycle_ns=SECOND)
+    fill(bed, ("small", 800, 0))
+    bed.pod("urgent", template(800, workload="urgent", priority=9))
+    bed.run(0.5)  # decided, and not yet carried out
+    assert bed.decisions()[-1]["decision"] == "Evict"
+    bed.scheduler.set_up(False)
+    bed.run(GRACE_S + 5)
+    assert not victims(bed)
+    bed.scheduler.set_up(True)
+    assert not bed.scheduler.info.nominated
+    bed.run(GRACE_S + 20)
+    assert bed.places() == {"urgent": "n0"}
+
+
 UNSOUND: dict[str, tuple[Any, str]] = {
     "not-there": (lambda pod, cluster, placed: Evict(0, ("nobody",)), "evicts nobody, which is not on n0"),
     "too-important": (lambda pod, cluster, placed: Evict(0, ("prior",)), "evicts prior of priority 9 for a pod of 9"),

@@ -61,7 +61,10 @@ class Prepuller:
 
     def _images(self, cluster: ClusterView) -> ImagesView:
         pods = Counter(name for pod in self._server.list(Pod) if pod.active for name in _named(pod.template))
-        applied = [obj.template for kind in (Deployment, DaemonSet, Job) for obj in self._server.list(kind)]
+        listed = self._server.list
+        applied = [obj.template for obj in listed(Deployment)]
+        applied += [obj.template for obj in listed(DaemonSet)]
+        applied += [obj.template for obj in listed(Job)]
         names = dict.fromkeys(name for template in applied for name in _named(template)) | dict.fromkeys(pods)
         known = {name: image for name in names if (image := self._find(name)) is not None}
         nodes = self._scheduler.info.nodes

@@ -91,4 +91,4 @@ class PlacedPods:
 
 
 def _bound(pod: Pod, now: int) -> int:
-    return now if pod.scheduled_ns is None else pod.scheduled_ns
+    return now if pod.scheduled_ns is None else min(now, pod.scheduled_ns)
