@@ -7,10 +7,11 @@ from typing import Literal
 from simulator.cli.answer import Answer, table
 from simulator.errors import RunFailed
 
+Point = Literal["placement", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching"]
 LIMIT_S = 60.0  # wall clock of all checks: each asks a policy a few dozen times
 
 
-def check_policy(reference: str, /, *, point: Literal["placement", "clusters", "order"] = "placement") -> Answer:
+def check_policy(reference: str, /, *, point: Point = "placement") -> Answer:
     """Run the conformance suite on a policy; exit status 1 where it fails, or hangs.
 
     Parameters
@@ -19,7 +20,8 @@ def check_policy(reference: str, /, *, point: Literal["placement", "clusters", "
         A shipped name, ./file.py:Name, package.module:Name, or distribution/entry-point.
     point
         The decision point that it is for: placement of pods on nodes; clusters, the division of workloads over the
-        members of a hub; order, of the pods that are due. A class says it itself; a plain function does not.
+        members of a hub; order, of the pods that are due; preemption, rescheduling, autoscaling and caching. A class
+        says it itself; a plain function does not.
     """
     from simulator.control.scheduling.watchdog import Overtime, limited  # noqa: PLC0415  # only here
     from simulator.policy.checks import check_policy as run_checks  # noqa: PLC0415

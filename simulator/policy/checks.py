@@ -15,17 +15,28 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from simulator.policy.api import Order
+from simulator.policy.autoscaling import Autoscaling
+from simulator.policy.caching import Caching
 from simulator.policy.cluster_checks import CLUSTER_CHECKS
 from simulator.policy.clusters import ClusterPolicy
+from simulator.policy.loop_checks import LOOP_CHECKS
 from simulator.policy.order_checks import ORDER_CHECKS
 from simulator.policy.placement_checks import PLACEMENT_CHECKS
+from simulator.policy.preemption import Preemption
 from simulator.policy.promises import CheckFailed
 from simulator.policy.reference import instantiate
+from simulator.policy.rescheduling import Rescheduling
 
-Point = Literal["placement", "clusters", "order"]
+Point = Literal["placement", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching"]
+_LOOPS: Final = (
+    ("preemption", Preemption),
+    ("rescheduling", Rescheduling),
+    ("autoscaling", Autoscaling),
+    ("caching", Caching),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +56,9 @@ def check_policy(
 ) -> list[CheckResult]:
     """Hold a policy (an instance, a class without required parameters, a function, or a reference) to its contract.
 
-    A ClusterPolicy or an Order is held to that of its own decision point; of a function, which does not say what it
-    is, `point` says it. Raises CheckFailed at the first failure, or collects every verdict. A relative file is
-    relative to `base`.
+    A policy of another class than Placement is held to that of its own decision point; of a function, which does not
+    say what it is, `point` says it. Raises CheckFailed at the first failure, or collects every verdict. A relative file
+    is relative to `base`.
     """
     subject, results = _subject(policy, base or Path()), []
     for check in checks_of(subject, point):
@@ -81,6 +92,9 @@ def checks_of(subject: Any, point: str = "placement") -> tuple[Callable[[Any], N
         return CLUSTER_CHECKS
     if point == "order" or isinstance(subject, Order):
         return ORDER_CHECKS
+    for name, kind in _LOOPS:
+        if point == name or isinstance(subject, kind):
+            return LOOP_CHECKS[name]
     return PLACEMENT_CHECKS
 
 

@@ -45,15 +45,21 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Migrate:
-    """Move a running pod (by name) to the node with this row number. Not offered by any orchestrator yet."""
+    """Move a running pod (by name) to the node with this row number: an answer of `Rescheduling`.
+
+    `how` is `cold`: it is deleted, and what its controller makes in its place is bound to that node; whatever it had in
+    memory is lost, and nothing serves in between. `live` (its memory is sent while it runs) and `state` (a Wasm
+    instance's) are refused: not offered yet.
+    """
 
     pod: str
     node: int
+    how: Literal["cold", "live", "state"] = "cold"
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Set a workload's number of replicas. Not offered by any orchestrator yet."""
+    """Set a workload's number of replicas. No point takes it: `Autoscaling` answers the number alone."""
 
     workload: str
     replicas: int

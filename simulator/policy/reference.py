@@ -23,7 +23,8 @@ from typing import Any, Literal
 from simulator.errors import Problem, UserError
 
 Folder = Literal["policies", "topologies"]
-POINTS = ("clusters", "order", "scaling")  # decision points whose shipped policies have a folder of their own
+# Decision points whose shipped policies have a folder of their own.
+POINTS = ("autoscaling", "caching", "clusters", "order", "preemption", "rescheduling", "scaling")
 GRAMMAR = "a shipped name, ./file.py:Name, package.module:Name, or distribution/entry-point"
 
 

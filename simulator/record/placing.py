@@ -67,7 +67,8 @@ def unschedulable_pods(tables: Tables, _: MetricContext) -> float:
     import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
 
     gone = tables["pods"].filter((pl.col("truth") == "believed") & (pl.col("state") == "Deleted"))["pod"].unique()
-    last = tables["decisions"].group_by("pod", maintain_order=True).agg(pl.col("decision").last())
+    made = tables["decisions"].filter(pl.col("attempt") > 0)  # the scheduler's
+    last = made.group_by("pod", maintain_order=True).agg(pl.col("decision").last())
     return float(last.filter(pl.col("decision").ne("Bind") & ~pl.col("pod").is_in(gone.implode())).height)
 
 
@@ -92,7 +93,12 @@ METRICS: Final = (
         "(believed) to when the last first ran (in reality); pods that began placed do not count",
         start_rate,
     ),
-    Metric("decisions", "count", "answers of the placement policy in the whole run", decisions(None)),
+    Metric(
+        "decisions",
+        "count",
+        "answers of the placement policy in the whole run, and what preemption and loops changed",
+        decisions(None),
+    ),
     Metric(
         "policy_errors",
         "count",

@@ -200,6 +200,16 @@ class NodeAgent:
         self._puller.gc.look()
         return True
 
+    def pull(self, image: str) -> None:
+        """Somebody wants an image here that no pod has asked for. Nothing comes of it while the agent does not run."""
+        if not self.up:
+            return
+
+        def done(error: str) -> None:
+            self._host.note("Prepulled" if not error else "FailedToPrepull", image, error)
+
+        self._puller.ensure(image, "IfNotPresent", done)
+
     def remove(self, uid: int, grace_ns: int | None) -> None:
         """A deletion has arrived: end the pod, then confirm. `grace_ns` None: the pod's own."""
         if not self.up:

@@ -35,6 +35,7 @@ from simulator.simulation.functions import (
 )
 from simulator.simulation.images import add_mirrors, add_sites, check_peers, of_page, pages, prepull, undescribed
 from simulator.simulation.layout import Layout, check_links, check_machines, check_sites, lay_out
+from simulator.simulation.loops import add_loops
 from simulator.simulation.memory import RequestMemory
 from simulator.simulation.mischief import Mischief
 from simulator.simulation.models import add_model, check_models
@@ -295,6 +296,7 @@ def build(
     parts.platform = add_functions(world, parts.cluster, plan.functions, plan.workload.functions, scenario)
     if parts.energy is not None:
         parts.energy.platform = parts.platform
+    add_loops(world, clusters.values(), scenario, plane, plan.workload.functions)
     for number, fault in enumerate(scenario.faults):
         with written_at(f"faults.{number}"):
             parts.mischief.add(fault)
@@ -319,7 +321,10 @@ def _by_time(plan: Plan) -> dict[int, list[ApiObject]]:
 def _settled(scenario: Scenario, seed: int, replication: int, source: Source) -> Parts:
     """The same world some time after its workloads were applied to empty nodes: what `start: placed` begins with."""
     quiet = [item for item in scenario.workloads if isinstance(item, Manifest | Service) and not item.at]
-    changes = {"start": "empty", "workloads": tuple(quiet), "faults": ()}
+    policies = scenario.policies
+    if policies is not None:  # nothing moves or scales before the beginning
+        policies = policies.model_copy(update={"rescheduling": None, "autoscaling": None, "caching": None})
+    changes = {"start": "empty", "workloads": tuple(quiet), "faults": (), "policies": policies}
     empty = scenario.model_copy(update=changes).placed(scenario.folder, scenario.facts)
     parts = build(empty, seed, replication, source=source)
     settle(parts.world.clock, parts.cluster.server)

@@ -11,36 +11,62 @@ from typing import Any, Final
 from simulator.control.scheduling.answering import Policy
 from simulator.control.scheduling.settings import SchedulerSettings
 from simulator.errors import Problem, UserError
-from simulator.policy import Batch, ClusterPolicy, Filter, Order, Placement, Score
+from simulator.policy import (
+    Autoscaling,
+    Batch,
+    Caching,
+    ClusterPolicy,
+    Filter,
+    Order,
+    Placement,
+    Preemption,
+    Rescheduling,
+    Score,
+)
 from simulator.policy.api import FilterFunction, OrderFunction, ScoreFunction
+from simulator.policy.autoscaling import AutoscalingFunction
+from simulator.policy.caching import CachingFunction
 from simulator.policy.clusters import ClusterPolicyFunction
+from simulator.policy.preemption import PreemptionFunction
 from simulator.policy.reference import at_point, instantiate
+from simulator.policy.rescheduling import ReschedulingFunction
 from simulator.spec.base import Reference, Use, use
 from simulator.spec.function import Function
 from simulator.spec.mechanism import Division, Framework
 from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Policies, Scenario
 
-_KINDS: Final = (Placement, Batch, Filter, Score, Order, ClusterPolicy)
+_KINDS: Final = (
+    Placement, Batch, Filter, Score, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling, Caching,
+)  # fmt: skip
+# Points that only a scheduler of the Kubernetes family asks, or a loop beside it.
+_SCHEDULERS: Final = (
+    "placement", "filters", "scores", "order", "preemption", "rescheduling", "autoscaling", "caching",
+)  # fmt: skip
 # Karmada's own: equal static weights.
 _DIVISION: Final = "weighted"
 
 
 @dataclass(frozen=True, slots=True)
 class Deciders:
-    """The placement policy; how a hub divides; further filters, and scores with their weights; the queue's order."""
+    """The placement policy; how a hub divides; further filters, and scores with their weights; the queue's order; who
+    goes for whom; and what loops ask, where the scenario says so."""
 
     placement: Policy
     clusters: ClusterPolicy | ClusterPolicyFunction
     filters: tuple[Filter | FilterFunction, ...] = ()
     scores: tuple[tuple[Score | ScoreFunction, float], ...] = ()
     order: Order | OrderFunction | None = None
+    preemption: Preemption | PreemptionFunction | None = None
+    rescheduling: Rescheduling | ReschedulingFunction | None = None
+    autoscaling: Autoscaling | AutoscalingFunction | None = None
+    caching: Caching | CachingFunction | None = None
 
     def join(self, settings: SchedulerSettings) -> SchedulerSettings:
         """The orchestrator's scheduler with these plug-ins after its own."""
         return replace(
             settings, filters=(*settings.filters, *self.filters), scores=(*settings.scores, *self.scores),
-            order=self.order,
+            order=self.order, preemption=self.preemption,
         )  # fmt: skip
 
 
@@ -56,9 +82,11 @@ def read_deciders(scenario: Scenario) -> Deciders:
     )
     chosen = _at("clusters", policies.clusters or _DIVISION)
     clusters = _made(scenario, chosen, "policies.clusters", ClusterPolicy, given=2)
-    order = None
-    if policies.order is not None:
-        order = _made(scenario, _at("order", policies.order), "policies.order", Order, given=1)
+
+    def at(point: str, base: type, given: int) -> Any:
+        chosen: Reference | None = getattr(policies, point)
+        return None if chosen is None else _made(scenario, _at(point, chosen), f"policies.{point}", base, given=given)
+
     filters = [
         _made(scenario, use(each), f"policies.filters.{i}", Filter, given=2) for i, each in enumerate(policies.filters)
     ]
@@ -66,7 +94,20 @@ def read_deciders(scenario: Scenario) -> Deciders:
         (_made(scenario, each, f"policies.scores.{i}", Score, given=3), float(each.weight))
         for i, each in enumerate(policies.scores)
     ]
-    return Deciders(placement, clusters, tuple(filters), tuple(scores), order)
+    return Deciders(
+        placement, clusters, tuple(filters), tuple(scores), at("order", Order, 1), at("preemption", Preemption, 3),
+        _paced(at("rescheduling", Rescheduling, 2), "rescheduling"),
+        _paced(at("autoscaling", Autoscaling, 1), "autoscaling"), _paced(at("caching", Caching, 2), "caching"),
+    )  # fmt: skip
+
+
+def _paced(policy: Any, point: str) -> Any:
+    """The policy of a loop, if that can be: it says every how many seconds it is asked."""
+    every_s = getattr(policy, "every_s", 1.0)
+    if not isinstance(every_s, int | float) or not 1e-3 <= every_s < 1e9:
+        said = f"{type(policy).__name__} is to be asked every {every_s!r} s"
+        raise UserError(Problem(said, path=f"scenario.policies.{point}", hint="every_s is a number of seconds"))
+    return policy
 
 
 def check_points(scenario: Scenario, pages: Iterable[Orchestrator]) -> Iterator[Problem]:
@@ -81,11 +122,14 @@ def check_points(scenario: Scenario, pages: Iterable[Orchestrator]) -> Iterator[
         if not asking:
             said, why = "no function asks the scenario's scaling policy", "it is for those that have none"
             yield Problem(said, path="scenario.policies.scaling", hint=why)
+    if given is not None and given.autoscaling is not None and any(page.find(Division) for page in known):
+        said = "a hub's workloads have the replicas that it gives to members: no loop of a hub sets them yet"
+        yield Problem(said, path="scenario.policies.autoscaling", hint="one cluster without a hub")
     if any(page.find(Framework) for page in known):
         return
     if scenario.policy is not None:
         yield Problem(f"{who} asks no placement policy", path="scenario.policy", hint=hint)
-    for point in ("placement", "filters", "scores", "order"):
+    for point in _SCHEDULERS:
         if given is not None and point in given.model_fields_set:
             yield Problem(f"{who} has no scheduler that asks for {point}", path=f"scenario.policies.{point}", hint=hint)
 

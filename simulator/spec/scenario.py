@@ -62,14 +62,20 @@ class Weighted(Use):
 class Policies(Spec):
     """Who decides, by decision point; and filter and score plug-ins that join the orchestrator's own.
 
-    `order` says which of the pods that are due is tried first; `scaling` is for the functions that name no policy of
-    their own.
+    `order` says which of the pods that are due is tried first, `preemption` who is deleted for one that found no node,
+    `rescheduling` which running pods move, `autoscaling` how many replicas a Deployment has, `caching` which images
+    nodes pull ahead; without them the queue is by priority, and nothing of that happens. `scaling` is for the functions
+    that name no policy of their own.
     """
 
     placement: Reference = "kube-default"
     filters: tuple[Reference, ...] = ()
     scores: tuple[Weighted, ...] = ()
     order: Reference | None = None
+    preemption: Reference | None = None
+    rescheduling: Reference | None = None
+    autoscaling: Reference | None = None
+    caching: Reference | None = None
     clusters: Reference | None = None
     scaling: Reference | None = None
     routing: Reference | None = None

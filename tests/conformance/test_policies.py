@@ -7,16 +7,20 @@ from simulator.policy.checks import parametrize_policy_checks
 from simulator.policy.reference import instantiate, resolve, shipped_names
 
 SHIPPED = ["kube-default", "least-loaded", "most-allocated", "random"]
-PARAMS = {"latency-aware": {"to": "zone-1"}}  # of those that cannot do without
+PARAMS: dict[str, dict[str, Any]] = {  # of those that cannot do without
+    "latency-aware": {"to": "zone-1"},
+    "autoscaling/target-utilisation": {"target": 2.0, "most": 10},
+}
+# Decision points that have a folder, and checks, of their own.
+POINTS = ("order", "preemption", "rescheduling", "autoscaling", "caching")
+OF_POINTS = [f"{point}/{name}" for point in POINTS for name in shipped_names("policies", point)]
 
 
 def made(name: str) -> Any:
     return instantiate(name, PARAMS[name], Path(), given=2) if name in PARAMS else name
 
 
-@parametrize_policy_checks(
-    [*(made(name) for name in shipped_names("policies")), *(f"order/{n}" for n in shipped_names("policies", "order"))]
-)
+@parametrize_policy_checks([made(name) for name in (*shipped_names("policies"), *OF_POINTS)])
 def test_shipped_policy(policy: Any, check: Any) -> None:
     check(policy)
 
@@ -26,7 +30,7 @@ def test_policies_that_every_page_names_are_shipped() -> None:
 
 
 def test_each_says_idea_complexity_and_caveats(tmp_path) -> None:
-    for name in shipped_names("policies"):
+    for name in (*shipped_names("policies"), *OF_POINTS):
         words = __import__(resolve(name, tmp_path).__module__, fromlist=["x"]).__doc__
         for word in ("Idea:", "Complexity:", "Caveat"):
             assert word in words, f"{name} does not tell its {word}"

@@ -2,8 +2,7 @@
 
 A pod waits in the queue (`queue.py`); one cycle at a time asks the policy about it (`cycle.py`, `decision.py`); the
 answer is reserved in the scheduler's own belief (`info.py`) and written to the API server (`scheduler.py`).
-Pods of equal priority never preempt each other, and preemption by higher ones is not built: PriorityClass only
-orders the queue.
+PriorityClass orders the queue; pods of lower priority are preempted only where a policy says which (`preempting.py`).
 """
 
 from simulator.control.scheduling.decision import Ask

@@ -15,21 +15,23 @@ from simulator.world.pod import PodTemplate
 
 if TYPE_CHECKING:
     from simulator.control.scheduling.cycle import Cycle
+    from simulator.control.scheduling.info import NodeInfo
 
 # (to, names) -> seconds from each of these nodes to a node, or the nearest of a zone
 Distances = Callable[[str, tuple[str, ...]], Floats]
 
 
 class Beliefs:
-    """`simulator.policy.view.Knowledge` of the cycles of one moment, each about one pod."""
+    """`simulator.policy.view.Knowledge` of the cycles of one moment, each about one pod; maybe of none."""
 
     __slots__ = ("_cycles", "_distances", "_info", "_now", "_uniform")
 
     def __init__(
-        self, cycles: Sequence[Cycle], now: int, uniform: Callable[[str], Floats], distances: Distances | None
-    ) -> None:
+        self, info: NodeInfo, cycles: Sequence[Cycle], now: int, uniform: Callable[[str], Floats],
+        distances: Distances | None,
+    ) -> None:  # fmt: skip
         self._cycles = {id(cycle.pod_view): cycle for cycle in cycles}  # the cycle keeps the view, and so its id
-        self._info = cycles[0].info
+        self._info = info
         self._now, self._uniform, self._distances = now, uniform, distances
 
     def age_s(self) -> Floats:

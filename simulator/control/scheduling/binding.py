@@ -42,7 +42,7 @@ class Bindings:
             self._queue.retry(item)
             return
         self._queue.done(item)
-        devices = info.place(pod.uid, profile, node, wished)
+        devices = info.place(pod.uid, profile, node, wished, pod)
         self._decided.add(pod.uid)
         self._client.call(self._bind, item, node, devices)
 

@@ -69,20 +69,22 @@ class Cycle:
         """What a policy or a plug-in sees; it answers about the pods of the other cycles too. Made when asked for: the
         view keeps the cycle, never the other way round."""
         info, (_, now, uniform, distances) = self.info, self._made_of
-        return ClusterView(
-            now_s=seconds(now), names=info.names, zones=info.zones, platforms=info.platforms, labels=info.labels,
-            free_extended=info.shown_extended, free_devices=info.devices.shown,
-            free_device_bytes=info.devices.shown_bytes, **info.shown,
-            _knows=Beliefs((self, *others), now, uniform, distances),
-        )  # fmt: skip
+        return cluster_view(info, now, Beliefs(info, (self, *others), now, uniform, distances))
 
     def without_plugins(self) -> Cycle:
         """The same question, by the orchestrator's own filters and scores."""
+        return self._by(self._framework.without_plugins())
+
+    def again(self) -> Cycle:
+        """The same question about what is believed now."""
+        return self._by(self._framework)
+
+    def _by(self, framework: Framework) -> Cycle:
         attempt, now, uniform, distances = self._made_of
-        own = self._framework.without_plugins()
         return Cycle(
-            own, self.info, self.pod, attempt=attempt, now=now, start=self.start, uniform=uniform, distances=distances
-        )
+            framework, self.info, self.pod, attempt=attempt, now=now, start=self.start, uniform=uniform,
+            distances=distances,
+        )  # fmt: skip
 
     # What filters and scores ask
 
@@ -157,6 +159,15 @@ class Cycle:
             for each, weight in self._framework.scores
             if (column := each.scores(self, rows)) is not None
         ]
+
+
+def cluster_view(info: NodeInfo, now: int, beliefs: Beliefs) -> ClusterView:
+    """The nodes as this control plane believes in them at `now` (ns)."""
+    return ClusterView(
+        now_s=seconds(now), names=info.names, zones=info.zones, platforms=info.platforms, labels=info.labels,
+        free_extended=info.shown_extended, free_devices=info.devices.shown,
+        free_device_bytes=info.devices.shown_bytes, **info.shown, _knows=beliefs,
+    )  # fmt: skip
 
 
 def pod_view(pod: Pod, profile: Profile, attempt: int, now: int) -> PodView:

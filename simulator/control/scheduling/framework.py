@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from simulator import policy
 from simulator.control.scheduling.filters import FILTERS, Filter, PluginFilter
+from simulator.control.scheduling.filters.nominated import NominatedPods
 from simulator.control.scheduling.scores import SCORES, PluginScore, Score
 from simulator.control.scheduling.scores.images import ImageLocality
 from simulator.control.scheduling.scores.neighbours import InterPodAffinity
@@ -24,6 +25,8 @@ class Framework:
         self.filters: tuple[Filter, ...] = tuple(
             FILTERS[each]() if isinstance(each, str) else PluginFilter(each) for each in settings.filters
         )
+        if settings.preemption is not None:
+            self.filters += (NominatedPods(),)
         self.scores: tuple[tuple[Score, float], ...] = tuple(
             (_score(each, settings), weight) for each, weight in settings.scores
         )

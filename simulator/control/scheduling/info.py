@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from simulator.control.api.objects import Node, Service
+from simulator.control.api.objects import Node, Pod, Service
 from simulator.control.scheduling.belief import NodeBelief
 from simulator.control.scheduling.columns import RowColumn, read_only
 from simulator.control.scheduling.devices import DeviceColumns
@@ -40,10 +40,11 @@ SHOWN: Final = (
 class Placed:
     """A pod that is counted on a node: bound, or assumed."""
 
-    __slots__ = ("devices", "leaving", "node", "profile")
+    __slots__ = ("devices", "leaving", "node", "pod", "profile")
 
-    def __init__(self, profile: Profile, node: str, devices: Held) -> None:
+    def __init__(self, profile: Profile, node: str, devices: Held, pod: Pod | None = None) -> None:
         self.profile = profile
+        self.pod = pod  # its object, where somebody may move or preempt it
         self.node = node
         self.devices = devices  # accelerators; none given: those that the node's row has free first
         self.leaving = False  # it has a deletionTimestamp
@@ -81,6 +82,7 @@ class NodeInfo:
         self._domains: dict[str, dict[str, int]] = {}
         self._selectors: tuple[Term, ...] = ()
         self.placed: dict[int, Placed] = {}  # by pod uid
+        self.nominated: dict[int, Placed] = {}  # by uid: pods without a node, and the node that was cleared for them
         self.stale = True
         self.refresh()
 
@@ -135,12 +137,15 @@ class NodeInfo:
                     self.count((kind, term), partial(_has_term, kind, term))
         return found
 
-    def place(self, uid: int, profile: Profile, node: str, devices: Held = MappingProxyType({})) -> Held:
+    def place(
+        self, uid: int, profile: Profile, node: str, devices: Held = MappingProxyType({}), obj: Pod | None = None
+    ) -> Held:
         """Count a pod on a node from now on; the accelerators that it is counted on, the `devices` if they are told."""
-        pod = self.placed[uid] = Placed(profile, node, devices)
+        self.nominated.pop(uid, None)
+        pod = self.placed[uid] = Placed(profile, node, devices, obj)
         profile.placed += 1
         if not self.stale and (row := self.index.get(node)) is not None:
-            self._account(row, pod, 1)
+            self.account(row, pod, 1)
             for count in profile.early_counts:
                 count.values[row] += 1
         return pod.devices
@@ -162,10 +167,11 @@ class NodeInfo:
         pod = self.placed.pop(uid)
         pod.profile.placed -= 1
         if not self.stale and (row := self.index.get(pod.node)) is not None:
-            self._account(row, pod, -1)
+            self.account(row, pod, -1)
         return True
 
-    def _account(self, row: int, pod: Placed, sign: int) -> None:
+    def account(self, row: int, pod: Placed, sign: int) -> None:
+        """Enter a pod into the columns of this row, or with sign -1 take it out."""
         profile = pod.profile
         self.free_cpu_m[row] -= sign * profile.cpu_m
         self.free_ram_bytes[row] -= sign * profile.ram_bytes
@@ -300,7 +306,7 @@ class NodeInfo:
         for pod in self.placed.values():
             row_of = self.index.get(pod.node)
             if row_of is not None:
-                self._account(row_of, pod, 1)
+                self.account(row_of, pod, 1)
                 if not pod.leaving:
                     for count in pod.profile.early_counts:
                         count.values[row_of] += 1

@@ -11,24 +11,29 @@ from simulator.control.api.objects import ApiObject, Node, Pod, Service
 from simulator.control.api.server import ApiServer
 from simulator.control.scheduling.admission import could_take
 from simulator.control.scheduling.answering import Answerer, Policy
-from simulator.control.scheduling.beliefs import Distances
+from simulator.control.scheduling.asking import Asker
+from simulator.control.scheduling.beliefs import Beliefs, Distances
 from simulator.control.scheduling.binding import Bindings
-from simulator.control.scheduling.cycle import Cycle
+from simulator.control.scheduling.cycle import Cycle, cluster_view
 from simulator.control.scheduling.decision import Ask, counted, said
 from simulator.control.scheduling.events import NODE_EVENTS, NOTHING, Event
 from simulator.control.scheduling.framework import Framework
 from simulator.control.scheduling.info import HeardNs, NodeInfo
+from simulator.control.scheduling.moves import Moves
+from simulator.control.scheduling.placed import PlacedPods
+from simulator.control.scheduling.preempting import Preemptor
 from simulator.control.scheduling.queue import Queued, SchedulingQueue
 from simulator.control.scheduling.ranking import Ranking
 from simulator.control.scheduling.settings import SchedulerSettings
 from simulator.engine.clock import Clock, Timer
-from simulator.policy import Bind, Decision, Reason, Reject, Wait
+from simulator.policy import Bind, ClusterView, Decision, Reason, Reject, Wait
 from simulator.policy.view import Floats
 from simulator.record.buffer import Recorder
 from simulator.streams import Rng, key
 from simulator.units import duration
 
-Step = tuple[Queued, Decision, str, Event]  # what was decided about a pod, its node's name, what it waits for
+# What was decided about a pod, its node's name, what it waits for, who is deleted for it.
+Step = tuple[Queued, Decision, str, Event, list[Pod]]
 
 
 class Scheduler:
@@ -52,6 +57,7 @@ class Scheduler:
         "_gathering",
         "_heard_ns",
         "_own",
+        "_preemptor",
         "_recorder",
         "_rng",
         "_server",
@@ -60,6 +66,7 @@ class Scheduler:
         "_unlisted",
         "_unseen",
         "info",
+        "moves",
         "pending",
         "queue",
         "up",
@@ -90,6 +97,7 @@ class Scheduler:
         self.pending: Ask | None = None  # asked, and waiting for an answer from outside
         self.witness: Callable[[Ask], None] | None = None  # shown each ask before it is answered
         self.up = True
+        self.moves = Moves()
         self._gathering: Timer | None = None  # pods are gathered for a batch
         self._gathered = False
         self._cycling = False  # in the loop of cycles
@@ -127,6 +135,28 @@ class Scheduler:
         self._cycling = False
         self._next()
 
+    def asker(self) -> Asker:
+        """How other policies of this scheduler are asked."""
+        stops = self._settings.on_policy_error == "stop"
+        return Asker(self._clock, self._recorder, stops=stops, limit_s=self._settings.answer_limit_s)
+
+    def look(self, name: str) -> tuple[ClusterView, PlacedPods] | None:
+        """The nodes and the placed pods as they are believed now; None where it does not run, knows nothing yet, or
+        waits for an answer. `name` is of the draws."""
+        if not self.up or self._unlisted or self.pending is not None:
+            return None
+        info, now = self.info, self._clock.now
+        info.refresh()
+
+        def uniform(of: str) -> Floats:
+            return self._rng.draws(f"policy/{of}", info.keys, key(name))
+
+        def cycle_of(pod: Pod) -> Cycle:
+            return Cycle(self._framework, info, pod, attempt=1, now=now, start=0, uniform=uniform)
+
+        view = cluster_view(info, now, Beliefs(info, (), now, uniform, self._distances))
+        return view, PlacedPods(info, now, cycle_of=cycle_of)
+
     # Life and death
 
     def set_up(self, up: bool) -> None:
@@ -139,6 +169,9 @@ class Scheduler:
             return
         self.queue.clear()
         self._bindings.die()
+        if self._preemptor is not None:
+            self._preemptor.die()
+        self.moves.clear()
         self._unseen.clear()
         self.pending = None
         for timer in (self._decided, self._gathering):
@@ -157,6 +190,12 @@ class Scheduler:
         self._bindings = Bindings(
             self._clock, self._recorder, self._server, self._client, info=self.info, queue=self.queue
         )
+        self._preemptor: Preemptor | None = None
+        if settings.preemption is not None:
+            self._preemptor = Preemptor(
+                self._clock, self._recorder, self._server, self._client, info=self.info, policy=settings.preemption,
+                asker=self.asker(),
+            )  # fmt: skip
         self._start = 0  # where in the order of nodes the next search begins
         self._unlisted = True  # it has not seen yet what is there
         self._clock.after(0, self._list)
@@ -206,12 +245,15 @@ class Scheduler:
         if pod.deleted or pod.phase in ("Succeeded", "Failed"):
             self.queue.forget(uid)
             self._bindings.confirm(uid)
-            if self.info.release(uid):
+            nominated = self.info.nominated.pop(uid, None) is not None
+            if self.info.release(uid) or nominated:
                 self.queue.happened(Event.POD_REMOVED)
         elif pod.node:
             self._see_bound(pod)
         elif pod.deletion_ns is not None:
             self.queue.forget(uid)
+            if self.info.nominated.pop(uid, None) is not None:
+                self.queue.happened(Event.POD_REMOVED)
         elif uid not in self.queue and uid not in self._bindings:
             self.queue.add(pod)
 
@@ -219,7 +261,7 @@ class Scheduler:
         uid, news = pod.uid, self._bindings.confirm(pod.uid)
         if uid not in self.info.placed:  # bound by somebody else, or before this life
             self.queue.forget(uid)
-            self.info.place(uid, self.info.profile(pod.template), pod.node, pod.devices)
+            self.info.place(uid, self.info.profile(pod.template), pod.node, pod.devices, pod)
             news = True
         if news:
             self.queue.happened(Event.POD_PLACED)
@@ -242,15 +284,27 @@ class Scheduler:
                 if self.witness is not None:
                     for ask in asks:
                         self.witness(ask)
-                decision = self._answerer.answer(asks[0]) if len(asks) == 1 else None
-                if len(asks) > 1:
-                    self._decide(asks, self._answerer.answer_all(asks))
-                elif decision is None:
+                decisions = self._answers(asks)
+                if decisions is None:
                     self.pending = asks[0]
                 else:
-                    self._decide(asks, [decision])
+                    self._decide(asks, decisions)
         finally:
             self._cycling = False
+
+    def _answers(self, asks: list[Ask]) -> list[Decision] | None:
+        """Where moved pods were meant to go, and what the policy says of the others; None: somebody outside must."""
+        meant = [self.moves.bind(ask) for ask in asks]
+        left = [ask for ask, bind in zip(asks, meant, strict=True) if bind is None]
+        if len(left) > 1:
+            said: list[Decision] = self._answerer.answer_all(left)
+        else:
+            answers = [self._answerer.answer(ask) for ask in left]
+            said = [answer for answer in answers if answer is not None]
+            if len(said) < len(left):
+                return None
+        rest = iter(said)
+        return [next(rest) if bind is None else bind for bind in meant]
 
     def _due(self) -> list[Queued]:
         """The pods of the next cycle: one; for a batch all that are due, once they have been gathered."""
@@ -305,8 +359,11 @@ class Scheduler:
             )  # fmt: skip
             if cycle.examined:
                 self._start = (cycle.start + cycle.examined) % len(ask.cluster)
-            waits_for = self._explain_wait(ask, decision.reasons) if isinstance(decision, Wait) else NOTHING
-            steps.append((ask.item, decision, node, waits_for))
+            waits_for, victims = NOTHING, list[Pod]()
+            if isinstance(decision, Wait):
+                waits_for = self._explain_wait(ask, decision.reasons)
+                victims = [] if self._preemptor is None else self._preemptor.clear(ask)
+            steps.append((ask.item, decision, node, waits_for, victims))
         unseen, self._unseen = self._unseen, {}
         for obj in unseen.values():
             self._see(obj)
@@ -335,7 +392,7 @@ class Scheduler:
         self._next()
 
     def _carry_out(self, steps: list[Step]) -> None:
-        for item, decision, node, waits_for in steps:
+        for item, decision, node, waits_for, victims in steps:
             if item.pod.uid not in self.queue:
                 continue  # it was deleted, or bound by somebody else, meanwhile
             if isinstance(decision, Bind):
@@ -343,4 +400,6 @@ class Scheduler:
             elif isinstance(decision, Reject):
                 self._bindings.reject(item, said(decision.reasons))
             else:
+                if victims and self._preemptor is not None:
+                    self._preemptor.delete(victims, item.pod.name)
                 self.queue.fail(item, waits_for)

@@ -8,8 +8,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.policy import Filter, Order, Score
+from simulator.policy import Filter, Order, Preemption, Score
 from simulator.policy.api import FilterFunction, OrderFunction, ScoreFunction
+from simulator.policy.preemption import PreemptionFunction
 
 
 class Draws(Protocol):
@@ -62,6 +63,7 @@ class SchedulerSettings:
     default_spread: tuple[tuple[str, int], ...]  # (topology key, max skew): soft, for pods that set none themselves
     hard_affinity_weight: int  # what an existing pod's required affinity counts in the InterPodAffinity score
     order: Order | OrderFunction | None = None  # of the pods that are due; None: by priority, then age
+    preemption: Preemption | PreemptionFunction | None = None  # None: nobody goes for anybody
     thinking: Draws | None = None  # simulated time that the policy takes for one answer, besides the cycle
     on_policy_error: Literal["fallback", "stop"] = "fallback"
     answer_limit_s: float = 10.0  # wall clock for one answer; it ends the run and never enters simulated time

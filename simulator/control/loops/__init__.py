@@ -1,0 +1,1 @@
+"""Loops that ask a policy now and then, for decisions that no controller of the orchestrators here takes yet."""

@@ -1,0 +1,106 @@
+"""Rescheduling: pods that run are deleted here and made anew there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from simulator.control.api.client import Client
+from simulator.control.api.objects import DaemonSet, Pod
+from simulator.control.api.server import ApiServer
+from simulator.control.controllers.pods import delete_pod, free_name
+from simulator.control.loops.loop import Loop
+from simulator.control.scheduling.moves import wished_by
+from simulator.control.scheduling.placed import PlacedPods
+from simulator.control.scheduling.scheduler import Scheduler
+from simulator.engine.clock import Clock
+from simulator.policy import Migrate, Rescheduling
+from simulator.policy.rescheduling import ReschedulingFunction
+from simulator.record.buffer import Recorder
+from simulator.units import duration
+
+_NAME = "rescheduling"
+
+
+class Rescheduler:
+    """Sees what the scheduler believes, and is up while that is. A move that no pod has taken by the next round is
+    forgotten. `functions` are workloads whose pods their platform makes: they stay.
+    """
+
+    __slots__ = ("_asker", "_client", "_clock", "_functions", "_moves", "_named", "_recorder", "_scheduler", "_server")
+
+    def __init__(
+        self, clock: Clock, recorder: Recorder, server: ApiServer, client: Client, *,
+        scheduler: Scheduler, policy: Rescheduling | ReschedulingFunction, functions: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        self._clock, self._recorder, self._server, self._client = clock, recorder, server, client
+        self._scheduler, self._functions = scheduler, functions
+        self._asker = scheduler.asker()
+        self._moves = policy.moves if isinstance(policy, Rescheduling) else policy
+        self._named: dict[str, int] = {}
+        Loop(clock, duration(float(getattr(policy, "every_s", Rescheduling.every_s))), self._look)
+
+    def _look(self, number: int) -> None:
+        seen = self._scheduler.look(f"{_NAME}/{number}")
+        if seen is None or not self._server.up:
+            return
+        cluster, placed = seen
+        self._scheduler.moves.clear()
+
+        def fault(answer: Any) -> str:
+            return _fault_of(answer, placed, cluster.names, self._functions)
+
+        answer = self._asker.ask(_NAME, fault, self._moves, cluster, placed.view)
+        for move in answer or ():
+            pod, node = placed.find(move.pod), cluster.names[move.node]
+            assert pod is not None
+            assert pod.pod is not None
+            self._recorder.decisions.add(self._clock.now, move.pod, "Migrate", node, 0, 0, 0)
+            self._client.call(self._move, pod.pod, node)
+
+    def _move(self, pod: Pod, node: str) -> None:
+        """Made at the API server. Nobody else makes a pod without a controller anew."""
+        if pod.deleted or pod.deletion_ns is not None:
+            return
+        self._recorder.events.add(self._clock.now, "Migrating", pod.name, pod.node, f"to {node}")
+        if pod.owner is not None:
+            self._scheduler.moves.wish(wished_by(pod), node)
+            delete_pod(self._server, pod)
+            return
+        stem = pod.template.workload
+        self._named.setdefault(stem, 0)
+        twin = Pod(name=free_name(self._server, stem, self._named), template=pod.template)
+        self._scheduler.moves.wish(wished_by(twin), node)
+        delete_pod(self._server, pod)
+        self._server.create(twin)
+
+
+def _fault_of(answer: Any, placed: PlacedPods, nodes: tuple[str, ...], functions: Collection[str]) -> str:
+    """What is wrong with the answer of a round; empty if nothing is."""
+    seen = set[str]()
+    for move in answer:
+        if not isinstance(move, Migrate):
+            return f"answered {move!r}, a {type(move).__name__}: rescheduling answers a list of Migrate"
+        pod, name = placed.find(move.pod), move.pod
+        row = -1 if isinstance(move.node, bool | np.bool_) else index(move.node)
+        if move.how != "cold":
+            return f"moves {name} in the way {move.how!r}, which is not offered yet: cold is"
+        if pod is None or pod.pod is None:
+            return f"moves {name}, which is on no node"
+        if name in seen:
+            return f"moves {name} twice"
+        seen.add(name)
+        if not 0 <= row < len(nodes):
+            return f"moves {name} to row {move.node!r} of {len(nodes)}"
+        if isinstance(pod.pod.owner, DaemonSet):
+            return f"moves {name}, which belongs to its node as the pod of a DaemonSet"
+        if pod.pod.template.workload in functions:
+            return f"moves {name}, which is an instance of a function: its platform says where it runs"
+        if nodes[row] == pod.node:
+            return f"moves {name} to {pod.node}, where it is"
+        if not placed.feasible(placed.pods.index(pod))[row]:
+            return f"moves {name} to {nodes[row]}, which does not pass the filters"
+    return ""

@@ -1,0 +1,196 @@
+"""What policies for preemption, rescheduling, autoscaling and caching promise. Each check holds one promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from operator import index
+from typing import Any, Final
+
+import numpy as np
+
+from simulator.policy.autoscaling import Autoscaling, ServiceView
+from simulator.policy.caching import Caching, ImagesView, Pull
+from simulator.policy.decision import Migrate
+from simulator.policy.placed_samples import sample_moments
+from simulator.policy.preemption import Evict, Preemption
+from simulator.policy.promises import (
+    CheckFailed,
+    Raised,
+    answer,
+    asks_no_clock,
+    check_constructor_only_stores,
+    check_picklable,
+    copies,
+    leaves_global_random,
+)
+from simulator.policy.rescheduling import Rescheduling
+from simulator.policy.view import ClusterView, PodView
+
+_GI: Final = 1 << 30
+WORKLOADS: Final = (
+    ServiceView("new", 15.0, 1, 1, 0, 0, 100, _GI // 8, 0.0, 0.0, 0.0),
+    ServiceView("idle", 600.0, 5, 5, 5, 5, 100, _GI // 8, 0.0, 0.0, 0.0),
+    ServiceView("busy", 600.0, 3, 3, 3, 3, 500, _GI, 9.5, 1.0, 40.0),
+    ServiceView("half-seen", 600.0, 8, 7, 6, 3, 500, _GI, 2.0, 0.5, 11.0),
+    ServiceView("none", 600.0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0),
+)
+_COLUMNS: Final = ("node", "cpu_m", "ram_bytes", "priority", "started_s")
+_SEEN: Final = ("free_cpu_m", "free_ram_bytes", "allocatable_cpu_m", "allocatable_ram_bytes", "pods", "ready")
+Asks = Callable[[Any], Iterator[tuple[str, Any, Any]]]  # policy -> what is asked about, the answer, and the ask
+
+
+def _preempting(policy: Any) -> Iterator[tuple[str, Any, Any]]:
+    decide = policy.victims if isinstance(policy, Preemption) else policy
+    for kind, pod, cluster, placed in sample_moments():
+        yield f"{pod.name} in the {kind} cluster", answer(decide, pod, cluster, placed), (pod, cluster, placed)
+
+
+def _moving(policy: Any) -> Iterator[tuple[str, Any, Any]]:
+    decide = policy.moves if isinstance(policy, Rescheduling) else policy
+    for kind, pod, cluster, placed in sample_moments():
+        yield f"the {kind} cluster", answer(decide, cluster, placed), (pod, cluster, placed)
+
+
+def _sizing(policy: Any) -> Iterator[tuple[str, Any, Any]]:
+    decide = policy.replicas if isinstance(policy, Autoscaling) else policy
+    for workload in WORKLOADS:
+        yield workload.name, answer(decide, workload), workload
+
+
+def _caching(policy: Any) -> Iterator[tuple[str, Any, Any]]:
+    decide = policy.pulls if isinstance(policy, Caching) else policy
+    for kind, pod, cluster, placed in sample_moments():
+        images, n = ("base", "web", "learn"), len(cluster)
+        fits = np.array([[True] * n, [True] * n, [row % 2 == 0 for row in range(n)]], np.bool_)
+        cells = fits & (np.add.outer(np.arange(3), np.arange(n)) % 3 == 0)
+        view = ImagesView(images, np.arange(1, 4) * _GI, np.array([0, 7, 2]), cells, fits)
+        yield f"the {kind} cluster", answer(decide, cluster, view), (pod, cluster, placed, view)
+
+
+def _fault_of_pulls(said: Any, asked: Any) -> str:
+    *_, images = asked
+    if not isinstance(said, list | tuple):
+        return f"{said} is no list of Pull"
+    for pull in said:
+        if not isinstance(pull, Pull):
+            return f"{pull} is no Pull"
+        if pull.image not in images.names:
+            return f"no workload names {pull.image}"
+        row = images.names.index(pull.image)
+        if not _is_row(pull.node, asked[1]):
+            return f"there is no row {pull.node!r}"
+        if images.present[row, pull.node] or not images.fits[row, pull.node]:
+            return f"{asked[1].names[pull.node]} has {pull.image}, or cannot run it"
+    return "" if len(set(said)) == len(said) else "it pulls an image twice"
+
+
+def _fault_of_victims(said: Any, asked: Any) -> str:
+    pod, cluster, placed = asked
+    if said is None:
+        return ""
+    if not isinstance(said, Evict):
+        return f"{said} is no Evict, and not None"
+    if not _is_row(said.node, cluster):
+        return f"there is no row {said.node!r}"
+    for name in said.pods:
+        if name not in placed.names or placed.node[placed.names.index(name)] != said.node:
+            return f"{name} is not on {cluster.names[said.node]}"
+        if placed.priority[placed.names.index(name)] >= pod.priority:
+            return f"the priority of {name} is not lower"
+    return "" if placed.fits(said.node, said.pods) else f"it does not fit on {cluster.names[said.node]} even then"
+
+
+def _fault_of_moves(said: Any, asked: Any) -> str:
+    _, cluster, placed = asked
+    if not isinstance(said, list | tuple):
+        return f"{said} is no list of Migrate"
+    for move in said:
+        if not isinstance(move, Migrate):
+            return f"{move} is no Migrate"
+        if move.pod not in placed.names:
+            return f"there is no pod {move.pod}"
+        row = placed.names.index(move.pod)
+        if not _is_row(move.node, cluster):
+            return f"there is no row {move.node!r}"
+        if move.node == placed.node[row] or not placed.feasible(row)[move.node]:
+            return f"{move.pod} cannot move to {cluster.names[move.node]}"
+    return "" if len({move.pod for move in said}) == len(said) else "it moves a pod twice"
+
+
+def _fault_of_number(said: Any, _asked: Any) -> str:
+    return "" if _is_whole(said) and said >= 0 else f"{said!r} is no number of replicas"
+
+
+def _is_whole(number: Any) -> bool:
+    try:
+        index(number)
+    except TypeError:
+        return False
+    return not isinstance(number, bool)
+
+
+def _is_row(row: Any, cluster: ClusterView) -> bool:
+    return _is_whole(row) and 0 <= row < len(cluster)
+
+
+def _checks(asks: Asks, fault_of: Callable[[Any, Any], str], now: str) -> tuple[Callable[[Any], None], ...]:
+    """The promises of a point, about what it is asked and may answer."""
+
+    def check_valid_answers(policy: Any) -> None:
+        """It answers what this point takes, and raises nothing."""
+        (policy,) = copies(policy, 1)
+        for what, said, asked in asks(policy):
+            fault = str(said) if isinstance(said, Raised) else fault_of(said, asked)
+            if fault:
+                raise CheckFailed(f"{what}: {fault}")
+
+    def check_deterministic(policy: Any) -> None:
+        """Two fresh copies answer the same questions the same way."""
+        one, other = copies(policy, 2)
+        for (what, first, _), (_, second, _) in zip(asks(one), asks(other), strict=True):
+            if first != second:
+                raise CheckFailed(f"{what}: {first}, and asked again: {second}")
+
+    def check_view_unchanged(policy: Any) -> None:
+        """Deciding changes nothing of what is seen."""
+        (policy,) = copies(policy, 1)
+        for (what, _, asked), (_, _, fresh) in zip(asks(policy), asks(_silent), strict=True):
+            if _content(asked) != _content(fresh):
+                raise CheckFailed(f"{what}: it changes what it sees; take a copy before you write")
+
+    def check_no_wall_clock(policy: Any) -> None:
+        """It never asks what time it is outside."""
+        (policy,) = copies(policy, 1)
+        asks_no_clock(lambda: list(asks(policy)), now)
+
+    def check_no_global_random(policy: Any) -> None:
+        """It leaves the generators of `random` and `numpy.random` alone."""
+        (policy,) = copies(policy, 1)
+        leaves_global_random(lambda: list(asks(policy)), "what the views say")
+
+    return (
+        check_constructor_only_stores, check_picklable, check_valid_answers, check_deterministic, check_view_unchanged,
+        check_no_wall_clock, check_no_global_random,
+    )  # fmt: skip
+
+
+def _silent(*_: Any) -> None:
+    """A policy that does nothing at all."""
+
+
+def _content(asked: Any) -> Any:
+    if not isinstance(asked, tuple):
+        return asked
+    pod, cluster, placed, *rest = asked
+    assert isinstance(pod, PodView)
+    columns = [getattr(placed, name).tobytes() for name in _COLUMNS]
+    columns += [column.tobytes() for view in rest for column in (view.size_bytes, view.pods, view.present, view.fits)]
+    return pod.name, columns, [getattr(cluster, name).tobytes() for name in _SEEN]
+
+
+LOOP_CHECKS: Final = {
+    "preemption": _checks(_preempting, _fault_of_victims, "cluster.now_s"),
+    "rescheduling": _checks(_moving, _fault_of_moves, "cluster.now_s"),
+    "autoscaling": _checks(_sizing, _fault_of_number, "workload.now_s"),
+    "caching": _checks(_caching, _fault_of_pulls, "cluster.now_s"),
+}
