@@ -30,6 +30,7 @@ _HOME = {
     "Model": "simulator.spec.workload",
     "Placement": "simulator.policy",
     "PodView": "simulator.policy",
+    "Pods": "simulator.spec.pods",
     "Problem": "simulator.errors",
     "Reason": "simulator.policy",
     "Reject": "simulator.policy",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from simulator.spec import Experiment, Scenario
     from simulator.spec.faults import Crash, Cut, HostUpdate, Stop, Update
     from simulator.spec.function import Function
+    from simulator.spec.pods import Pods
     from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry
     from simulator.streams import Rng
     from simulator.study.compare import compare
@@ -85,6 +87,7 @@ __all__ = [
     "Model",
     "Placement",
     "PodView",
+    "Pods",
     "Problem",
     "Reason",
     "Reject",
