@@ -7,6 +7,7 @@ event list, so their order at equal times is the order in which they were schedu
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from heapq import heappush
 from typing import Any
 
 import simpy
@@ -14,14 +15,16 @@ from simpy.events import NORMAL, Event
 
 
 class Timer:
-    """A call that will be made at `time`, unless cancelled before."""
+    """A call that will be made at `time`, unless cancelled before. It stands in SimPy's list of events itself."""
 
-    __slots__ = ("args", "call", "time")
+    __slots__ = ("args", "call", "callbacks", "time")
+    _ok = True  # to SimPy: an event that has succeeded
 
     def __init__(self, time: int, call: Callable[..., object], args: tuple[Any, ...]) -> None:
         self.time = time
         self.call: Callable[..., object] | None = call
         self.args = args
+        self.callbacks: tuple[Callable[[Timer], None], ...] | None = _FIRE
 
     def cancel(self) -> None:
         """Forget the call. Harmless when it has been made, or cancelled, already."""
@@ -33,11 +36,15 @@ class Timer:
         """Whether the call is still to be made."""
         return self.call is not None
 
-    def _fire(self, _event: Event) -> None:
-        if self.call is not None:
-            call, args = self.call, self.args
-            self.call, self.args = None, ()
-            call(*args)
+
+def _fire(timer: Timer) -> None:
+    if timer.call is not None:
+        call, args = timer.call, timer.args
+        timer.call, timer.args = None, ()
+        call(*args)
+
+
+_FIRE = (_fire,)
 
 
 class Clock:
@@ -52,7 +59,7 @@ class Clock:
     @property
     def now(self) -> int:
         """The present, in ns."""
-        return self.env.now  # type: ignore[return-value]  # SimPy's stub says float; only ints are ever scheduled
+        return self.env._now  # type: ignore[return-value]  # SimPy's stub says float; only ints are ever scheduled
 
     @property
     def fired(self) -> int:
@@ -61,21 +68,17 @@ class Clock:
 
     def at(self, time: int, call: Callable[..., object], *args: Any) -> Timer:
         """Make `call(*args)` at `time` (ns, not before now)."""
-        delay = time - self.now
-        if delay < 0:
-            raise ValueError(f"cannot schedule at {time} ns: it is {self.now} ns already")
+        env = self.env
+        if time < env._now:
+            raise ValueError(f"cannot schedule at {time} ns: it is {env._now} ns already")
         timer = Timer(time, call, args)
-        event = Event(self.env)
-        event._ok = True
-        event._value = None
-        event.callbacks.append(timer._fire)
-        self.env.schedule(event, NORMAL, delay)
+        heappush(env._queue, (time, NORMAL, next(env._eid), timer))  # type: ignore[misc]  # an event to SimPy
         self._fired += 1
         return timer
 
     def after(self, delay: int, call: Callable[..., object], *args: Any) -> Timer:
         """Make `call(*args)` in `delay` ns."""
-        return self.at(self.now + delay, call, *args)
+        return self.at(self.env._now + delay, call, *args)  # type: ignore[arg-type]  # as with `now`
 
     def sleep(self, delay: int) -> simpy.Timeout:
         """The event that a process yields to let `delay` ns pass."""
@@ -97,9 +100,10 @@ class Clock:
         if until > self.now:
             self.env._now = until
 
-    def step(self) -> bool:
-        """Run one event; False when none is left."""
-        if not self.env._queue:
+    def step(self, until: int | None = None) -> bool:
+        """Run one event; False when none is left, or none at or before `until` (ns)."""
+        queue = self.env._queue
+        if not queue or (until is not None and queue[0][0] > until):
             return False
         self.env.step()
         return True

@@ -10,7 +10,6 @@ from simulator.control.api.objects import Node, Pod
 from simulator.control.api.objects import Service as ServiceObject
 from simulator.control.api.server import believed_state
 from simulator.control.scheduling.decision import Ask
-from simulator.control.scheduling.scheduler import Scheduler
 from simulator.policy import Decision
 from simulator.record.glossary import MetricContext, summarise
 from simulator.simulation.build import Parts, build
@@ -87,29 +86,24 @@ class Simulation:
         for scheduler in schedulers:
             scheduler.set_policy(None)
         while True:
-            due = clock.next_time()
-            asking = self._asking()
-            while asking is None and due is not None and due <= to:
-                clock.step()
-                due, asking = clock.next_time(), self._asking()
-            if asking is None or asking.pending is None:
-                break
-            ask = asking.pending
-            yield ask
-            if asking.pending is ask:
-                raise ValueError(f"{ask.pod.name} was not answered")
+            for each in schedulers:
+                if (ask := each.pending) is not None:
+                    yield ask
+                    if each.pending is ask:
+                        raise ValueError(f"{ask.pod.name} was not answered")
+                    break
+            else:
+                if not clock.step(to):
+                    break
         clock.run(to)
-
-    def _asking(self) -> Scheduler | None:
-        """The scheduler that waits for an answer, if one does."""
-        return next((each for each in self._parts.schedulers if each.pending is not None), None)
 
     def answer(self, ask: Ask, decision: Decision) -> None:
         """Answer an ask. Raises ValueError if it is not the pending one."""
-        asking = self._asking()
-        if asking is None or asking.pending is not ask:
-            raise ValueError("this is not what is being asked")
-        asking.answer(decision)
+        for each in self._parts.schedulers:
+            if each.pending is ask:
+                each.answer(decision)
+                return
+        raise ValueError("this is not what is being asked")
 
     def release(self) -> None:
         """Let the scenario's own policy answer again."""
