@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -249,10 +249,17 @@ def compiled(scenario: Scenario, catalogue: Catalogue, layout: Layout, source: S
 
 
 def build(
-    scenario: Scenario, seed: int, replication: int, *, exact_events: bool = False, source: Source = UNKNOWN
+    scenario: Scenario,
+    seed: int,
+    replication: int,
+    *,
+    exact_events: bool = False,
+    source: Source = UNKNOWN,
+    plan: Plan | None = None,
 ) -> Parts:
-    """Everything of a run, at t = 0, with the workloads applied. Raises UserError as `read` does."""
-    plan = read(scenario, seed, source)
+    """Everything of a run, at t = 0, with the workloads applied. Raises UserError as `read` does. `plan` is what `read`
+    gave for this scenario and seed, if somebody has it."""
+    plan = replace(plan) if plan is not None else read(scenario, seed, source)
     layout, catalogue = plan.layout, plan.catalogue
     clock, rng, recorder = Clock(), Rng(seed, replication), Recorder()
     for name, why in plan.refused.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from simulator.control.api.objects import Node, Pod
@@ -37,11 +37,25 @@ class State:
 class Simulation:
     """A scenario that can be run step by step, looked at, disturbed, and asked for decisions."""
 
-    def __init__(self, scenario: Scenario, seed: int = 1, replication: int = 0, *, exact_events: bool = False) -> None:
-        """Build everything; nothing happens yet. Raises UserError with every problem of the scenario."""
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int = 1,
+        replication: int = 0,
+        *,
+        exact_events: bool = False,
+        like: Simulation | None = None,
+    ) -> None:
+        """Build everything; nothing happens yet. Raises UserError with every problem of the scenario.
+
+        What was read for `like`, another of the same scenario, is not read again, unless the seed makes another place.
+        """
         self.scenario = scenario
         self.seed, self.replication = seed, replication
-        self._parts: Parts = build(scenario, seed, replication, exact_events=exact_events)
+        same = like is not None and like.scenario is scenario and (like.seed == seed or scenario.world.use is None)
+        plan = like._plan if like is not None and same else None
+        self._parts: Parts = build(scenario, seed, replication, exact_events=exact_events, plan=plan)
+        self._plan = replace(self._parts.plan)  # as it was read: what joins later changes the other
 
     @property
     def now_s(self) -> float:
@@ -52,6 +66,12 @@ class Simulation:
     def duration_ns(self) -> int:
         """The scenario's duration, in ns."""
         return int(self.scenario.duration)
+
+    @property
+    def most_nodes(self) -> int:
+        """The most nodes that one of its schedulers chooses from."""
+        clusters = self._parts.clusters.values()
+        return max((len(each.node_objects) for each in clusters if each.scheduler is not None), default=0)
 
     def run(self, until: str | float | None = None) -> None:
         """Run up to a time: a quantity (`"10min"`) or seconds; without one, to the end of the scenario.
