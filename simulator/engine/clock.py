@@ -7,7 +7,7 @@ event list, so their order at equal times is the order in which they were schedu
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from heapq import heappush
+from heapq import heappop, heappush
 from typing import Any
 
 import simpy
@@ -15,16 +15,14 @@ from simpy.events import NORMAL, Event
 
 
 class Timer:
-    """A call that will be made at `time`, unless cancelled before. It stands in SimPy's list of events itself."""
+    """A call that will be made at `time`, unless cancelled before. It stands among SimPy's events without being one."""
 
-    __slots__ = ("args", "call", "callbacks", "time")
-    _ok = True  # to SimPy: an event that has succeeded
+    __slots__ = ("args", "call", "time")
 
     def __init__(self, time: int, call: Callable[..., object], args: tuple[Any, ...]) -> None:
         self.time = time
         self.call: Callable[..., object] | None = call
         self.args = args
-        self.callbacks: tuple[Callable[[Timer], None], ...] | None = _FIRE
 
     def cancel(self) -> None:
         """Forget the call. Harmless when it has been made, or cancelled, already."""
@@ -35,16 +33,6 @@ class Timer:
     def pending(self) -> bool:
         """Whether the call is still to be made."""
         return self.call is not None
-
-
-def _fire(timer: Timer) -> None:
-    if timer.call is not None:
-        call, args = timer.call, timer.args
-        timer.call, timer.args = None, ()
-        call(*args)
-
-
-_FIRE = (_fire,)
 
 
 class Clock:
@@ -94,9 +82,8 @@ class Clock:
 
     def run(self, until: int) -> None:
         """Run every event at or before `until` (ns) and leave the clock there."""
-        queue = self.env._queue
-        while queue and queue[0][0] <= until:
-            self.env.step()
+        while self.step(until):
+            pass
         if until > self.now:
             self.env._now = until
 
@@ -105,7 +92,15 @@ class Clock:
         queue = self.env._queue
         if not queue or (until is not None and queue[0][0] > until):
             return False
-        self.env.step()
+        if queue[0][3].__class__ is not Timer:
+            self.env.step()
+            return True
+        timer: Timer = heappop(queue)[3]  # type: ignore[assignment]
+        self.env._now = timer.time
+        call = timer.call
+        if call is not None:
+            args, timer.call, timer.args = timer.args, None, ()
+            call(*args)
         return True
 
     def next_time(self) -> int | None:

@@ -55,30 +55,43 @@ def space(nodes: int) -> spaces.Dict:
     return spaces.Dict(of)
 
 
-def observe(cluster: ClusterView | None, pod: PodView | None, nodes: int, *, aged: bool = True) -> Observation:
-    """The observation of an ask; rows of nodes that are not there are zeros. `aged`: whether `age_s` is to be read."""
-    table = np.zeros((nodes, len(NODE_COLUMNS)), np.float32)
-    about = np.zeros(len(POD_COLUMNS), np.float32)
-    if cluster is None or not len(cluster):
-        return {"nodes": table, "pod": about}
-    rows = table[: len(cluster)]
-    cpu, ram = np.maximum(cluster.allocatable_cpu_m, 1), np.maximum(cluster.allocatable_ram_bytes, 1)
-    most_cpu, most_ram = int(cpu.max()), int(ram.max())
-    rows[:, 0] = cluster.free_cpu_m / cpu
-    rows[:, 1] = cluster.free_ram_bytes / ram
-    rows[:, 2] = cpu / most_cpu
-    rows[:, 3] = ram / most_ram
-    rows[:, 4] = cluster.pods / np.maximum(cluster.max_pods, 1)
-    rows[:, 5] = cluster.ready
-    rows[:, 6] = cluster.speed
-    if aged:
-        rows[:, 7] = cluster.age_s
-    np.maximum(rows, 0, out=rows)
-    np.minimum(rows, NODE_HIGH, out=rows)
-    if pod is not None:
-        seen = pod.cpu_m / most_cpu, pod.ram_bytes / most_ram, pod.waiting_s, pod.attempt
-        about[:] = [min(value, most) for value, most in zip(seen, _POD_HIGH, strict=True)]
-    return {"nodes": table, "pod": about}
+class Eye:
+    """Makes observations. Where nothing changes what nodes offer (`still`), that is read once, and their age never."""
+
+    __slots__ = ("_nodes", "_of_cpu", "_of_pods", "_of_ram", "_same", "_still", "_table", "_units")
+
+    def __init__(self, nodes: int, *, still: bool) -> None:
+        self._nodes, self._still = nodes, still
+        self._same: tuple[str, ...] | None = None  # whose nodes the rest is about
+
+    def see(self, cluster: ClusterView, pod: PodView | None) -> Observation:
+        """An ask as arrays of their own; rows of nodes that are not there are zeros, and so is no pod."""
+        if not self._still or cluster.names is not self._same:
+            self._look(cluster)
+        table = self._table.copy()
+        rows = table[: len(cluster)]
+        rows[:, 0] = cluster.free_cpu_m * self._of_cpu
+        rows[:, 1] = cluster.free_ram_bytes * self._of_ram
+        rows[:, 4] = cluster.pods * self._of_pods
+        np.maximum(table, 0, out=table)
+        np.minimum(table, NODE_HIGH, out=table)
+        if pod is None:
+            return {"nodes": table, "pod": np.zeros(len(POD_COLUMNS), np.float32)}
+        cpu, ram = pod.cpu_m * self._units[0], pod.ram_bytes * self._units[1]
+        seen = (min(cpu, 1.0), min(ram, 1.0), min(pod.waiting_s, _LONGEST_S), min(pod.attempt, _MOST))
+        return {"nodes": table, "pod": np.array(seen, np.float32)}
+
+    def _look(self, cluster: ClusterView) -> None:
+        self._same = cluster.names
+        cpu, ram = np.maximum(cluster.allocatable_cpu_m, 1), np.maximum(cluster.allocatable_ram_bytes, 1)
+        self._units = 1 / int(cpu.max(initial=1)), 1 / int(ram.max(initial=1))
+        self._of_cpu, self._of_ram, self._of_pods = 1 / cpu, 1 / ram, 1 / np.maximum(cluster.max_pods, 1)
+        self._table = np.zeros((self._nodes, len(NODE_COLUMNS)), np.float32)
+        rows = self._table[: len(cluster)]
+        rows[:, 2], rows[:, 3] = cpu * self._units[0], ram * self._units[1]
+        rows[:, 5], rows[:, 6] = cluster.ready, cluster.speed
+        if not self._still:
+            rows[:, 7] = cluster.age_s
 
 
-_POD_HIGH: Final = tuple(float(most) for most in POD_HIGH)
+_LONGEST_S, _MOST = float(POD_HIGH[2]), float(POD_HIGH[3])

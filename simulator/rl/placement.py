@@ -13,7 +13,7 @@ from gymnasium import spaces
 from simulator.control.scheduling.decision import Ask
 from simulator.policy import Bind, Wait
 from simulator.policy.view import Bools
-from simulator.rl.observation import Observation, observe, space
+from simulator.rl.observation import Eye, Observation, space
 from simulator.rl.practice import practice
 from simulator.rl.reward import DEFAULT, Reward, Step
 from simulator.simulation.simulation import Simulation
@@ -33,9 +33,9 @@ class PlacementEnv(gymnasium.Env[Observation, np.int64]):
     scenario's. `reward`: weights by name (`simulator.rl.reward`). `max_steps`: after so many steps the episode is cut
     off (truncated); it is over (terminated) when the scenario's time is, or when nothing is left to be asked before.
 
-    `reset(seed=s)` begins replication 0 of seed s, and each reset without a seed the next one; `options={"replication":
-    r}` asks for one. One place for all replications of a seed; what happens there differs, by the same named draws as in
-    any study (common random numbers): so two policies meet the same pods.
+    `reset(seed=s)` begins replication 0 of seed s, and each reset without a seed the next one;
+    `options={"replication": r}` asks for one. One place for all replications of a seed; what happens there differs, by
+    the same named draws as in any study (common random numbers): so two policies meet the same pods.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
@@ -63,7 +63,7 @@ class PlacementEnv(gymnasium.Env[Observation, np.int64]):
         self.observation_space = space(self.nodes)
         self.action_space = spaces.Discrete(self.nodes)
         self._reward = Reward(reward)
-        self._aged = read.fidelity == "full"
+        self._eye = Eye(self.nodes, still=read.fidelity == "scheduling")
         self._most = max_steps
         self._seed: int | None = None
         self._replication = 0
@@ -86,10 +86,8 @@ class PlacementEnv(gymnasium.Env[Observation, np.int64]):
             self._replication += 1
         self._replication = int((options or {}).get("replication", self._replication))
         self.simulation = Simulation(self.scenario, self._seed, self._replication, like=self.simulation)
-        if self.simulation.most_nodes != self.nodes:
-            raise ValueError(
-                f"seed {self._seed} makes {self.simulation.most_nodes} nodes, and the first had {self.nodes}"
-            )
+        if (found := self.simulation.most_nodes) != self.nodes:
+            raise ValueError(f"seed {self._seed} makes {found} nodes, and the first had {self.nodes}")
         self._asks = self.simulation.decisions()
         self._ask, self._steps = None, 0
         self._pending.clear()
@@ -156,8 +154,8 @@ class PlacementEnv(gymnasium.Env[Observation, np.int64]):
     def _seen(self, last: Ask) -> Observation:
         """What is asked; once nothing is, the nodes as the last ask's view still shows them."""
         if self._ask is None:
-            return observe(last.cluster, None, self.nodes, aged=self._aged)
-        return observe(self._ask.cluster, self._ask.pod, self.nodes, aged=self._aged)
+            return self._eye.see(last.cluster, None)
+        return self._eye.see(self._ask.cluster, self._ask.pod)
 
     def _info(self) -> dict[str, Any]:
         pod = "" if self._ask is None else self._ask.pod.name

@@ -118,15 +118,15 @@ class SchedulingCluster:
         if pod.node and pod.phase == "Pending":
             now = self._clock.now
             pod.phase, pod.ready, pod.ready_ns = "Running", True, now
-            self._record(pod, "started")
-            self.server.changed(pod)
+            self._record(pod, "running", "started")
+            self._record(pod, "believed", "Ready")  # nobody watches for that
             if pod.run_ns is not None:
                 self._clock.after(pod.run_ns, self._end, pod)
 
     def _end(self, pod: Pod) -> None:
         pod.phase, pod.ready = "Succeeded", False
-        self._record(pod, "stopped")
+        self._record(pod, "running", "stopped")
         self.server.changed(pod)
 
-    def _record(self, pod: Pod, state: str) -> None:
-        self._recorder.pods.add(self._clock.now, pod.name, pod.template.workload, pod.node, "running", state)
+    def _record(self, pod: Pod, truth: str, state: str) -> None:
+        self._recorder.pods.add(self._clock.now, pod.name, pod.template.workload, pod.node, truth, state)
