@@ -12,10 +12,11 @@ from gymnasium import spaces
 
 from simulator.control.scheduling.decision import Ask
 from simulator.policy import Bind, Wait
+from simulator.policy.observation import Eye, Observation
 from simulator.policy.view import Bools
-from simulator.rl.observation import Eye, Observation, space
 from simulator.rl.practice import practice
 from simulator.rl.reward import DEFAULT, Reward, Step
+from simulator.rl.spaces import space
 from simulator.simulation.simulation import Simulation
 from simulator.spec.scenario import Scenario
 

@@ -10,6 +10,7 @@ from simulator.control.api.objects import Node, Pod
 from simulator.control.api.objects import Service as ServiceObject
 from simulator.control.api.server import believed_state
 from simulator.control.scheduling.decision import Ask
+from simulator.errors import Problem, UserError
 from simulator.policy import Decision
 from simulator.record.glossary import MetricContext, summarise
 from simulator.simulation.build import Parts, build
@@ -85,8 +86,12 @@ class Simulation:
     ) -> None:
         """Let a fault happen, or a workload begin, at its own time or now.
 
-        Raises UserError for a glob that matches nothing, and for what the scenario would get wrong with that workload.
+        Raises UserError for a glob that matches nothing, for what the scenario would get wrong with that workload, and
+        for what its fidelity leaves out.
         """
+        if self.scenario.fidelity == "scheduling":
+            said = f"fidelity: scheduling has no {item.kind} that joins"
+            raise UserError(Problem(said, hint="fidelity: full has it"))
         if isinstance(item, Update):
             update(self._parts, item)
         elif isinstance(item, Cut | Crash | Stop | HostUpdate):
@@ -185,6 +190,9 @@ class Simulation:
                 row(kept.name, kept.template.workload, names[index])["stored"] = True
             for run in agent.running():
                 row(run.name, run.template.workload, names[index])["running"] = run.main.state == "running"
+        if self.scenario.fidelity == "scheduling":  # the three truths are one
+            for known in pods.values():
+                known["stored"] = known["running"] = known["believed"] == "Ready"
         links = [
             {"link": link.name, "running": parts.world.network.states[i].mode or "up"}
             for i, link in enumerate(parts.world.network.links)

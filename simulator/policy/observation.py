@@ -27,13 +27,12 @@ What lies beyond a range is shown as its end. Once nothing is asked any more, th
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
-from simulator.policy import ClusterView, PodView
+from simulator.policy.view import ClusterView, PodView
 
 VERSION: Final = 1  # of this layout: a trained policy names the one that it was trained on
 NODE_COLUMNS: Final = ("free_cpu", "free_ram", "cpu", "ram", "pods", "ready", "speed", "age_s")
@@ -43,16 +42,6 @@ POD_HIGH: Final = np.array((1, 1, 86400, 1000), np.float32)
 
 Floats32 = NDArray[np.float32]
 Observation = dict[str, Floats32]
-
-
-def space(nodes: int) -> spaces.Dict:
-    """The observations over so many nodes."""
-    high = np.tile(NODE_HIGH, (nodes, 1))
-    of: dict[str, spaces.Space[Any]] = {
-        "nodes": spaces.Box(np.zeros_like(high), high, dtype=np.float32),
-        "pod": spaces.Box(np.zeros_like(POD_HIGH), POD_HIGH, dtype=np.float32),
-    }
-    return spaces.Dict(of)
 
 
 class Eye:
