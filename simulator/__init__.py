@@ -38,6 +38,7 @@ _HOME = {
     "PodView": "simulator.policy",
     "PositionTrace": "simulator.spec.movement",
     "PowerCut": "simulator.spec.failures",
+    "Pods": "simulator.spec.pods",
     "Problem": "simulator.errors",
     "RandomWaypoint": "simulator.spec.movement",
     "Reason": "simulator.policy",
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from simulator.spec.function import Function
     from simulator.spec.movement import PositionTrace, RandomWaypoint, Waypoints
     from simulator.spec.outages import Outages, Partition, ZoneOutage
+    from simulator.spec.pods import Pods
     from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry
     from simulator.streams import Rng
     from simulator.study.compare import compare
@@ -108,6 +110,7 @@ __all__ = [
     "Partition",
     "Placement",
     "PodView",
+    "Pods",
     "PositionTrace",
     "PowerCut",
     "Problem",

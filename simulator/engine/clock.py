@@ -7,6 +7,7 @@ event list, so their order at equal times is the order in which they were schedu
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from heapq import heappop, heappush
 from typing import Any
 
 import simpy
@@ -14,7 +15,7 @@ from simpy.events import NORMAL, Event
 
 
 class Timer:
-    """A call that will be made at `time`, unless cancelled before."""
+    """A call that will be made at `time`, unless cancelled before. It stands among SimPy's events without being one."""
 
     __slots__ = ("args", "call", "time")
 
@@ -33,12 +34,6 @@ class Timer:
         """Whether the call is still to be made."""
         return self.call is not None
 
-    def _fire(self, _event: Event) -> None:
-        if self.call is not None:
-            call, args = self.call, self.args
-            self.call, self.args = None, ()
-            call(*args)
-
 
 class Clock:
     """Simulated time in integer nanoseconds since the scenario's epoch. One per simulation."""
@@ -52,7 +47,7 @@ class Clock:
     @property
     def now(self) -> int:
         """The present, in ns."""
-        return self.env.now  # type: ignore[return-value]  # SimPy's stub says float; only ints are ever scheduled
+        return self.env._now  # type: ignore[return-value]  # SimPy's stub says float; only ints are ever scheduled
 
     @property
     def fired(self) -> int:
@@ -61,21 +56,17 @@ class Clock:
 
     def at(self, time: int, call: Callable[..., object], *args: Any) -> Timer:
         """Make `call(*args)` at `time` (ns, not before now)."""
-        delay = time - self.now
-        if delay < 0:
-            raise ValueError(f"cannot schedule at {time} ns: it is {self.now} ns already")
+        env = self.env
+        if time < env._now:
+            raise ValueError(f"cannot schedule at {time} ns: it is {env._now} ns already")
         timer = Timer(time, call, args)
-        event = Event(self.env)
-        event._ok = True
-        event._value = None
-        event.callbacks.append(timer._fire)
-        self.env.schedule(event, NORMAL, delay)
+        heappush(env._queue, (time, NORMAL, next(env._eid), timer))  # type: ignore[misc]  # an event to SimPy
         self._fired += 1
         return timer
 
     def after(self, delay: int, call: Callable[..., object], *args: Any) -> Timer:
         """Make `call(*args)` in `delay` ns."""
-        return self.at(self.now + delay, call, *args)
+        return self.at(self.env._now + delay, call, *args)  # type: ignore[arg-type]  # as with `now`
 
     def sleep(self, delay: int) -> simpy.Timeout:
         """The event that a process yields to let `delay` ns pass."""
@@ -91,17 +82,25 @@ class Clock:
 
     def run(self, until: int) -> None:
         """Run every event at or before `until` (ns) and leave the clock there."""
-        queue = self.env._queue
-        while queue and queue[0][0] <= until:
-            self.env.step()
+        while self.step(until):
+            pass
         if until > self.now:
             self.env._now = until
 
-    def step(self) -> bool:
-        """Run one event; False when none is left."""
-        if not self.env._queue:
+    def step(self, until: int | None = None) -> bool:
+        """Run one event; False when none is left, or none at or before `until` (ns)."""
+        queue = self.env._queue
+        if not queue or (until is not None and queue[0][0] > until):
             return False
-        self.env.step()
+        if queue[0][3].__class__ is not Timer:
+            self.env.step()
+            return True
+        timer: Timer = heappop(queue)[3]  # type: ignore[assignment]
+        self.env._now = timer.time
+        call = timer.call
+        if call is not None:
+            args, timer.call, timer.args = timer.args, None, ()
+            call(*args)
         return True
 
     def next_time(self) -> int | None:

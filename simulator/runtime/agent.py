@@ -144,7 +144,7 @@ class NodeAgent:
     @property
     def allocatable_cpu_m(self) -> int:
         """Capacity − reservations, in millicores."""
-        return max(0, self._host.row.cores * 1000 - self.settings.reserved_cpu_m)
+        return self.settings.allocatable_cpu_m(self._host.row.cores)
 
     @property
     def available_ram_bytes(self) -> int:

@@ -60,7 +60,7 @@ class Memory:
         self._evict = evict  # the agent ends a pod, at once
         self._changed = changed  # MemoryPressure has changed
         self.limit = capacity - max(system_bytes, settings.reserved_bytes)
-        self.allocatable = max(0, capacity - settings.reserved_bytes - (settings.threshold_bytes or 0))
+        self.allocatable = host.settings.allocatable_ram_bytes(capacity)
         self.start(0)
 
     def start(self, boot: int) -> None:

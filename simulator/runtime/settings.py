@@ -187,3 +187,11 @@ class AgentSettings:
     network_ns: int = 0  # after a reboot, from then until pods that are not static have a network
     waits_for_server: bool = False  # whether it starts only once its server answers
     disk: DiskSettings | None = None  # None: it does not look whether the disk is short
+
+    def allocatable_cpu_m(self, cores: int) -> int:
+        """Capacity − reservations, in millicores."""
+        return max(0, cores * 1000 - self.reserved_cpu_m)
+
+    def allocatable_ram_bytes(self, capacity: int) -> int:
+        """Capacity − reservations − hard eviction threshold."""
+        return max(0, capacity - self.memory.reserved_bytes - (self.memory.threshold_bytes or 0))

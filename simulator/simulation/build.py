@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -42,6 +42,7 @@ from simulator.simulation.models import add_model, check_models
 from simulator.simulation.nowhere import nowhere
 from simulator.simulation.observer import Observer
 from simulator.simulation.placed import settle, transplant
+from simulator.simulation.pods import add_pods, check_orchestrator
 from simulator.simulation.rebuild import build_time, check_linked
 from simulator.simulation.runtimes import RuntimeTable, check_stacks
 from simulator.simulation.settings import kubernetes as settings
@@ -58,6 +59,7 @@ from simulator.spec.look import Look
 from simulator.spec.mechanism import NodeMatch, Server
 from simulator.spec.notes import gathered
 from simulator.spec.orchestrator import Orchestrator, load_orchestrator
+from simulator.spec.pods import Pods
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Service
@@ -187,6 +189,7 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN, replication: i
         *(p for name, page in pages.items() if page.find(Server) for p in check_servers(page, layout.clusters[name])),
         *(p for share in layout.clusters.values() for p in check_links(share)),
         *check_platform(look, pages[top(scenario.family)]),
+        *check_orchestrator(look, pages[top(scenario.family)]),
         *check_models(look, pages[top(scenario.family)], layout.clusters[top(scenario.family)]),
         *check_stacks(scenario, catalogue, layout.nodes, source),
         *check_systems(scenario, catalogue, pages, layout, source),
@@ -222,6 +225,7 @@ def compiled(scenario: Scenario, catalogue: Catalogue, layout: Layout, source: S
         scenario.behaviour,
         services=[item for _, item in look.services],
         functions=[single for _, item in look.functions for single, _ in each(item, scenario.folder)],
+        pods=[item for _, item in look.pods],
         sites=layout.sites,
         later=[fault.image for fault in scenario.faults if isinstance(fault, Update)],
         handlers=RuntimeTable(catalogue).handlers([layout.nodes[i] for i in layout.members]),
@@ -229,10 +233,17 @@ def compiled(scenario: Scenario, catalogue: Catalogue, layout: Layout, source: S
 
 
 def build(
-    scenario: Scenario, seed: int, replication: int, *, exact_events: bool = False, source: Source = UNKNOWN
+    scenario: Scenario,
+    seed: int,
+    replication: int,
+    *,
+    exact_events: bool = False,
+    source: Source = UNKNOWN,
+    plan: Plan | None = None,
 ) -> Parts:
-    """Everything of a run, at t = 0, with the workloads applied. Raises UserError as `read` does."""
-    plan = read(scenario, seed, source, replication)
+    """Everything of a run, at t = 0, with the workloads applied. Raises UserError as `read` does. `plan` is what `read`
+    gave for this scenario, seed and replication (any, where nothing moves at random), if somebody has it."""
+    plan = replace(plan) if plan is not None else read(scenario, seed, source, replication)
     layout, catalogue = plan.layout, plan.catalogue
     clock, rng, recorder = Clock(), Rng(seed, replication), Recorder()
     for name, why in plan.refused.items():
@@ -291,6 +302,9 @@ def build(
     for item in scenario.workloads:
         if isinstance(item, Model):
             add_model(world, parts.cluster, item, int(item.at or 0))
+        elif isinstance(item, Pods):
+            template = plan.workload.pods[item.name]
+            add_pods(world, parts.cluster, item, template, folder=scenario.folder, end=int(scenario.duration))
     add_buffers(plane, clock, clusters.values())
     add_flows(plane, scenario, layout, network, rng, catalogue=catalogue)
     parts.platform = add_functions(world, parts.cluster, plan.functions, plan.workload.functions, scenario)
@@ -341,7 +355,7 @@ def _lay_out_pods(parts: Parts, settled: Parts) -> None:
 
 def _serve(plan: Plan, clusters: Iterable[Cluster], plane: RequestPlane) -> None:
     """Containers that begin and cease to answer do so in the request plane too."""
-    names: Sequence[str] = [*plan.workload.wanted, *plan.workload.functions]
+    names: Sequence[str] = [*plan.workload.wanted, *plan.workload.functions, *plan.workload.pods]
     add_behaviours(plane, names, plan.workload.behaviours, plan.scenario.folder)
 
     def serving(run: Any, up: bool, how: str) -> None:

@@ -18,12 +18,14 @@ from simulator.spec.kubernetes.kinds import roots
 from simulator.spec.kubernetes.pod import Pod, PodSpec, PodTemplateSpec, TemplateMeta, template_of
 from simulator.spec.kubernetes.scheduling import Affinity, LabelSelector
 from simulator.spec.kubernetes.workloads import DaemonSet, Deployment, DeploymentSpec, Job, ReplicaSet
-from simulator.spec.workload import AcceleratorNeed
+from simulator.spec.need import AcceleratorNeed
+from simulator.spec.pods import Pods
 from simulator.spec.workload import Service as ServiceItem
 from simulator.world.device import MEMORY, MILLI
 from simulator.world.image import Image
 from simulator.world.pod import PodTemplate
 
+_HOLDS = "its memory is not described: it is taken to hold what it asks for"
 _NO_HANDLERS: Mapping[str, Handler] = {}
 ZONE = "topology.kubernetes.io/zone"
 # Kubernetes 1.34 renamed the one; of the other, no orchestrator here knows what to do (the reader says so).
@@ -34,7 +36,7 @@ _DISTRIBUTION = {"PreferClose": "PreferClose", "PreferSameZone": "PreferClose", 
 class CompiledWorkload:
     """What is to run. `objects` in the order of the files, services last; `behaviours` by workload name; `images` by
     the name in the containers; `config_bytes`: the size of each ConfigMap and Secret; `notes`: what was assumed;
-    `functions`: what an instance of each function is, by its name.
+    `functions`: what an instance of each function is, by its name; `pods`: what each pod of an item of kind pods is.
     """
 
     objects: tuple[api.ApiObject, ...]
@@ -43,6 +45,7 @@ class CompiledWorkload:
     config_bytes: Mapping[str, int]
     notes: tuple[str, ...]
     functions: Mapping[str, PodTemplate] = field(default_factory=dict)
+    pods: Mapping[str, PodTemplate] = field(default_factory=dict)
 
     def joined(self, more: CompiledWorkload) -> CompiledWorkload:
         """Both together."""
@@ -53,6 +56,7 @@ class CompiledWorkload:
             {**self.config_bytes, **more.config_bytes},
             (*self.notes, *more.notes),
             {**self.functions, **more.functions},
+            {**self.pods, **more.pods},
         )
 
     @property
@@ -79,11 +83,12 @@ def compile_manifest(
     *,
     services: Sequence[ServiceItem] = (),
     functions: Sequence[Function] = (),
+    pods: Sequence[Pods] = (),
     sites: Sequence[str] = (),
     later: Iterable[str] = (),
     handlers: Mapping[str, Handler] = _NO_HANDLERS,
 ) -> CompiledWorkload:
-    """Compile the objects of all manifests, and the scenario's items of kind service and (single ones) function.
+    """Compile the objects of all manifests, and the scenario's items of kind service, (single ones) function and pods.
 
     `images` describe every image; `sites` are the zones that `per: site` means; `later`
     are the images that workloads are updated to; `handlers` say what the runtimes of the nodes mean. Input has passed
@@ -93,7 +98,8 @@ def compile_manifest(
     workloads = [(obj, template) for obj in roots(given) if (template := template_of(obj)) is not None]
     by_service = [(item, _service_template(item)) for item in services]
     by_function = [(item, _service_template(item)) for item in functions]
-    names = [c.image for t in (t for _, t in (*workloads, *by_service, *by_function)) for c in _containers(t)]
+    by_pods = [(item, _bare(item)) for item in pods]
+    names = [c.image for _, t in (*workloads, *by_service, *by_function, *by_pods) for c in _containers(t)]
     used = {name: _image(name, images) for name in dict.fromkeys((*names, *later))}
     cluster = Cluster(
         used,
@@ -119,7 +125,9 @@ def compile_manifest(
         item.name: pod_template(item.name, template, Behaviour(start=item.start), cluster)
         for item, template in by_function
     }
-    return CompiledWorkload(tuple(objects), behaviours, used, sizes, tuple(_assumed(objects, behaviours)), instances)
+    bare = {item.name: pod_template(item.name, template, None, cluster) for item, template in by_pods}
+    notes = (*_assumed(objects, behaviours), *(f"pods {name}: {_HOLDS}" for name in bare))
+    return CompiledWorkload(tuple(objects), behaviours, used, sizes, notes, instances, bare)
 
 
 def _containers(template: PodTemplateSpec) -> tuple[Container, ...]:
@@ -197,6 +205,20 @@ def _service_template(item: ServiceItem | Function) -> PodTemplateSpec:
     return PodTemplateSpec(metadata=TemplateMeta(labels={"app": item.name}), spec=spec)
 
 
+def _bare(item: Pods) -> PodTemplateSpec:
+    """The pod that the item means: a service's, that is not started again, with labels and a priority of its own."""
+    same = {key: getattr(item, key) for key in ("name", "image", "cpu", "ram", "accelerator", "node_selector")}
+    template = _service_template(ServiceItem.model_construct(**same))
+    own = {"restart_policy": "Never", "priority": item.priority}
+    labels = {"labels": {**template.metadata.labels, **item.labels}}
+    return template.model_copy(
+        update={
+            "metadata": template.metadata.model_copy(update=labels),
+            "spec": template.spec.model_copy(update=own),
+        }
+    )
+
+
 def _devices(need: AcceleratorNeed) -> dict[str, str]:
     """The limits of a container by which it gets its accelerators."""
     if need.milli is None and need.memory is None:
@@ -237,7 +259,7 @@ def _assumed(objects: Iterable[api.ApiObject], behaviours: Mapping[str, Behaviou
             continue
         own = behaviours.get(obj.name)
         if own is None or own.memory is None:
-            yield f"{obj.kind} {obj.name}: its memory is not described: it is taken to hold what it asks for"
+            yield f"{obj.kind} {obj.name}: {_HOLDS}"
         if template.init_containers:
             yield f"{obj.kind} {obj.name}: its init containers are taken to end at once"
         if isinstance(obj, api.Job) and (own is None or own.run is None):

@@ -13,18 +13,19 @@ from simulator.spec.check import check_resolved, check_scenario, check_updates
 from simulator.spec.faults import Update
 from simulator.spec.function import Function
 from simulator.spec.look import Look
+from simulator.spec.pods import Pods
 from simulator.spec.quantity import Duration
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry, labels
 
-Item = Manifest | Service | Model | Requests | Telemetry | Function
+Item = Manifest | Service | Model | Requests | Telemetry | Function | Pods
 
 
 def join(parts: Parts, item: Item) -> None:
     """Let a workload begin at its own time or now. Raises UserError, and changes nothing, for what the scenario with
     it gets wrong."""
-    if isinstance(item, Function):
-        said = f"function {item.name} cannot join a running simulation"
+    if isinstance(item, Function | Pods):
+        said = f"{item.kind} {item.name} cannot join a running simulation"
         raise UserError(Problem(said, hint="write it into the scenario"))
     plan, world = parts.plan, parts.world
     known = plan.scenario

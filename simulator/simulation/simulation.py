@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from simulator.control.api.objects import Node, Pod
 from simulator.control.api.objects import Service as ServiceObject
 from simulator.control.api.server import believed_state
 from simulator.control.scheduling.decision import Ask
-from simulator.control.scheduling.scheduler import Scheduler
+from simulator.errors import Problem, UserError
 from simulator.policy import Decision
 from simulator.record.glossary import MetricContext, summarise
 from simulator.simulation.build import Parts, build
@@ -39,11 +39,25 @@ class State:
 class Simulation:
     """A scenario that can be run step by step, looked at, disturbed, and asked for decisions."""
 
-    def __init__(self, scenario: Scenario, seed: int = 1, replication: int = 0, *, exact_events: bool = False) -> None:
-        """Build everything; nothing happens yet. Raises UserError with every problem of the scenario."""
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int = 1,
+        replication: int = 0,
+        *,
+        exact_events: bool = False,
+        like: Simulation | None = None,
+    ) -> None:
+        """Build everything; nothing happens yet. Raises UserError with every problem of the scenario.
+
+        What was read for `like`, another of the same scenario, is not read again, unless the seed makes another place.
+        """
         self.scenario = scenario
         self.seed, self.replication = seed, replication
-        self._parts: Parts = build(scenario, seed, replication, exact_events=exact_events)
+        same = like is not None and like.scenario is scenario and (like.seed == seed or scenario.world.use is None)
+        plan = like._plan if like is not None and same else None
+        self._parts: Parts = build(scenario, seed, replication, exact_events=exact_events, plan=plan)
+        self._plan = replace(self._parts.plan)  # as it was read: what joins later changes the other
 
     @property
     def now_s(self) -> float:
@@ -54,6 +68,12 @@ class Simulation:
     def duration_ns(self) -> int:
         """The scenario's duration, in ns."""
         return int(self.scenario.duration)
+
+    @property
+    def most_nodes(self) -> int:
+        """The most nodes that one of its schedulers chooses from."""
+        clusters = self._parts.clusters.values()
+        return max((len(each.node_objects) for each in clusters if each.scheduler is not None), default=0)
 
     def run(self, until: str | float | None = None) -> None:
         """Run up to a time: a quantity (`"10min"`) or seconds; without one, to the end of the scenario.
@@ -68,8 +88,12 @@ class Simulation:
     ) -> None:
         """Let a fault happen, or a workload begin, at its own time or now.
 
-        Raises UserError for a glob that matches nothing, and for what the scenario would get wrong with that workload.
+        Raises UserError for a glob that matches nothing, for what the scenario would get wrong with that workload, and
+        for what its fidelity leaves out.
         """
+        if self.scenario.fidelity == "scheduling":
+            said = f"fidelity: scheduling has no {item.kind} that joins"
+            raise UserError(Problem(said, hint="fidelity: full has it"))
         if isinstance(item, Update):
             update(self._parts, item)
         elif isinstance(item, LinkFault | NodeFault | Stop | HostUpdate):
@@ -89,29 +113,24 @@ class Simulation:
         for scheduler in schedulers:
             scheduler.set_policy(None)
         while True:
-            due = clock.next_time()
-            asking = self._asking()
-            while asking is None and due is not None and due <= to:
-                clock.step()
-                due, asking = clock.next_time(), self._asking()
-            if asking is None or asking.pending is None:
-                break
-            ask = asking.pending
-            yield ask
-            if asking.pending is ask:
-                raise ValueError(f"{ask.pod.name} was not answered")
+            for each in schedulers:
+                if (ask := each.pending) is not None:
+                    yield ask
+                    if each.pending is ask:
+                        raise ValueError(f"{ask.pod.name} was not answered")
+                    break
+            else:
+                if not clock.step(to):
+                    break
         clock.run(to)
-
-    def _asking(self) -> Scheduler | None:
-        """The scheduler that waits for an answer, if one does."""
-        return next((each for each in self._parts.schedulers if each.pending is not None), None)
 
     def answer(self, ask: Ask, decision: Decision) -> None:
         """Answer an ask. Raises ValueError if it is not the pending one."""
-        asking = self._asking()
-        if asking is None or asking.pending is not ask:
-            raise ValueError("this is not what is being asked")
-        asking.answer(decision)
+        for each in self._parts.schedulers:
+            if each.pending is ask:
+                each.answer(decision)
+                return
+        raise ValueError("this is not what is being asked")
 
     def release(self) -> None:
         """Let the scenario's own policy answer again."""
@@ -173,6 +192,9 @@ class Simulation:
                 row(kept.name, kept.template.workload, names[index])["stored"] = True
             for run in agent.running():
                 row(run.name, run.template.workload, names[index])["running"] = run.main.state == "running"
+        if self.scenario.fidelity == "scheduling":  # the three truths are one
+            for known in pods.values():
+                known["stored"] = known["running"] = known["believed"] == "Ready"
         links = [
             {"link": link.name, "running": parts.world.network.states[i].mode or "up"}
             for i, link in enumerate(parts.world.network.links)

@@ -15,8 +15,10 @@ from simulator.facts import Catalogue
 from simulator.facts.stack import handlers, pages_of
 from simulator.facts.yaml import Path as Place
 from simulator.spec import check_power, image
+from simulator.spec.check_fidelity import check_fidelity
 from simulator.spec.check_function import check_functions
 from simulator.spec.check_movement import check_movement, radio_links, unmatched
+from simulator.spec.check_pods import check_bare_pods
 from simulator.spec.check_spool import check_spools
 from simulator.spec.distribution import files
 from simulator.spec.failures import Failures, PowerCut
@@ -80,7 +82,7 @@ def check_duplicates(look: Look) -> Iterator[Problem]:
 
 def _one_name_each(look: Look, what: str, objects: Iterable[K8sObject]) -> Iterator[Problem]:
     """Names tell workloads (and services) apart, in tables and for behaviour, whatever their kind and namespace."""
-    taken = {item.name: f"a workload of kind service, {item.name}" for _, item in look.services}
+    taken = {item.name: f"a workload of kind {item.kind}, {item.name}" for _, item in (*look.services, *look.pods)}
     for obj in objects:
         if obj.name in taken:
             said = f"{obj.title} has the name of {taken[obj.name]}: each {what} needs a name of its own"
@@ -238,13 +240,16 @@ def check_behaviour(look: Look) -> Iterator[Problem]:
     """Every behaviour belongs to a workload of a manifest; a service has its own."""
     if not look.complete:
         return
-    own = {item.name for _, item in look.services}
+    own, bare = {item.name for _, item in look.services}, {item.name for _, item in look.pods}
     for name in look.scenario.behaviour:
         if name in own:
             said = f"service {name} has its behaviour among its own keys"
             yield look.source.problem(("behaviour", name), said, "move the keys there")
+        elif name in bare:
+            said = f"pods {name}: what they do stands among their own keys"
+            yield look.source.problem(("behaviour", name), said, "as in run: {exponential: 1min}")
         elif name not in look.pods_of:
-            hint = did_you_mean(name, look.pods_of.keys() - own, "workloads are")
+            hint = did_you_mean(name, look.pods_of.keys() - own - bare, "workloads are")
             yield look.source.problem(("behaviour", name), f"no workload is named {name}", hint)
 
 
@@ -378,6 +383,8 @@ CHECKS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
     check_functions,
     check_spools,
     check_movement,
+    check_bare_pods,
+    check_fidelity,
 )
 
 

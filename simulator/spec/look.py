@@ -20,6 +20,7 @@ from simulator.spec.kubernetes.cluster import Service as K8sService
 from simulator.spec.kubernetes.kinds import roots
 from simulator.spec.kubernetes.pod import template_of
 from simulator.spec.kubernetes.read import Manifest, read_manifest
+from simulator.spec.pods import Pods
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
 from simulator.spec.topology import Topology, expand_links, expand_nodes, matching
@@ -96,9 +97,15 @@ class Look:
         return [(n, item) for n, item in enumerate(self.scenario.workloads) if isinstance(item, Function)]
 
     @cached_property
+    def pods(self) -> list[tuple[int, Pods]]:
+        """The `pods` items with their positions."""
+        return [(n, item) for n, item in enumerate(self.scenario.workloads) if isinstance(item, Pods)]
+
+    @cached_property
     def pods_of(self) -> dict[str, dict[str, str]]:
         """The labels of the pods of each workload, by the workload's name; also of what is not simulated yet."""
         found = {item.name: {"app": item.name} for _, item in self.services}
+        found |= {item.name: {"app": item.name, **item.labels} for _, item in self.pods}
         made = [obj for obj in self.objects if template_of(obj) and not obj.simulated]
         for obj in (*roots(self.objects), *made):
             template = template_of(obj)
@@ -121,7 +128,7 @@ class Look:
         templates = [template for obj in self.objects if (template := template_of(obj)) is not None]
         names = [c.image for t in templates for c in (*t.spec.init_containers, *t.spec.containers)]
         names += [item.image for _, item in self.services]
-        names += [item.image for _, item in self.functions]
+        names += [item.image for _, item in (*self.functions, *self.pods)]
         names += [fault.image for fault in self.scenario.faults if isinstance(fault, Update)]
         return {name: image.find(self.scenario.images, name) for name in names}
 

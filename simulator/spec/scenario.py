@@ -112,6 +112,8 @@ class Scenario(Spec):
     `unfit` says what becomes of a machine that cannot run the system, runtimes or orchestrator that are named for it:
     the scenario is wrong, or the machine stays out of its cluster, which is an outcome (`refused_nodes`). `carbon` is
     the intensity of the grid by zone, the first glob that matches: a number (300g/kWh) or a column of a file.
+    `fidelity` is how much is simulated: with `scheduling` nodes have no agents, so a pod runs as soon as it is bound,
+    until its run is over: for workloads of kind pods, without faults.
     """
 
     duration: Annotated[Duration, Field(gt=0)]
@@ -119,6 +121,7 @@ class Scenario(Spec):
     epoch: Instant = "2026-01-01T00:00:00Z"
     start: Literal["empty", "placed"] = "empty"
     unfit: Literal["refuse", "leave-out"] = "refuse"
+    fidelity: Literal["full", "scheduling"] = "full"
     topology: TopologyField
     orchestrator: ModelName | None = None
     clusters: dict[Name, ClusterSpec] | None = None

@@ -1,4 +1,5 @@
-"""What runs, what it needs and what is asked of it: manifests, services, models, requests, telemetry, functions."""
+"""What runs, what it needs and what is asked of it: manifests, services, models, requests, telemetry, functions,
+pods."""
 
 from __future__ import annotations
 
@@ -7,9 +8,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.spec.arrivals import Arrivals
-from simulator.spec.base import Count, Glob, Item, Name, Positive, Resource, Spec, Text, empty, wrong
+from simulator.spec.base import Count, Glob, Item, Name, Positive, Text, empty, wrong
 from simulator.spec.behaviour import Behaviour, Wait
 from simulator.spec.function import Function
+from simulator.spec.need import AcceleratorNeed
+from simulator.spec.pods import Pods
 from simulator.spec.quantity import Cpu, Duration, Size
 from simulator.spec.spool import Importance, Spool
 
@@ -21,25 +24,6 @@ class Manifest(Item):
     name: Name | None = None
     file: Text
     at: Duration | None = None
-
-
-class AcceleratorNeed(Spec):
-    """`count` whole accelerators, or a share of one: `milli` thousandths of it, `memory` of its own.
-
-    `product` are the models that will do: the node's label `<resource>.product` has to be one of them.
-    """
-
-    resource: Resource
-    count: Positive | None = None
-    milli: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
-    memory: Annotated[Size, Field(gt=0)] | None = None
-    product: tuple[Text, ...] = ()
-
-    @model_validator(mode="after")
-    def _whole_or_share(self) -> Self:
-        if self.count is not None and (self.milli is not None or self.memory is not None):
-            raise wrong("an accelerator is taken whole or shared", "give count, or milli and memory", "count")
-        return self
 
 
 class Service(Item, Behaviour):
@@ -143,7 +127,9 @@ class Telemetry(Item):
         return self
 
 
-WorkloadItem = Annotated[Manifest | Service | Model | Requests | Telemetry | Function, Field(discriminator="kind")]
+WorkloadItem = Annotated[
+    Manifest | Service | Model | Requests | Telemetry | Function | Pods, Field(discriminator="kind")
+]
 
 
 def labels(items: tuple[Any, ...]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 SECOND = 1_000_000_000
 
@@ -147,6 +147,11 @@ class PodTemplate:
     # text that the pod-template-hash is made from, which must be the same in every process.
     platforms: frozenset[str] = field(default=frozenset(), repr=False)
     image_bytes: int = 0  # unpacked size of its images, for ImageLocality
+
+    def running(self, run_ns: int) -> PodTemplate:
+        """The same for a pod whose main container runs so long, and then exits."""
+        main, *others = self.containers
+        return replace(self, containers=(replace(main, run_ns=run_ns), *others))
 
     @property
     def guest_bytes(self) -> int:

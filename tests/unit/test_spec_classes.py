@@ -21,14 +21,16 @@ from simulator.spec.function import Function
 from simulator.spec.image import Image, RegistrySpec
 from simulator.spec.kubernetes.base import K8s
 from simulator.spec.movement import Movement, Place, PositionTrace, RandomWaypoint, Waypoint, Waypoints
+from simulator.spec.need import AcceleratorNeed
 from simulator.spec.outages import Impairment, Outages, Partition, Window, ZoneOutage
+from simulator.spec.pods import Pods
 from simulator.spec.power import BatterySpec, Prices, SolarSpec
 from simulator.spec.quantity import BitRate, Cpu, Duration, Frequency, Quantity, Ratio, Size
 from simulator.spec.scenario import Policies, Record, RecordRequests, Weighted
 from simulator.spec.schema import experiment_schema
 from simulator.spec.spool import Spool
 from simulator.spec.topology import AcceleratorSpec, LinkSpec, NodeSpec, Taint, Topology
-from simulator.spec.workload import AcceleratorNeed, Arrivals, Manifest, Model, Requests, Service, Telemetry
+from simulator.spec.workload import Arrivals, Manifest, Model, Requests, Service, Telemetry
 from simulator.units import HOUR, MINUTE, MS, SECOND, UnitError
 
 CALL = {"target": "db", "request": "1kB", "response": "4kB", "timeout": "200ms", "retries": 1}
@@ -66,6 +68,9 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
     (Function, {"kind": "function", "name": "f", "image": "shop/f", "arrivals": {"poisson": "10/s"}, "work": "5ms",
                 "first_work": {"exponential": "9ms"}, "start": "1s", "concurrency": 2, "cpu": "500m", "ram": "64Mi",
                 "ram_limit": "128Mi", "node_selector": {"tier": "edge"}, "scaling": "./mine.py:Mine"}),
+    (Pods, {"kind": "pods", "name": "train", "arrivals": {"poisson": "10/s"}, "count": 20, "image": "shop/train",
+            "cpu": "500m", "ram": "64Mi", "accelerator": {"resource": "nvidia.com/gpu", "milli": 250}, "priority": 5,
+            "labels": {"team": "a"}, "node_selector": {"tier": "edge"}, "run": {"exponential": "1min"}}),
     (Cut, {"kind": "cut", "name": "wan", "link": "wan-[0-3]", "at": "10min", "duration": "10min", "mode": "silent"}),
     (Cut, {"kind": "cut", "link": "wan-0", "mode": "lossy", "loss": 0.2}),
     (Cut, {"kind": "cut", "link": "wan-0", "mode": "one-way", "direction": "down"}),
@@ -232,7 +237,7 @@ def test_the_schema_tells_items_apart_by_kind() -> None:
     scenario = schema["$defs"]["Scenario"]["properties"]
     kinds = {name: set(scenario[name]["items"]["discriminator"]["mapping"]) for name in ("workloads", "faults")}
     assert kinds == {
-        "workloads": {"manifest", "service", "model", "requests", "telemetry", "function"},
+        "workloads": {"manifest", "service", "model", "requests", "telemetry", "function", "pods"},
         "faults": {
             "cut",
             "crash",

@@ -34,6 +34,7 @@ class Pod(ApiObject):
     owner: ApiObject | None = None  # the controller: a ReplicaSet, DaemonSet, Job, or None
     node: str = ""  # spec.nodeName; set once, by a binding
     devices: Held = field(default_factory=dict)  # the accelerators that the binding names
+    run_ns: int | None = None  # how long its main container runs before it exits; None: as its template says
     phase: str = "Pending"  # Pending Running Succeeded Failed
     ready: bool = False
     reason: str = ""  # ImagePullBackOff, CrashLoopBackOff, Evicted, OOMKilled, …

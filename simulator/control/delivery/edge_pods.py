@@ -11,6 +11,7 @@ from simulator.control.api.server import ApiServer
 from simulator.control.delivery.acked_push import AckedPush
 from simulator.control.delivery.cloudcore import CloudCore
 from simulator.control.delivery.deliveries import CHANGE, LOST, RESYNC, UP, Deliveries, Message
+from simulator.control.delivery.desired import desired
 from simulator.control.delivery.edge_store import EdgeStore, Taker
 from simulator.control.delivery.ledger import Letter
 from simulator.control.delivery.outbox import Reports
@@ -234,9 +235,8 @@ class EdgePods:
         self._push.file(self._row[pod.node], self._letter(pod))
 
     def _letter(self, pod: Pod, delete: bool = False) -> Letter:
-        desired = DesiredPod(pod.uid, pod.name, pod.template, devices=pod.devices)
         deleting = pod.deletion_ns is not None and not delete
-        content = _PodContent(desired, deleting, pod.phase, pod.ready)
+        content = _PodContent(desired(pod), deleting, pod.phase, pod.ready)
         return Letter(
             pod.uid, self._push.next_version(), "pod", pod.name, self.settings.pod_bytes, content, delete
         )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from simulator.control.api.objects import ApiObject, Node, Pod
 from simulator.control.api.server import ApiServer
 from simulator.control.delivery.channel import Channel, ChannelSettings
+from simulator.control.delivery.desired import desired
 from simulator.control.delivery.reach import OK, Reach
 from simulator.control.delivery.reports import apply_node_status, apply_status
 from simulator.engine.clock import Clock
@@ -102,7 +103,7 @@ class WatchChannel(Channel):
             return
         if uid not in self.pods:
             self.file(pod)
-            self._push_pod(pod, self._agent.admit, DesiredPod(uid, pod.name, pod.template, devices=pod.devices))
+            self._push_pod(pod, self._agent.admit, desired(pod))
         applied = self._applied.get(uid)
         if pod.deletion_ns is not None:
             self._push_pod(pod, self._agent.remove, uid, pod.template.grace_ns)
@@ -121,7 +122,7 @@ class WatchChannel(Channel):
         """Every pod of this node."""
         listed = [
             _Listed(
-                DesiredPod(uid, pod.name, pod.template, devices=pod.devices),
+                desired(pod),
                 pod.deletion_ns is not None,
                 pod.template.grace_ns,
                 pod.phase,

@@ -326,10 +326,10 @@ class Scheduler:
     def _ask(self, items: list[Queued]) -> list[Ask]:
         """One ask for each pod, with one view for all."""
         self.info.refresh()
-        keys, moment = self.info.keys, key(f"{items[0].pod.name}/{items[0].attempts}")
+        keys, moment = self.info.keys, f"{items[0].pod.name}/{items[0].attempts}"
 
         def uniform(name: str) -> Floats:
-            return self._rng.draws(f"policy/{name}", keys, moment)
+            return self._rng.draws(f"policy/{name}", keys, key(moment))
 
         cycles = [
             Cycle(

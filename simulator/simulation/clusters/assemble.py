@@ -10,6 +10,7 @@ from simulator.simulation.clusters.cluster import Cluster
 from simulator.simulation.clusters.federation import Federation
 from simulator.simulation.clusters.horizon import AgreementCluster
 from simulator.simulation.clusters.kubernetes import Cluster as KubernetesCluster
+from simulator.simulation.clusters.scheduling import SchedulingCluster
 from simulator.simulation.clusters.world import World
 from simulator.simulation.deciders import read_deciders
 from simulator.simulation.demand import duration
@@ -93,6 +94,9 @@ def _cluster(
         )  # fmt: skip
     if page.find(Agreement) is not None:
         return AgreementCluster(world, share, page, runtimes, plane=plane)
+    scheduler = deciders.join(settings.scheduler(page, thinking, on_error))
+    if scenario.fidelity == "scheduling":
+        return SchedulingCluster(world, share, page, runtimes, policy=deciders.placement, scheduling=scheduler)
     return KubernetesCluster(
         world,
         share,
@@ -100,5 +104,5 @@ def _cluster(
         runtimes,
         plane=plane,
         policy=deciders.placement,
-        scheduling=deciders.join(settings.scheduler(page, thinking, on_error)),
+        scheduling=scheduler,
     )

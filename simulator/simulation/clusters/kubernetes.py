@@ -22,6 +22,7 @@ from simulator.control.scheduling.scheduler import Scheduler
 from simulator.control.scheduling.settings import SchedulerSettings
 from simulator.faults import Switch
 from simulator.runtime.agent import NodeAgent
+from simulator.runtime.settings import AgentSettings
 from simulator.simulation.clusters.delivery import delivery
 from simulator.simulation.clusters.machines import FOLLOW, Machines, follow_boots
 from simulator.simulation.clusters.world import World
@@ -88,7 +89,7 @@ class Cluster:
                 runtimes=costs,
                 system_bytes=daemons + machine.system_bytes + sum(c.ram for c in components_on(page, layout, index)),
             )
-            node = server.create(_node_object(machine, page, agent, runtimes=tuple(costs), now=clock.now))
+            node = server.create(node_object(machine, page, of_agent, runtimes=tuple(costs), now=clock.now))
             agent.connect(self.watches.attach(agent, node, row))
             follow_boots(agent, reach, row)
             self.agents[index], self.node_objects[index] = agent, node
@@ -174,8 +175,8 @@ class Cluster:
         return 1
 
 
-def _node_object(
-    machine: NodeRow, page: Orchestrator, agent: NodeAgent, *, runtimes: tuple[str, ...], now: int
+def node_object(
+    machine: NodeRow, page: Orchestrator, agent: AgentSettings, *, runtimes: tuple[str, ...], now: int
 ) -> Node:
     """The node as it has registered, some time before the scenario begins."""
     taints = list(machine.taints)
@@ -187,8 +188,8 @@ def _node_object(
         platform=machine.platform,
         labels=dict(machine.labels),
         taints=taints,
-        allocatable_cpu_m=agent.allocatable_cpu_m,
-        allocatable_ram_bytes=agent.allocatable_ram_bytes,
+        allocatable_cpu_m=agent.allocatable_cpu_m(machine.cores),
+        allocatable_ram_bytes=agent.allocatable_ram_bytes(machine.ram_bytes),
         max_pods=machine.max_pods,
         extended=dict(machine.extended),
         accelerators=machine.accelerators,

@@ -1,0 +1,86 @@
+"""What a learner sees of one ask: arrays of fixed shape, every number with its unit and its range.
+
+`nodes` has a row for each node, in the order of the `ClusterView`, and these columns:
+
+| column | unit | range |
+|---|---|---|
+| `free_cpu` | share of the node's allocatable CPU that no pod has requested | 0 … 1 |
+| `free_ram` | the same of its memory | 0 … 1 |
+| `cpu` | its allocatable CPU, as a share of the largest node's | 0 … 1 |
+| `ram` | its allocatable memory, likewise | 0 … 1 |
+| `pods` | pods on it, as a share of those that it may have | 0 … 1 |
+| `ready` | 1 if it is believed to be ready | 0, 1 |
+| `speed` | of one core, relative to the reference core | 0 … 1000 |
+| `age_s` | seconds since the control plane last heard of it; 0 in `fidelity: scheduling` | 0 … 3600 |
+
+`pod` is the pod that is asked about:
+
+| column | unit | range |
+|---|---|---|
+| `cpu` | its request, as a share of the largest node's allocatable CPU | 0 … 1 |
+| `ram` | the same of memory | 0 … 1 |
+| `waiting_s` | seconds since it was created | 0 … 86400 |
+| `attempt` | how often it was asked about, this time included | 1 … 1000 |
+
+What lies beyond a range is shown as its end. Once nothing is asked any more, the pod is all zeros.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.policy.view import ClusterView, PodView
+
+VERSION: Final = 1  # of this layout: a trained policy names the one that it was trained on
+NODE_COLUMNS: Final = ("free_cpu", "free_ram", "cpu", "ram", "pods", "ready", "speed", "age_s")
+POD_COLUMNS: Final = ("cpu", "ram", "waiting_s", "attempt")
+NODE_HIGH: Final = np.array((1, 1, 1, 1, 1, 1, 1000, 3600), np.float32)
+POD_HIGH: Final = np.array((1, 1, 86400, 1000), np.float32)
+
+Floats32 = NDArray[np.float32]
+Observation = dict[str, Floats32]
+
+
+class Eye:
+    """Makes observations. Where nothing changes what nodes offer (`still`), that is read once, and their age never."""
+
+    __slots__ = ("_nodes", "_of_cpu", "_of_pods", "_of_ram", "_same", "_still", "_table", "_units")
+
+    def __init__(self, nodes: int, *, still: bool) -> None:
+        self._nodes, self._still = nodes, still
+        self._same: tuple[str, ...] | None = None  # whose nodes the rest is about
+
+    def see(self, cluster: ClusterView, pod: PodView | None) -> Observation:
+        """An ask as arrays of their own; rows of nodes that are not there are zeros, and so is no pod."""
+        if not self._still or cluster.names is not self._same:
+            self._look(cluster)
+        table = self._table.copy()
+        rows = table[: len(cluster)]
+        rows[:, 0] = cluster.free_cpu_m * self._of_cpu
+        rows[:, 1] = cluster.free_ram_bytes * self._of_ram
+        rows[:, 4] = cluster.pods * self._of_pods
+        np.maximum(table, 0, out=table)
+        np.minimum(table, NODE_HIGH, out=table)
+        if pod is None:
+            return {"nodes": table, "pod": np.zeros(len(POD_COLUMNS), np.float32)}
+        cpu, ram = pod.cpu_m * self._units[0], pod.ram_bytes * self._units[1]
+        seen = (min(cpu, 1.0), min(ram, 1.0), min(pod.waiting_s, _LONGEST_S), min(pod.attempt, _MOST))
+        return {"nodes": table, "pod": np.array(seen, np.float32)}
+
+    def _look(self, cluster: ClusterView) -> None:
+        self._same = cluster.names
+        cpu, ram = np.maximum(cluster.allocatable_cpu_m, 1), np.maximum(cluster.allocatable_ram_bytes, 1)
+        self._units = 1 / int(cpu.max(initial=1)), 1 / int(ram.max(initial=1))
+        self._of_cpu, self._of_ram, self._of_pods = 1 / cpu, 1 / ram, 1 / np.maximum(cluster.max_pods, 1)
+        self._table = np.zeros((self._nodes, len(NODE_COLUMNS)), np.float32)
+        rows = self._table[: len(cluster)]
+        rows[:, 2], rows[:, 3] = cpu * self._units[0], ram * self._units[1]
+        rows[:, 5], rows[:, 6] = cluster.ready, cluster.speed
+        if not self._still:
+            rows[:, 7] = cluster.age_s
+
+
+_LONGEST_S, _MOST = float(POD_HIGH[2]), float(POD_HIGH[3])

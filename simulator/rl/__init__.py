@@ -1,0 +1,19 @@
+"""Gymnasium environments over the simulator's decision points: `import simulator.rl`, then `gymnasium.make` as usual.
+
+    import gymnasium, simulator.rl
+    env = gymnasium.make("simulator/Placement-v0", scenario="mine.yaml")
+
+`gymnasium.make("simulator.rl:simulator/Placement-v0")` imports it by itself. Needs the extra `rl`.
+"""
+
+from __future__ import annotations
+
+import gymnasium
+
+from simulator.rl.placement import PlacementEnv
+from simulator.rl.practice import practice
+
+__all__ = ["PlacementEnv", "practice"]
+
+if "simulator/Placement-v0" not in gymnasium.registry:
+    gymnasium.register("simulator/Placement-v0", entry_point="simulator.rl.placement:PlacementEnv")

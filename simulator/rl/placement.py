@@ -1,0 +1,163 @@
+"""Placement as an environment: one step is one answered ask of the scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from simulator.control.scheduling.decision import Ask
+from simulator.policy import Bind, Wait
+from simulator.policy.observation import Eye, Observation
+from simulator.policy.view import Bools
+from simulator.rl.practice import practice
+from simulator.rl.reward import DEFAULT, Reward, Step
+from simulator.rl.spaces import space
+from simulator.simulation.simulation import Simulation
+from simulator.spec.scenario import Scenario
+
+_SEEDS = 2**31
+
+
+class PlacementEnv(gymnasium.Env[Observation, np.int64]):
+    """Where does this pod go? An action is the row of a node.
+
+    There is no action that waits: a pod that no node can take is left waiting, as kube-scheduler does, without a step,
+    so every ask that is shown has a feasible node and `action_masks()` is exactly `cluster.feasible(pod)`. An action
+    that the mask forbids leaves the pod waiting, too (the term `masked` of the reward counts it).
+
+    `scenario`: one, or the file or shipped experiment that has it; without one, `practice()`. `fidelity` replaces the
+    scenario's. `reward`: weights by name (`simulator.rl.reward`). `max_steps`: after so many steps the episode is cut
+    off (truncated); it is over (terminated) when the scenario's time is, or when nothing is left to be asked before.
+
+    `reset(seed=s)` begins replication 0 of seed s, and each reset without a seed the next one;
+    `options={"replication": r}` asks for one. One place for all replications of a seed; what happens there differs, by
+    the same named draws as in any study (common random numbers): so two policies meet the same pods.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+
+    def __init__(
+        self,
+        scenario: Scenario | str | Path | None = None,
+        *,
+        reward: Mapping[str, float] = DEFAULT,
+        fidelity: Literal["full", "scheduling"] | None = None,
+        max_steps: int | None = None,
+        render_mode: None = None,
+    ) -> None:
+        """Build the scenario once, to learn its nodes. Raises UserError for what is wrong with it, or with `reward`."""
+        given = practice() if scenario is None else scenario
+        read = given if isinstance(given, Scenario) else Scenario.load(given)
+        if fidelity is not None:
+            read = read.model_copy(update={"fidelity": fidelity}).placed(read.folder, read.facts)
+        if max_steps is not None and max_steps < 1:
+            raise ValueError("max_steps is at least 1")
+        self.scenario = read
+        self.render_mode = render_mode
+        self.simulation = Simulation(read)
+        self.nodes = self.simulation.most_nodes
+        self.observation_space = space(self.nodes)
+        self.action_space = spaces.Discrete(self.nodes)
+        self._reward = Reward(reward)
+        self._eye = Eye(self.nodes, still=read.fidelity == "scheduling")
+        self._most = max_steps
+        self._seed: int | None = None
+        self._replication = 0
+        self._asks: Iterator[Ask] = iter(())
+        self._ask: Ask | None = None
+        self._mask: Bools = np.zeros(self.nodes, np.bool_)
+        self._pending: set[str] = set()  # pods that have been asked about and have no node
+        self._steps = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin an episode at its first ask. Raises ValueError where the scenario asks nothing, or has other nodes with
+        this seed."""
+        super().reset(seed=seed)
+        if seed is not None or self._seed is None:
+            self._seed = int(self.np_random.integers(_SEEDS)) if seed is None else seed
+            self._replication = 0
+        else:
+            self._replication += 1
+        self._replication = int((options or {}).get("replication", self._replication))
+        self.simulation = Simulation(self.scenario, self._seed, self._replication, like=self.simulation)
+        if (found := self.simulation.most_nodes) != self.nodes:
+            raise ValueError(f"seed {self._seed} makes {found} nodes, and the first had {self.nodes}")
+        self._asks = self.simulation.decisions()
+        self._ask, self._steps = None, 0
+        self._pending.clear()
+        self._go_on()
+        if self._ask is None:
+            raise ValueError("the scenario asks for no placement")
+        return self._seen(self._ask), self._info()
+
+    def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Answer, and go on to the next ask. Raises ValueError for an action that is no row, or with nothing asked."""
+        ask, row = self._ask, int(action)
+        if ask is None:
+            raise ValueError("nothing is asked: reset first")
+        if not 0 <= row < self.nodes:
+            raise ValueError(f"{row} is no row of {self.nodes} nodes")
+        placed = bool(self._mask[row])
+        pod = ask.pod
+        if placed:
+            self._pending.discard(pod.name)
+            self.simulation.answer(ask, Bind(row))
+        else:
+            self._pending.add(pod.name)
+            self.simulation.answer(ask, Wait())
+        pending_pod_s = self._go_on()
+        self._steps += 1
+        over = self._ask is None
+        reward = self._reward.of(Step(placed, not placed, pod.waiting_s, pending_pod_s), ask.cluster)
+        info = self._info()
+        if over and self._reward.metrics:
+            info["metrics"] = dict(self.simulation.finish().summary)
+            reward += self._reward.at_end(info["metrics"])
+        return self._seen(ask), reward, over, not over and self._steps == self._most, info
+
+    def action_masks(self) -> Bools:
+        """Which rows the pod that is asked about may be bound to: `cluster.feasible`, as the ask has it."""
+        return self._mask
+
+    @property
+    def ask(self) -> Ask | None:
+        """What is asked, with the `ClusterView` that a policy would see; None once nothing is."""
+        return self._ask
+
+    def _go_on(self) -> float:
+        """Run to the next ask with a feasible node, if one comes; the pod seconds that were spent pending."""
+        simulation, pending, spent = self.simulation, self._pending, 0.0
+        now = simulation.now_s
+        while True:
+            ask = next(self._asks, None)
+            before, now = now, simulation.now_s
+            spent += len(pending) * (now - before)
+            if ask is None:
+                self._ask, self._mask = None, np.zeros(self.nodes, np.bool_)
+                return spent
+            feasible = ask.cluster.feasible(ask.pod)
+            if feasible.any():
+                break
+            pending.add(ask.pod.name)
+            simulation.answer(ask, Wait())
+        if len(feasible) < self.nodes:
+            feasible = np.concatenate((feasible, np.zeros(self.nodes - len(feasible), np.bool_)))
+        self._ask, self._mask = ask, feasible
+        return spent
+
+    def _seen(self, last: Ask) -> Observation:
+        """What is asked; once nothing is, the nodes as the last ask's view still shows them."""
+        if self._ask is None:
+            return self._eye.see(last.cluster, None)
+        return self._eye.see(self._ask.cluster, self._ask.pod)
+
+    def _info(self) -> dict[str, Any]:
+        pod = "" if self._ask is None else self._ask.pod.name
+        return {"time_s": self.simulation.now_s, "pod": pod, "pending": len(self._pending)}

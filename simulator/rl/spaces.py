@@ -1,0 +1,20 @@
+"""The space that observations are from; `simulator.policy.observation` says what is in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from simulator.policy.observation import NODE_HIGH, POD_HIGH
+
+
+def space(nodes: int) -> spaces.Dict:
+    """The observations over so many nodes."""
+    high = np.tile(NODE_HIGH, (nodes, 1))
+    of: dict[str, spaces.Space[Any]] = {
+        "nodes": spaces.Box(np.zeros_like(high), high, dtype=np.float32),
+        "pod": spaces.Box(np.zeros_like(POD_HIGH), POD_HIGH, dtype=np.float32),
+    }
+    return spaces.Dict(of)

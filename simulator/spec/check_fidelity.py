@@ -1,0 +1,33 @@
+"""What a scenario asks for that its fidelity leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from simulator.errors import Problem
+from simulator.spec.look import Look
+from simulator.spec.pods import Pods
+
+_HINT = "fidelity: full has it"
+
+
+def check_fidelity(look: Look) -> Iterator[Problem]:
+    """`fidelity: scheduling` knows one cluster, bare pods, and no faults: nodes have no agents."""
+    scenario = look.scenario
+    if scenario.fidelity == "full":
+        return
+    for number, item in enumerate(scenario.workloads):
+        if not isinstance(item, Pods):
+            said = f"fidelity: scheduling has no workloads of kind {item.kind}, only pods"
+            yield look.source.problem(("workloads", number, "kind"), said, _HINT)
+    for number, fault in enumerate(scenario.faults):
+        said = f"fidelity: scheduling has no faults, and so no {fault.kind}"
+        yield look.source.problem(("faults", number, "kind"), said, _HINT)
+    if scenario.clusters is not None:
+        yield look.source.problem(("clusters",), "fidelity: scheduling has one cluster", _HINT)
+    if scenario.start == "placed":
+        yield look.source.problem(("start",), "fidelity: scheduling begins with empty nodes", _HINT)
+    for name, image in scenario.images.items():
+        if image.prepulled:
+            said = "fidelity: scheduling pulls no images, so none is prepulled"
+            yield look.source.problem(("images", name, "prepulled"), said, _HINT)
