@@ -1,6 +1,5 @@
 """Every shipped policy keeps every promise of the contract; and the shipped names are those that users know."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,6 @@ from simulator.policy.checks import parametrize_policy_checks
 from simulator.policy.reference import instantiate, resolve, shipped_names
 
 SHIPPED = ["kube-default", "least-loaded", "most-allocated", "random"]
-MISSING = [] if find_spec("onnxruntime") else ["learned"]  # an extra
 PARAMS = {"latency-aware": {"to": "zone-1"}}  # of those that cannot do without
 
 
@@ -17,10 +15,7 @@ def made(name: str) -> Any:
 
 
 @parametrize_policy_checks(
-    [
-        *(made(name) for name in shipped_names("policies") if name not in MISSING),
-        *(f"order/{n}" for n in shipped_names("policies", "order")),
-    ]
+    [*(made(name) for name in shipped_names("policies")), *(f"order/{n}" for n in shipped_names("policies", "order"))]
 )
 def test_shipped_policy(policy: Any, check: Any) -> None:
     check(policy)
