@@ -92,10 +92,12 @@ class Clock:
         queue = self.env._queue
         if not queue or (until is not None and queue[0][0] > until):
             return False
-        if queue[0][3].__class__ is not Timer:
+        event: Any = queue[0][3]
+        if event.__class__ is not Timer:
             self.env.step()
             return True
-        timer: Timer = heappop(queue)[3]  # type: ignore[assignment]
+        timer: Timer = event
+        heappop(queue)
         self.env._now = timer.time
         call = timer.call
         if call is not None:

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from simulator.policy.observation import NODE_HIGH, POD_HIGH
+from simulator.policy.observation import NODE_HIGH, POD_HIGH, Observation
 
 
-def space(nodes: int) -> spaces.Dict:
+def space(nodes: int) -> spaces.Space[Observation]:
     """The observations over so many nodes."""
     high = np.tile(NODE_HIGH, (nodes, 1))
     of: dict[str, spaces.Space[Any]] = {
         "nodes": spaces.Box(np.zeros_like(high), high, dtype=np.float32),
         "pod": spaces.Box(np.zeros_like(POD_HIGH), POD_HIGH, dtype=np.float32),
     }
-    return spaces.Dict(of)
+    made: spaces.Space[Any] = spaces.Dict(of)
+    return made

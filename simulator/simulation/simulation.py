@@ -13,7 +13,7 @@ from simulator.control.scheduling.decision import Ask
 from simulator.errors import Problem, UserError
 from simulator.policy import Decision
 from simulator.record.glossary import MetricContext, summarise
-from simulator.simulation.build import Parts, build
+from simulator.simulation.build import Parts, Plan, build
 from simulator.simulation.functions import record_functions
 from simulator.simulation.join import join, update
 from simulator.simulation.picture import picture
@@ -55,9 +55,9 @@ class Simulation:
         self.scenario = scenario
         self.seed, self.replication = seed, replication
         same = like is not None and like.scenario is scenario and (like.seed == seed or scenario.world.use is None)
-        plan = like._plan if like is not None and same else None
+        plan: Plan | None = like._plan if like is not None and same else None
         self._parts: Parts = build(scenario, seed, replication, exact_events=exact_events, plan=plan)
-        self._plan = replace(self._parts.plan)  # as it was read: what joins later changes the other
+        self._plan: Plan = replace(self._parts.plan)  # as it was read: what joins later changes the other
 
     @property
     def now_s(self) -> float:

@@ -82,7 +82,8 @@ def check_duplicates(look: Look) -> Iterator[Problem]:
 
 def _one_name_each(look: Look, what: str, objects: Iterable[K8sObject]) -> Iterator[Problem]:
     """Names tell workloads (and services) apart, in tables and for behaviour, whatever their kind and namespace."""
-    taken = {item.name: f"a workload of kind {item.kind}, {item.name}" for _, item in (*look.services, *look.pods)}
+    taken = {item.name: f"a workload of kind service, {item.name}" for _, item in look.services}
+    taken |= {item.name: f"a workload of kind pods, {item.name}" for _, item in look.pods}
     for obj in objects:
         if obj.name in taken:
             said = f"{obj.title} has the name of {taken[obj.name]}: each {what} needs a name of its own"

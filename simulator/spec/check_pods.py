@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from os.path import isdir, isfile
+from pathlib import Path as FilePath
 
 from simulator.errors import Problem
+from simulator.facts.yaml import Path as Place
 from simulator.spec.distribution import files
 from simulator.spec.kubernetes.kinds import roots
 from simulator.spec.kubernetes.pod import Pod
@@ -21,7 +23,7 @@ def check_bare_pods(look: Look) -> Iterator[Problem]:
     folder, ends_s = look.scenario.folder, int(look.scenario.duration) / SECOND
     written = [obj for obj in roots(look.objects) if isinstance(obj, Pod)]
     for number, item in look.pods:
-        named = [(("run",), path) for path in files(item.run, folder)]
+        named: list[tuple[Place, FilePath]] = [(("run",), path) for path in files(item.run, folder)]
         if (trace := item.arrivals.trace) is not None:
             named.append((("arrivals", "trace"), folder / trace.partition("#")[0]))
         for place, path in named:

@@ -128,7 +128,8 @@ class Look:
         templates = [template for obj in self.objects if (template := template_of(obj)) is not None]
         names = [c.image for t in templates for c in (*t.spec.init_containers, *t.spec.containers)]
         names += [item.image for _, item in self.services]
-        names += [item.image for _, item in (*self.functions, *self.pods)]
+        names += [item.image for _, item in self.functions]
+        names += [item.image for _, item in self.pods]
         names += [fault.image for fault in self.scenario.faults if isinstance(fault, Update)]
         return {name: image.find(self.scenario.images, name) for name in names}
 

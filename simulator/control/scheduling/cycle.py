@@ -109,8 +109,11 @@ class Cycle:
 
     def passing(self) -> Bools:
         """A column: which nodes pass every filter, examined or not."""
-        passing = np.ones(len(self.info.names), np.bool_)
-        for _, column in self.answers():
+        columns = [column for _, column in self.answers()]
+        if not columns:
+            return np.ones(len(self.info.names), np.bool_)
+        passing = columns[0].copy()
+        for column in columns[1:]:
             passing &= column
         return passing
 
