@@ -9,10 +9,12 @@ from typing import Any
 from plotly.offline import get_plotlyjs
 
 from simulator.show import places, pods, timeline, traffic
+from simulator.show.comparison import comparison
 from simulator.show.drilldown import SCRIPT, drill_down, reconciling
 from simulator.show.html import figure, html_table, interval
 from simulator.simulation.run import Run
 from simulator.spec.notes import brief
+from simulator.study.correction import told
 from simulator.study.differences import differences
 from simulator.study.study import Study
 
@@ -61,7 +63,7 @@ def _summary(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> str:
 def _differences(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for row in rows:
-        if row["significant"]:
+        if told(row):
             pair = f"{row['second']} − {row['first']}"
             where = _label(row["axes"], row["case"])
             gap = interval({"mean": row["difference"], "low": row["low"], "high": row["high"]})
@@ -134,8 +136,12 @@ def render(
     body.append(_contents(list(groups)))
     body.append("<h2 id='answer'>Answer</h2>" + _summary(summary, metrics))
     if gaps := [row for row in differences(runs, metrics) if row["n"] > 1]:
-        said = "Second minus first, on the same random numbers. Only what the 95 % interval tells from zero."
+        said = (
+            "Second minus first, on the same random numbers. Only what Holm's correction over all of a metric leaves."
+        )
         body.append(f"<h3>Paired differences</h3><p class='quiet'>{said}</p>" + _differences(gaps))
+    if ranked := comparison(runs, metrics):
+        body.append("<h2 id='comparison'>Comparison</h2>" + ranked)
     body.append("<h2 id='place'>The place</h2>" + figure(places.draw(runs[-1]), "figure-places"))
     for k, (label, members) in enumerate(groups.items()):
         title = f"What happened: {label}" if label else "What happened"
