@@ -92,8 +92,8 @@ def draw(held: Contest) -> Drawing | None:
         else ""
     )
     caption = (
-        "Means over replications, of the first two metrics that differ in the scenario. Dark, on the line: nobody is "
-        f"better in one of the two without being worse in the other. Who shares a point, or nearly, is named together.{more}"
+        "Means over replications, of the first two metrics that differ in the scenario. Dark, on the line: nobody "
+        f"is better in one of the two without being worse in the other. Near points share a label.{more}"
     )
     height = 120 + 400 * ((len(shown) + 1) // 2)
     return Drawing("What is gained, and for how much", caption, layout(drawn, height), pl.DataFrame(rows))

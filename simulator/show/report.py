@@ -137,7 +137,7 @@ def render(
     body.append("<h2 id='answer'>Answer</h2>" + _summary(summary, metrics))
     if gaps := [row for row in differences(runs, metrics) if row["n"] > 1]:
         said = (
-            "Second minus first, on the same random numbers. Only what Holm's correction over all of a metric leaves."
+            "Second minus first, on the same random numbers. Only what Holm's correction, a metric at a time, leaves."
         )
         body.append(f"<h3>Paired differences</h3><p class='quiet'>{said}</p>" + _differences(gaps))
     if ranked := comparison(runs, metrics):

@@ -53,7 +53,7 @@ class Contest:
         over multiple data sets", JMLR 7, 2006. Replications of a scenario are blocks of their own: what is said holds
         for these scenarios, not for any.
         """
-        rows = []
+        rows: list[dict[str, Any]] = []
         for metric, values in self.values.items():
             ranks = self.ranks(metric)
             statistic, p = _friedman(ranks)
@@ -126,11 +126,12 @@ def largest(contest: Contest) -> list[dict[str, Any]]:
 def non_dominated(values: Floats, directions: Sequence[Better]) -> NDArray[np.bool_]:
     """Which rows (one for each entrant, a column for each metric) no other row dominates: is nowhere worse and
     somewhere better. Equal rows do not dominate each other; a row with NaN is dominated."""
-    costs = values * np.where(np.array(directions) == "up", -1.0, 1.0)
-    known = ~np.isnan(costs).any(axis=1)
+    costs = values * np.array([-1.0 if way == "up" else 1.0 for way in directions])
+    known = np.isfinite(costs).all(axis=1)
     ours, theirs = costs[:, None, :], costs[None, known, :]
-    beaten = (theirs <= ours).all(axis=2) & (theirs < ours).any(axis=2)
-    return np.asarray(known & ~beaten.any(axis=1))
+    beaten: NDArray[np.bool_] = (theirs <= ours).all(axis=2) & (theirs < ours).any(axis=2)
+    free: NDArray[np.bool_] = known & ~beaten.any(axis=1)
+    return free
 
 
 def label(value: Any) -> str:
@@ -147,7 +148,7 @@ def _chosen(counts: Mapping[str, int], axis: str | None) -> str:
     if axis is not None:
         named = [name for name in counts if axis in (name, name.rpartition(".")[2]) and counts[name] > 1]
         if len(named) != 1:
-            several = [name for name, count in counts.items() if count > 1]
+            several = [name.rpartition(".")[2] for name, count in counts.items() if count > 1]
             raise UserError(Problem(f"the study has no axis {axis!r}", hint=did_you_mean(axis, several)))
         return named[0]
     most = max(counts, key=lambda name: counts[name])

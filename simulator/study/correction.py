@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isnan, nan
 from typing import Any, Final
 
@@ -37,6 +37,6 @@ def corrected(rows: Iterable[dict[str, Any]], family: Sequence[str]) -> list[dic
     return found
 
 
-def told(row: dict[str, Any]) -> bool:
+def told(row: Mapping[str, Any]) -> bool:
     """Whether a difference is told from zero, all comparisons of its family considered."""
     return bool(row["p_holm"] < LEVEL)
