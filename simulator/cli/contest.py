@@ -11,7 +11,7 @@ from simulator.cli.summary import difference_table, scenario
 from simulator.study.contest import Contest, hold, label, largest
 from simulator.study.correction import LEVEL, told
 from simulator.study.plain import plain, to_json
-from simulator.study.reasons import reason
+from simulator.study.reasons import reasons
 from simulator.study.study import Study
 
 _NODES = 2  # so many of the best are shown beside those that were chosen
@@ -20,16 +20,16 @@ _NODES = 2  # so many of the best are shown beside those that were chosen
 def contest(study: Study, axis: str) -> tuple[dict[str, Any], str]:
     """The document of `compare --by`, and the same as text."""
     held = hold(study.records, study.metrics, axis)
-    reasons = [found for row in largest(held) if (found := reason(study, row)) is not None]
+    why = reasons(study, largest(held))
     document = {
         "axis": held.axis,
         "entrants": [plain(value) for value in held.entrants],
         "ranks": held.table(),
         "differences": list(held.differences),
-        "reasons": reasons,
+        "reasons": why,
     }
     return document, "\n\n".join(
-        filter(None, [_ranks(held), _told(held), *(_reason(*group) for group in _grouped(reasons))])
+        filter(None, [_ranks(held), _told(held), *(_reason(*group) for group in _grouped(why))])
     )
 
 
@@ -76,12 +76,12 @@ def _reason(found: Mapping[str, Any], metrics: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _grouped(reasons: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], list[str]]]:
+def _grouped(found: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], list[str]]]:
     """The reasons of one pair at one place are one, of several metrics."""
     groups: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
-    for found in reasons:
-        key = to_json([found[name] for name in ("first_name", "second_name", "axes", "case")])
-        groups.setdefault(key, (found, []))[1].append(f"{found['metric']} ({number(found['difference'])})")
+    for one in found:
+        key = to_json([one[name] for name in ("first_name", "second_name", "axes", "case")])
+        groups.setdefault(key, (one, []))[1].append(f"{one['metric']} ({number(one['difference'])})")
     return list(groups.values())
 
 

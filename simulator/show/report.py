@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, Final
 
 from plotly.offline import get_plotlyjs
 
@@ -17,6 +17,8 @@ from simulator.spec.notes import brief
 from simulator.study.correction import told
 from simulator.study.differences import differences
 from simulator.study.study import Study
+
+_MOST: Final = 12  # scenarios whose course is shown
 
 _CSS = """
 :root { --ink: #22303c; --quiet: #6b7a86; --line: #d9e0e5; --paper: #fcfcfa; }
@@ -133,7 +135,8 @@ def render(
     )
     for warning in notes:
         body.append(f"<div class='warning'>{escape(brief(warning))}</div>")
-    body.append(_contents(list(groups)))
+    told_of = dict(list(groups.items())[:_MOST])
+    body.append(_contents(list(told_of)))
     body.append("<h2 id='answer'>Answer</h2>" + _summary(summary, metrics))
     if gaps := [row for row in differences(runs, metrics) if row["n"] > 1]:
         said = (
@@ -143,7 +146,9 @@ def render(
     if ranked := comparison(runs, metrics):
         body.append("<h2 id='comparison'>Comparison</h2>" + ranked)
     body.append("<h2 id='place'>The place</h2>" + figure(places.draw(runs[-1]), "figure-places"))
-    for k, (label, members) in enumerate(groups.items()):
+    if len(groups) > _MOST:
+        body.append(_nothing(f"What happened is told of the first {_MOST} scenarios; the study has the tables of all."))
+    for k, (label, members) in enumerate(told_of.items()):
         title = f"What happened: {label}" if label else "What happened"
         body.append(f"<h2 id='happened-{k}'>{escape(title)}</h2>")
         drawn = traffic.draw(*members)
@@ -155,8 +160,8 @@ def render(
         drawn = pods.draw(first)
         body.append(figure(drawn, f"figure-pods-{k}") if len(drawn.rows) else _nothing("No pod has run here."))
         body.append(f"<h3 id='nodes-{k}'>Node by node: three truths, the messages, what was sent again</h3>")
-        body.append(drill_down(first, f"figure-truths-{k}", share=len(groups)))
-    body.append("<h2 id='parted'>When belief, storage and reality part</h2>" + reconciling(groups))
+        body.append(drill_down(first, f"figure-truths-{k}", share=len(told_of)))
+    body.append("<h2 id='parted'>When belief, storage and reality part</h2>" + reconciling(told_of))
     body.append("<h2 id='facts'>Every fact that was read</h2><details open><summary>facts and their sources</summary>")
     body.append(_facts(runs) + "</details>")
     if provenance:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -10,31 +10,48 @@ from typing import Any, Final
 from simulator.simulation.run import Run
 from simulator.study import backend
 from simulator.study.differences import CASE
-from simulator.study.plain import plain
+from simulator.study.plain import plain, to_json
 from simulator.study.study import Study
 
 _MOST: Final = 8  # partings that are looked at
 
 
-def reason(study: Study, row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Of a row of `differences`: what it says, and the first decision in which its two scenarios part for a reason.
+def reasons(study: Study, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of rows of `differences`: what each says, and the first decision in which its two scenarios part for a reason.
 
     Adds replication, pod and attempt of that decision; `ties`, how many parted before between nodes that the first
     scenario's orchestrator thought equally good (if all of the first few did, the first is given); and for each of
     `first` and `second` its name (`first_name`), time_s, decision, node and nodes, as `explain` has them: what the
-    orchestrator's own filters and scores said of every node.
+    orchestrator's own filters and scores said of every node. The study lies in a folder.
 
-    None where all decisions are the same, so that the difference is due to what came later. The study lies in a folder.
+    A row of scenarios with the same decisions is left out: its difference is due to what came later.
     """
+    known: dict[str, dict[str, Any] | None] = {}
+    found = []
+    for row in rows:
+        key = to_json([row[name] for name in ("axis", "first", "second", "axes", "case")])
+        if key not in known:
+            known[key] = _apart(study, row)
+        if (apart := known[key]) is not None:
+            kept = ("axis", "axes", "case", "metric", "difference", "low", "high", "p_holm")
+            names = {f"{side}_name": plain(row[side]) for side in ("first", "second")}
+            found.append({**{key: row[key] for key in kept}, **names, **apart})
+    return found
+
+
+def _apart(study: Study, row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Replication, ties, pod, attempt, first and second of the first replication in which the two part."""
     ours, theirs = ({r.replication: r for r in _runs(study, row, side)} for side in ("first", "second"))
     for replication in sorted(ours.keys() & theirs.keys()):
         pair = ours[replication], theirs[replication]
-        found = [_explained(study, pair, *parted) for parted in islice(partings(*pair), _MOST)]
-        if found:
-            ties = next((k for k, one in enumerate(found) if not _tie(one)), 0)
-            kept = ("axis", "axes", "case", "metric", "difference", "low", "high", "p_holm")
-            names = {f"{side}_name": plain(row[side]) for side in ("first", "second")}
-            return {**{key: row[key] for key in kept}, **names, "replication": replication, "ties": ties, **found[ties]}
+        first: dict[str, Any] | None = None
+        for ties, parted in enumerate(islice(partings(*pair), _MOST)):
+            found = {"replication": replication, "ties": ties, **_explained(study, pair, *parted)}
+            if not _tie(found):
+                return found
+            first = first or found
+        if first is not None:
+            return first
     return None
 
 
