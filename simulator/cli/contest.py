@@ -36,8 +36,8 @@ def contest(study: Study, axis: str) -> tuple[dict[str, Any], str]:
 def _ranks(held: Contest) -> str:
     rows = held.table()
     lines = []
-    for i, entrant in enumerate(held.entrants):
-        lines.append({"mean rank": label(entrant), **{row["metric"]: f"{row['ranks'][i]:.2f}" for row in rows}})
+    for i, name in enumerate(held.names):
+        lines.append({"mean rank": name, **{row["metric"]: f"{row['ranks'][i]:.2f}" for row in rows}})
     lines.append({"mean rank": "Friedman p (Holm)", **{row["metric"]: _p(row["p_holm"]) for row in rows}})
     blocks = max(row["blocks"] for row in rows)
     said = f"1 is best; over {blocks} blocks, each one scenario in one replication; equals share their mean rank"

@@ -15,7 +15,7 @@ from simulator.record.direction import better
 from simulator.record.glossary import GLOSSARY
 from simulator.show.html import figure, html_table, number
 from simulator.show.style import ENDING, GOOD, INK, Drawing, layout
-from simulator.study.contest import Contest, Floats, fits, hold, label, non_dominated
+from simulator.study.contest import Contest, Floats, fits, hold, non_dominated
 from simulator.study.run_folder import Recorded
 
 _PANELS: Final = 4  # scenarios that the figure shows
@@ -37,8 +37,8 @@ def comparison(runs: Sequence[Recorded], metrics: Sequence[str]) -> str:
 def _ranks(held: Contest) -> str:
     table = held.table()
     rows: list[dict[str, Any]] = [
-        {held.axis: label(entrant), **{row["metric"]: round(float(row["ranks"][i]), 2) for row in table}}
-        for i, entrant in enumerate(held.entrants)
+        {held.axis: name, **{row["metric"]: round(float(row["ranks"][i]), 2) for row in table}}
+        for i, name in enumerate(held.names)
     ]
     rows.append({held.axis: "Friedman's p, corrected", **{row["metric"]: _p(row["p_holm"]) for row in table}})
     said = (
@@ -58,7 +58,7 @@ def draw(held: Contest) -> Drawing | None:
     panels = [name for name, metrics in told.items() if len(metrics) == 2]
     if not panels:
         return None
-    shown, names = panels[:_PANELS], [label(entrant) for entrant in held.entrants]
+    shown, names = panels[:_PANELS], held.names
     drawn = make_subplots(
         rows=(len(shown) + 1) // 2, cols=min(2, len(shown)), subplot_titles=[_title(name) for name in shown],
         horizontal_spacing=0.13, vertical_spacing=0.2,

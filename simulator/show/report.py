@@ -14,11 +14,13 @@ from simulator.show.drilldown import SCRIPT, drill_down, reconciling
 from simulator.show.html import figure, html_table, interval
 from simulator.simulation.run import Run
 from simulator.spec.notes import brief
+from simulator.study.contest import label as named
 from simulator.study.correction import told
 from simulator.study.differences import differences
 from simulator.study.study import Study
 
 _MOST: Final = 12  # scenarios whose course is shown
+_LONG: Final = 40  # rows of paired differences; more fold away
 
 _CSS = """
 :root { --ink: #22303c; --quiet: #6b7a86; --line: #d9e0e5; --paper: #fcfcfa; }
@@ -66,14 +68,17 @@ def _differences(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for row in rows:
         if told(row):
-            pair = f"{row['second']} − {row['first']}"
+            pair = f"{named(row['second'])} − {named(row['first'])}"
             where = _label(row["axes"], row["case"])
             gap = interval({"mean": row["difference"], "low": row["low"], "high": row["high"]})
             lines.append({"pair": pair, "at": where, "metric": row["metric"], "difference": gap, "n": row["n"]})
     if not lines:
         return "<p>None.</p>"
     at = ["at"] if any(line["at"] for line in lines) else []
-    return html_table(lines, ["pair", *at, "metric", "difference", "n"])
+    table = html_table(lines, ["pair", *at, "metric", "difference", "n"])
+    if len(lines) <= _LONG:
+        return table
+    return f"<details><summary>{len(lines)} differences</summary><div class='scroll'>{table}</div></details>"
 
 
 def _label(axes: Mapping[str, Any], case: str | None) -> str:
@@ -138,13 +143,11 @@ def render(
     told_of = dict(list(groups.items())[:_MOST])
     body.append(_contents(list(told_of)))
     body.append("<h2 id='answer'>Answer</h2>" + _summary(summary, metrics))
-    if gaps := [row for row in differences(runs, metrics) if row["n"] > 1]:
-        said = (
-            "Second minus first, on the same random numbers. Only what Holm's correction, a metric at a time, leaves."
-        )
-        body.append(f"<h3>Paired differences</h3><p class='quiet'>{said}</p>" + _differences(gaps))
     if ranked := comparison(runs, metrics):
-        body.append("<h2 id='comparison'>Comparison</h2>" + ranked)
+        body.append("<h3 id='comparison'>Comparison</h3>" + ranked)
+    if gaps := [row for row in differences(runs, metrics) if row["n"] > 1]:
+        said = "Second minus first, on the same random numbers. Only what Holm's correction leaves, by metric."
+        body.append(f"<h3>Paired differences</h3><p class='quiet'>{said}</p>" + _differences(gaps))
     body.append("<h2 id='place'>The place</h2>" + figure(places.draw(runs[-1]), "figure-places"))
     if len(groups) > _MOST:
         body.append(_nothing(f"What happened is told of the first {_MOST} scenarios; the study has the tables of all."))

@@ -32,6 +32,13 @@ class Contest:
     values: Mapping[str, Floats]  # metric with a direction -> shape (blocks, entrants), NaN where undefined
     differences: tuple[dict[str, Any], ...]  # rows of `simulator.study.differences` along the axis
 
+    @property
+    def names(self) -> list[str]:
+        """The entrants in a word each; in full where two would be called the same."""
+        words = [label(value) for value in self.entrants]
+        full = [str(plain(value)) for value in self.entrants]
+        return [word if words.count(word) == 1 else whole for word, whole in zip(words, full, strict=True)]
+
     def ranks(self, metric: str) -> Floats:
         """Shape (blocks, entrants): 1 is the best of its block, equals share the mean of their ranks.
 

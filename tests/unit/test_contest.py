@@ -152,7 +152,8 @@ def test_entrants_with_parameters_are_told_apart_and_named_by_what_they_use() ->
         one.name = f"{number // 2}"
     held = hold(made, ["availability"])
     assert len(held.entrants) == 3
-    assert [label(value) for value in held.entrants] == ["tier-affinity", "tier-affinity", "random"]
+    assert label(held.entrants[0]) == "tier-affinity"
+    assert held.names == [str(entrants[0]), str(entrants[1]), "random"]
 
 
 # fronts
