@@ -40,9 +40,10 @@ def list_(kind: Kind, /) -> Answer:
 def rows(kind: Kind) -> list[dict[str, Any]]:
     """Rows of name, kind, status, facts, sources, validated, title."""
     if kind == "metrics":
+        from simulator.record.direction import better  # noqa: PLC0415
         from simulator.record.glossary import GLOSSARY  # noqa: PLC0415  # numpy
 
-        return [_row(m.name, kind, m.definition, unit=m.unit) for m in GLOSSARY.values()]
+        return [_row(m.name, kind, m.definition, unit=m.unit, better=better(m.name)) for m in GLOSSARY.values()]
     if kind == "experiments":
         return _experiments()
     if kind == "workloads":

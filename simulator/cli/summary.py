@@ -7,6 +7,7 @@ from typing import Any
 
 from simulator.cli.answer import cell, number, table
 from simulator.spec.notes import brief
+from simulator.study.correction import told
 from simulator.study.study import Study
 
 
@@ -22,8 +23,8 @@ def summary_text(study: Study) -> str:
         said = f"{least} replications, 95 % confidence" if least > 1 else "1 replication: nothing is said of its spread"
         parts.append(f"seed {study.about.seed}; {said}")
         if least > 1 and (rows := study.differences):
-            told = [row for row in rows if row["significant"]]
-            parts.append("\n" + (difference_table(told) if told else "no paired difference is told from zero"))
+            clear = [row for row in rows if told(row)]
+            parts.append("\n" + (difference_table(clear) if clear else "no paired difference is told from zero"))
     parts += [f"warning: {brief(warning)}" for warning in study.warnings]
     return "\n\n".join(parts[:2]) + "".join(f"\n{part}" for part in parts[2:])
 
@@ -49,11 +50,12 @@ def difference_table(rows: Sequence[Mapping[str, Any]]) -> str:
             "difference": number(row["difference"]),
             "95 % interval": f"{number(row['low'])} … {number(row['high'])}" if row["n"] > 1 else "",
             "n": row["n"],
+            "p (Holm)": number(row["p_holm"]),
         }
         for row in rows
     ]
     columns = ["paired differences", *(["at"] if any(line["at"] for line in lines) else [])]
-    return table(lines, [*columns, "metric", "difference", "95 % interval", "n"])
+    return table(lines, [*columns, "metric", "difference", "95 % interval", "n", "p (Holm)"])
 
 
 def scenario(row: Mapping[str, Any]) -> str:

@@ -33,6 +33,17 @@ def missing_pod_seconds(tables: Tables, context: MetricContext) -> float:
     return _over_owners(tables, context, lambda running, wanted: np.maximum(wanted - running, 0.0))
 
 
+def used_nodes(tables: Tables, context: MetricContext) -> float:
+    """Mean number of nodes with a pod running."""
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+    pods = _steps(tables).with_columns(pods=pl.col("step").cum_sum().over("node"))
+    held = (pl.col("pods") > 0).cast(pl.Float64)
+    turns = pods.with_columns(turn=held - held.shift(1).over("node").fill_null(0.0))
+    measured = context.duration_s - context.warm_up_s
+    return integral(turns["time_s"].to_numpy(), np.cumsum(turns["turn"].to_numpy()), context) / measured
+
+
 def _over_owners(tables: Tables, context: MetricContext, beside: Callable[[Floats, float], Floats]) -> float:
     """The sum, over the owners with a wanted number, of the integral of what `beside` makes of (running, wanted)."""
     total, steps = 0.0, _steps(tables)
@@ -45,13 +56,13 @@ def _over_owners(tables: Tables, context: MetricContext, beside: Callable[[Float
 
 
 def _steps(tables: Tables) -> pl.DataFrame:
-    """When a pod's containers started (+1) or stopped (-1), in order of time: owner, time_s, step."""
+    """When a pod's containers started (+1) or stopped (-1), in order of time: owner, node, time_s, step."""
     import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
 
     rows = tables["pods"].filter(pl.col("truth") == "running").sort("time_s", maintain_order=True)
     before = pl.col("state").shift(1).over("pod").fill_null("stopped")
     return rows.filter(pl.col("state") != before).select(
-        "owner", "time_s", step=pl.when(pl.col("state") == "started").then(1.0).otherwise(-1.0)
+        "owner", "node", "time_s", step=pl.when(pl.col("state") == "started").then(1.0).otherwise(-1.0)
     )
 
 
@@ -77,4 +88,5 @@ METRICS: Final = (
         missing_pod_seconds,
     ),
     Metric("pod_seconds", "pod s", "integral after the warm-up of the number of pods running", pod_seconds),
+    Metric("used_nodes", "count", "mean, after the warm-up, of the number of nodes on which a pod runs", used_nodes),
 )

@@ -9,12 +9,18 @@ from typing import Any, Final
 from plotly.offline import get_plotlyjs
 
 from simulator.show import coverage, energy, links, places, pods, raster, timeline, traffic
+from simulator.show.comparison import comparison
 from simulator.show.drilldown import SCRIPT, drill_down, reconciling
 from simulator.show.html import figure, html_table, interval
 from simulator.simulation.run import Run
 from simulator.spec.notes import brief
+from simulator.study.contest import label as named
+from simulator.study.correction import told
 from simulator.study.differences import differences
 from simulator.study.study import Study
+
+_MOST: Final = 12  # scenarios whose course is shown
+_LONG: Final = 40  # rows of paired differences; more fold away
 
 _CSS = """
 :root { --ink: #22303c; --quiet: #6b7a86; --line: #d9e0e5; --paper: #fcfcfa; }
@@ -63,15 +69,18 @@ def _summary(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> str:
 def _differences(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for row in rows:
-        if row["significant"]:
-            pair = f"{row['second']} − {row['first']}"
+        if told(row):
+            pair = f"{named(row['second'])} − {named(row['first'])}"
             where = _label(row["axes"], row["case"])
             gap = interval({"mean": row["difference"], "low": row["low"], "high": row["high"]})
             lines.append({"pair": pair, "at": where, "metric": row["metric"], "difference": gap, "n": row["n"]})
     if not lines:
         return "<p>None.</p>"
     at = ["at"] if any(line["at"] for line in lines) else []
-    return html_table(lines, ["pair", *at, "metric", "difference", "n"])
+    table = html_table(lines, ["pair", *at, "metric", "difference", "n"])
+    if len(lines) <= _LONG:
+        return table
+    return f"<details><summary>{len(lines)} differences</summary><div class='scroll'>{table}</div></details>"
 
 
 def _label(axes: Mapping[str, Any], case: str | None) -> str:
@@ -142,15 +151,20 @@ def render(
     )
     for warning in notes:
         body.append(f"<div class='warning'>{escape(brief(warning))}</div>")
-    body.append(_contents(list(groups)))
+    told_of = dict(list(groups.items())[:_MOST])
+    body.append(_contents(list(told_of)))
     body.append("<h2 id='answer'>Answer</h2>" + _summary(summary, metrics))
+    if ranked := comparison(runs, metrics):
+        body.append("<h3 id='comparison'>Comparison</h3>" + ranked)
     if gaps := [row for row in differences(runs, metrics) if row["n"] > 1]:
-        said = "Second minus first, on the same random numbers. Only what the 95 % interval tells from zero."
+        said = "Second minus first, on the same random numbers. Only what Holm's correction leaves, by metric."
         body.append(f"<h3>Paired differences</h3><p class='quiet'>{said}</p>" + _differences(gaps))
     drawn = places.draw(runs[-1])
     one = _nothing("All nodes are at one place, and none of their links was cut.")
     body.append("<h2 id='place'>The place</h2>" + (figure(drawn, "figure-places") if len(drawn.rows) else one))
-    for k, (label, members) in enumerate(groups.items()):
+    if len(groups) > _MOST:
+        body.append(_nothing(f"What happened is told of the first {_MOST} scenarios; the study has the tables of all."))
+    for k, (label, members) in enumerate(told_of.items()):
         title = f"What happened: {label}" if label else "What happened"
         body.append(f"<h2 id='happened-{k}'>{escape(title)}</h2>")
         drawn = traffic.draw(*members)
@@ -163,8 +177,8 @@ def render(
         drawn = pods.draw(first)
         body.append(figure(drawn, f"figure-pods-{k}") if len(drawn.rows) else _nothing("No pod has run here."))
         body.append(f"<h3 id='nodes-{k}'>Node by node: three truths, the messages, what was sent again</h3>")
-        body.append(drill_down(first, f"figure-truths-{k}", share=len(groups)))
-    body.append("<h2 id='parted'>When belief, storage and reality part</h2>" + reconciling(groups))
+        body.append(drill_down(first, f"figure-truths-{k}", share=len(told_of)))
+    body.append("<h2 id='parted'>When belief, storage and reality part</h2>" + reconciling(told_of))
     body.append("<h2 id='facts'>Every fact that was read</h2><details open><summary>facts and their sources</summary>")
     body.append(_facts(runs) + "</details>")
     if provenance:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import Problem, UserError
+from simulator.study.correction import corrected
 from simulator.study.plain import to_json
 from simulator.study.run_folder import Recorded
-from simulator.study.statistics import t_interval
+from simulator.study.statistics import t_interval, t_test
 from simulator.study.store import open_run
 from simulator.study.study import Study
 
@@ -17,10 +18,12 @@ Pair = tuple[Recorded, Recorded]
 
 
 def compare(first: Study | str | Path, second: Study | str | Path) -> list[dict[str, Any]]:
-    """Rows of axes, case, metric, difference, low, high, n, significant: second minus first, per point and metric.
+    """Rows of axes, case, metric, difference, low, high, n, significant, p, p_holm: second minus first, per point and
+    metric.
 
     Runs are paired by axes, case and replication; n counts the pairs in which both are defined; `significant` says
-    whether the 95 % t interval of the difference excludes zero. Raises UserError if no run has a partner, or if
+    whether the 95 % t interval of the difference excludes zero, taken alone; `p_holm` is its p value corrected over all
+    points of the metric (`simulator.study.correction`). Raises UserError if no run has a partner, or if
     partners had different seeds: their differences would be noise.
     """
     first, second = (study if isinstance(study, Study) else open_run(study) for study in (first, second))
@@ -33,7 +36,8 @@ def compare(first: Study | str | Path, second: Study | str | Path) -> list[dict[
         for metric in first.metrics:
             if not all(metric in run.summary for pair in point for run in pair):
                 continue
-            found = t_interval(theirs.summary[metric] - ours.summary[metric] for ours, theirs in point)
+            gaps = [theirs.summary[metric] - ours.summary[metric] for ours, theirs in point]
+            found = t_interval(gaps)
             rows.append(
                 {
                     "axes": dict(point[0][0].axes),
@@ -44,9 +48,10 @@ def compare(first: Study | str | Path, second: Study | str | Path) -> list[dict[
                     "high": found.high,
                     "n": found.n,
                     "significant": found.significant,
+                    "p": t_test(gaps),
                 }
             )
-    return rows
+    return corrected(rows, ["metric"])
 
 
 def partners(first: Study, second: Study) -> tuple[list[Pair], int]:

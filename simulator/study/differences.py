@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
 
+from simulator.study.correction import corrected
 from simulator.study.run_folder import Recorded
-from simulator.study.statistics import t_interval
+from simulator.study.statistics import t_interval, t_test
 
 _ALL_PAIRS: Final = 4  # up to so many values of an axis each is compared with each, beyond that with the first
 CASE: Final = "case"
@@ -33,18 +34,19 @@ class Point:
 
 
 def differences(runs: Sequence[Recorded], metrics: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of axis, first, second, axes, case, metric, difference, low, high, n, significant.
+    """Rows of axis, first, second, axes, case, metric, difference, low, high, n, significant, p, p_holm.
 
     `difference` is second minus first, two values of one axis (or two cases) where all else is equal; `axes` and `case`
     say where that is, without the axis. The interval is that of Student's t over the pairs of replications in which
-    both are defined.
+    both are defined; `significant` is said of it alone, and `p_holm` is its p value corrected over all comparisons of
+    this metric along this axis (`simulator.study.correction`).
     """
     rows = []
-    for axis, first, second in _pairs(_points(runs)):
+    for axis, first, second in _pairs(points(runs)):
         both = [r for r in first.runs if r in second.runs]
         for metric in metrics:
             ours, theirs = ([point.runs[r].summary.get(metric) for r in both] for point in (first, second))
-            gaps = (b - a for a, b in zip(ours, theirs, strict=True) if a is not None and b is not None)
+            gaps = [b - a for a, b in zip(ours, theirs, strict=True) if a is not None and b is not None]
             found = t_interval(gaps)
             rows.append(
                 {
@@ -59,23 +61,25 @@ def differences(runs: Sequence[Recorded], metrics: Sequence[str]) -> list[dict[s
                     "high": found.high,
                     "n": found.n,
                     "significant": found.significant,
+                    "p": t_test(gaps),
                 }
             )
-    return rows
+    return corrected(rows, ["axis", "metric"])
 
 
-def _points(runs: Sequence[Recorded]) -> list[Point]:
+def points(runs: Sequence[Recorded]) -> list[Point]:
+    """The scenarios of a study, in its order."""
     found: dict[str, dict[int, Recorded]] = {}
     for run in runs:
         found.setdefault(run.name, {})[run.replication] = run
     return [Point(first.axes, first.case, point) for point in found.values() for first in [next(iter(point.values()))]]
 
 
-def _pairs(points: Sequence[Point]) -> Iterator[tuple[str, Point, Point]]:
-    axes = dict.fromkeys(name for point in points for name in point.axes)
+def _pairs(found: Sequence[Point]) -> Iterator[tuple[str, Point, Point]]:
+    axes = dict.fromkeys(name for point in found for name in point.axes)
     for axis in (*axes, CASE):
         rows: dict[tuple[str, ...], list[Point]] = {}
-        for point in points:
+        for point in found:
             rows.setdefault(point.elsewhere(axis), []).append(point)
         for row in rows.values():
             pairs = combinations(row, 2) if len(row) <= _ALL_PAIRS else ((row[0], other) for other in row[1:])

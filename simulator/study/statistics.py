@@ -57,6 +57,21 @@ def t_interval(values: Iterable[float], confidence: float = CONFIDENCE) -> Inter
     return Interval(mean, mean - half, mean + half, n)
 
 
+def t_test(values: Iterable[float]) -> float:
+    """The two-sided p value of a mean of zero by Student's t: below 1 - confidence where `t_interval` excludes zero.
+
+    NaN for fewer than two values or an infinite one. A constant has no spread: 1 if it is zero, else 0.
+    """
+    from scipy.special import stdtr  # noqa: PLC0415  # heavy
+
+    x = np.array([v for v in values if not isnan(v)], np.float64)
+    if len(x) < 2 or not np.isfinite(x).all():
+        return nan
+    if x.min() == x.max():
+        return 0.0 if x[0] else 1.0
+    return float(2 * stdtr(len(x) - 1, -abs(x.mean()) / (x.std(ddof=1) / len(x) ** 0.5)))
+
+
 def paired_interval(ours: Sequence[float], theirs: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """The t interval of ours[i] - theirs[i], where i is one replication on the same random numbers.
 

@@ -39,7 +39,7 @@ def test_what_replications_share_cancels() -> None:
     assert (row["difference"], row["low"], row["high"], row["n"]) == pytest.approx(tuple(expected))
     assert expected.low < 0  # three pairs say little: t is 4.3
     assert row["significant"] is False
-    assert set(row) == {"axes", "case", "metric", "difference", "low", "high", "n", "significant"}
+    assert set(row) == {"axes", "case", "metric", "difference", "low", "high", "n", "significant", "p", "p_holm"}
     swapped = compare(theirs, ours)[0]
     assert (swapped["difference"], swapped["low"]) == pytest.approx((-expected.mean, -expected.high))
 

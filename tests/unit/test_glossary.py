@@ -264,3 +264,18 @@ def test_frames_may_come_back_from_parquet(tmp_path) -> None:
     again = {name: pl.read_parquet(tmp_path / f"{name}.parquet") for name in frames}
     context = MetricContext(duration_s=10.0)
     assert str(summarise(again, context)) == str(summarise(frames, context))
+
+
+def test_used_nodes_hold_at_least_one_pod() -> None:
+    recorder = Recorder()
+    for at, name, where, state in (
+        (0, "a", "n", "started"),
+        (10, "b", "n", "started"),  # a second one on n: still one node
+        (20, "c", "m", "started"),
+        (40, "a", "n", "stopped"),
+        (60, "b", "n", "stopped"),  # n is empty from here
+        (90, "c", "m", "stopped"),
+    ):
+        recorder.pods.add(at * SECOND, name, "api", where, "running", state)
+    assert value("used_nodes", recorder) == pytest.approx((60 + 70) / 100)
+    assert value("used_nodes", recorder, warm_up_s=50) == pytest.approx((10 + 40) / 50)

@@ -1,0 +1,32 @@
+"""Which way each metric of the glossary is better: what a rank table and a Pareto front need to know."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Better = Literal["up", "down"]
+
+UP: Final = frozenset(
+    {
+        *("availability", "requests_completed", "delivered_messages", "offline_running_ratio"),
+        *("pods_started", "start_rate"),
+    }
+)
+
+# More of these is neither good nor bad: what was asked for, and what a policy did for it.
+NEITHER: Final = frozenset(
+    {
+        *("requests_issued", "requests_in_flight", "superseded_messages", "pod_seconds", "decisions"),
+        *("mean_instances", "busy_instances", "instance_life_s", "host_commits"),
+    }
+)
+
+
+def better(metric: str) -> Better | None:
+    """`up` where more of a metric is better, `down` where less is; None where neither is.
+
+    Most metrics are a time until something, a loss, or something spent, of which less is better.
+    """
+    if metric in NEITHER:
+        return None
+    return "up" if metric in UP else "down"

@@ -1,0 +1,214 @@
+"""Rank tables, corrections and Pareto fronts, against hand-worked numbers, definitions, and scipy."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import isnan, nan
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from simulator.errors import UserError
+from simulator.record.direction import NEITHER, UP, better
+from simulator.record.glossary import GLOSSARY
+from simulator.show.comparison import comparison
+from simulator.simulation.run import Run
+from simulator.study.contest import fits, hold, label, largest, non_dominated
+from simulator.study.correction import holm, told
+from simulator.study.reasons import partings
+from simulator.study.statistics import t_interval, t_test
+
+P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=6)
+
+
+def run(policy: object, case: str, replication: int, **summary: float) -> Run:
+    name = f"policy={label(policy)},case={case}"
+    return Run(name, {"scenario.policy": policy}, case, replication, 1, {}, {}, summary)
+
+
+def runs(**values: dict[str, list[float]]) -> list[Run]:
+    """availability of policy -> case -> one value for each replication."""
+    return [
+        run(policy, case, k, availability=value)
+        for policy, cases in values.items()
+        for case, row in cases.items()
+        for k, value in enumerate(row)
+    ]
+
+
+# correction
+
+
+def test_holm_by_hand() -> None:
+    # Sorted: .005 · 4, .01 · 3, .03 · 2, .04 · 1; the last may not fall below the one before it.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    adjusted = holm([0.02, nan, 0.04])
+    assert adjusted[0] == 0.04  # two were tested, not three
+    assert isnan(adjusted[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(P_VALUES)
+def test_holm_is_the_closed_test_of_bonferroni(p_values: list[float]) -> None:
+    """An elementary hypothesis falls if every intersection that it is part of does: max of |S| · min p over those S."""
+    m = range(len(p_values))
+    subsets = [s for size in range(1, len(p_values) + 1) for s in combinations(m, size)]
+    closed = [max(min(1.0, len(s) * min(p_values[j] for j in s)) for s in subsets if i in s) for i in m]
+    assert holm(p_values) == pytest.approx(closed)
+
+
+def test_the_t_test_is_scipys_and_agrees_with_the_interval() -> None:
+    rng = np.random.default_rng(5)
+    for n in (2, 3, 10):
+        x = rng.normal(0.4, 1.0, n)
+        assert t_test(x) == pytest.approx(stats.ttest_1samp(x, 0.0).pvalue)
+        assert (t_test(x) < 0.05) == t_interval(x).significant
+    assert (t_test([2.0, 2.0]), t_test([0.0, 0.0])) == (0.0, 1.0)
+    assert all(isnan(t_test(x)) for x in ([], [1.0], [1.0, np.inf]))
+
+
+def test_a_difference_that_stands_alone_falls_among_many() -> None:
+    """One true difference of p = 0.03 is told from zero by itself, and not as one of six."""
+    gap = [0.1, 0.14, 0.3, 0.3, 0.05]
+    assert 0.01 < t_test(gap) < 0.05
+    values = {"control": [0.5] * 5, "other": [0.5 + g for g in gap]}
+    alone = hold(runs(**{name: {"a": row} for name, row in values.items()}), ["availability"], "policy").differences
+    assert [told(row) for row in alone] == [True]
+    noise = {f"p{k}": {"a": [0.5 + (-1) ** i * 0.1 for i in range(5)]} for k in range(5)}
+    crowd = hold(runs(**{name: {"a": row} for name, row in values.items()}, **noise), ["availability"]).differences
+    assert len(crowd) == 6
+    assert [row["significant"] for row in crowd] == [True] + [False] * 5
+    assert not any(told(row) for row in crowd)
+    assert crowd[0]["p_holm"] == pytest.approx(6 * crowd[0]["p"])
+
+
+# ranks
+
+
+def test_ranks_by_hand() -> None:
+    """Two scenarios, two replications: four blocks. Equals share their mean rank; more availability is better."""
+    a, b = {"x": [0.9, 0.9], "y": [0.5, 0.5]}, {"x": [0.9, 0.8], "y": [0.7, 0.6]}
+    held = hold(runs(a=a, b=b, c={"x": [0.1, 0.1], "y": [0.6, 0.7]}), ["availability", "decisions"], "policy")
+    assert held.entrants == ("a", "b", "c")
+    assert held.ranks("availability").tolist() == [[1.5, 1.5, 3], [1, 2, 3], [3, 1, 2], [3, 2, 1]]
+    (row,) = held.table()  # decisions are neither better nor worse
+    assert row["ranks"] == [8.5 / 4, 6.5 / 4, 9 / 4]
+    assert (row["blocks"], row["left_out"], row["better"]) == (4, 0, "up")
+    # Friedman, corrected for one pair of equals: sums 8.5, 6.5, 9; (12/(4·3·4) Σ R² - 3·4·4) / (1 - 6/(4·24)).
+    plain = 12 / 48 * (8.5**2 + 6.5**2 + 9**2) - 48
+    assert row["statistic"] == pytest.approx(plain / (1 - 6 / 96))
+    assert row["p"] == pytest.approx(stats.chi2.sf(row["statistic"], 2))
+
+
+def test_friedmans_test_is_scipys_over_the_values_themselves() -> None:
+    values = np.random.default_rng(1).random((5, 12))
+    made = runs(**{f"p{i}": {"x": row[:6].tolist(), "y": row[6:].tolist()} for i, row in enumerate(values)})
+    (row,) = hold(made, ["availability"]).table()
+    expected = stats.friedmanchisquare(*values)
+    assert (row["statistic"], row["p"]) == pytest.approx((expected.statistic, expected.pvalue))
+    assert row["ranks"] == pytest.approx(stats.rankdata(-values, axis=0).mean(axis=1))
+
+
+def test_less_is_better_of_latency_and_the_first_is_the_control() -> None:
+    made = [run(p, "x", k, p99_latency_s=v + k) for p, v in (("a", 3.0), ("b", 2.0), ("c", 1.0)) for k in range(3)]
+    held = hold(made, ["p99_latency_s"])
+    assert held.table()[0]["ranks"] == [3, 2, 1]
+    assert {row["first"] for row in held.differences} == {"a", "b"}  # three are compared each with each
+    (most,) = largest(held)
+    assert (most["first"], most["second"], most["difference"]) == ("a", "c", -2.0)
+
+
+def test_a_block_in_which_somebody_is_undefined_is_left_out() -> None:
+    made = runs(a={"x": [0.9, 0.8]}, b={"x": [nan, 0.7]}, c={"x": [0.1, 0.6]})
+    (row,) = hold(made, ["availability"]).table()
+    assert (row["blocks"], row["left_out"], row["ranks"]) == (1, 1, [1, 2, 3])
+    assert isnan(row["p"])
+    (row,) = hold(runs(**{p: {"x": [0.5, 0.5]} for p in "abc"}), ["availability"]).table()
+    assert (row["ranks"], isnan(row["p"])) == ([2, 2, 2], True)  # all are equal: nothing to test
+    missing = [
+        r for r in runs(a={"x": [1, 1]}, b={"x": [1, 1]}, c={"x": [1, 1]}) if (r.replication, r.name[7]) != (0, "c")
+    ]
+    assert hold(missing, ["availability"]).scenarios == ("case='x'",)
+
+
+def test_an_axis_that_is_none_is_refused() -> None:
+    made = runs(a={"x": [1.0, 1.0]}, b={"x": [1.0, 1.0]})
+    assert not fits(made)
+    with pytest.raises(UserError, match="no axis of the study has three values"):
+        hold(made, ["availability"])
+    with pytest.raises(UserError, match="no axis 'polcy'") as caught:
+        hold(made, ["availability"], "polcy")
+    assert caught.value.problems[0].hint == "did you mean policy?"
+
+
+def test_entrants_with_parameters_are_told_apart_and_named_by_what_they_use() -> None:
+    entrants = [{"use": "tier-affinity", "params": {"tiers": [t]}} for t in ("edge", "cloud")]
+    made = [run(p, "x", k, availability=1.0) for p in (*entrants, "random") for k in range(2)]
+    for number, one in enumerate(made):
+        one.name = f"{number // 2}"
+    held = hold(made, ["availability"])
+    assert len(held.entrants) == 3
+    assert label(held.entrants[0]) == "tier-affinity"
+    assert held.names == [str(entrants[0]), str(entrants[1]), "random"]
+
+
+# fronts
+
+
+def test_a_front_by_hand() -> None:
+    values = np.array([[1.0, 5.0], [2.0, 4.0], [2.0, 5.0], [3.0, 9.0], [1.0, 5.0], [0.0, nan]])
+    assert non_dominated(values, ["down", "down"]).tolist() == [True, True, False, False, True, False]
+    assert non_dominated(values, ["down", "up"]).tolist() == [True, False, False, True, True, False]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=8))
+def test_a_front_is_what_its_definition_says(points: list[tuple[int, int, int]]) -> None:
+    def dominates(a: tuple[int, int, int], b: tuple[int, int, int]) -> bool:
+        ours, theirs = (a[0], -a[1], a[2]), (b[0], -b[1], b[2])
+        return all(x <= y for x, y in zip(ours, theirs, strict=True)) and ours != theirs
+
+    expected = [not any(dominates(other, point) for other in points) for point in points]
+    assert non_dominated(np.array(points, float), ["down", "up", "down"]).tolist() == expected
+
+
+# directions, reasons, the page
+
+
+def test_every_metric_has_a_direction_or_none() -> None:
+    assert set(GLOSSARY) >= UP | NEITHER
+    assert not UP & NEITHER
+    ways = {name: better(name) for name in GLOSSARY}
+    assert (ways["availability"], ways["lost_messages"], ways["decisions"]) == ("up", "down", None)
+    # What is left counts as a time, a loss or something spent; a share of what went well would not.
+    ratios = {name for name, metric in GLOSSARY.items() if metric.unit == "ratio" and ways[name] == "down"}
+    assert ratios == {"cold_start_share"}
+
+
+def test_the_page_ranks_and_draws_who_is_not_dominated() -> None:
+    made = [
+        run(p, "x", k, used_nodes=nodes, availability=up)
+        for p, nodes, up in (("a", 1.0, 0.5), ("b", 2.0, 0.9), ("c", 3.0, 0.8))
+        for k in range(2)
+    ]
+    page = comparison(made, ["used_nodes", "availability"])
+    assert "Mean rank over 2 blocks" in page
+    assert '<details data-figure="figure-pareto" data-rows="3">' in page
+    assert comparison(made[:4], ["availability"]) == ""
+
+
+def test_decisions_part_where_pod_and_attempt_are_the_same() -> None:
+    import polars as pl
+
+    def decided(*rows: tuple[str, int, str, str]) -> Run:
+        table = pl.DataFrame(rows, schema=["pod", "attempt", "decision", "node"], orient="row")
+        return Run("x", {}, None, 0, 1, {}, {"decisions": table}, {})
+
+    first = decided(("a", 1, "Bind", "n0"), ("b", 1, "Wait", ""), ("b", 2, "Bind", "n1"), ("c", 1, "Bind", "n0"))
+    second = decided(("b", 1, "Wait", ""), ("a", 1, "Bind", "n0"), ("b", 2, "Bind", "n2"), ("d", 1, "Bind", "n0"))
+    assert list(partings(first, second)) == [("b", 2)]
+    assert list(partings(first, first)) == []
