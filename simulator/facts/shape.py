@@ -54,7 +54,7 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "outage.up": Field("duration", required=False, dist=True),  # how long it works
         "outage.down": Field("duration", required=False, dist=True),
         "promotion.idle": Field("duration", required=False),  # without traffic, after which the radio sleeps
-        "promotion.delay": Field("duration", required=False, dist=True),  # of the first message that wakes it
+        "promotion.delay": Field("duration", required=False),  # of the first message that wakes it
         "duty_cycle": Field("share", required=False, positive=True),  # of the time in which one may send
     },
     "runtimes": RUNTIMES,

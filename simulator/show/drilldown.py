@@ -11,6 +11,7 @@ import polars as pl
 
 from simulator.show import messages, truths
 from simulator.show.html import MOST_ROWS, figure, html_table, interval, number
+from simulator.show.style import time_unit
 from simulator.simulation.run import Run
 from simulator.study.statistics import t_interval
 
@@ -51,7 +52,7 @@ def drill_down(run: Run, identity: str, share: int = 1) -> str:
         return "<p class='quiet'>No cluster has nodes here.</p>"
     if len(known) <= most or not seconds:
         seconds |= {name: 0.0 for name in known[:most] if name not in seconds}
-    pictures = {name: truths.picture(data, name) for name in seconds}
+    pictures = {name: truths.picture(data, name, time_unit(run)[0]) for name in seconds}
     options = "".join(
         f"<option value='{escape(name)}'>{escape(name)}: {number(round(apart, 1))} s apart</option>"
         for name, apart in seconds.items()

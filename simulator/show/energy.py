@@ -21,6 +21,7 @@ _MOST: Final = 6  # machines, of which each has a colour
 _POINTS: Final = 600  # so many fit beside each other
 _NIGHTS: Final = 60  # more would be stripes
 _WH: Final = 3600.0  # J
+_ALIKE: Final = 0.01  # less of the axis than a line is wide
 _SCHEMA: Final = {"node": pl.String, "quantity": pl.String, "time_s": pl.Float64, "value": pl.Float64}
 POWER, PANEL, CHARGE = "power_w", "panel_w", "charge_wh"
 
@@ -66,9 +67,11 @@ def draw(run: Run) -> Drawing:
     if ranked.is_empty():
         power = data.filter(pl.col("quantity") == POWER)
         ranked = power.group_by("node").agg(pl.col("value").mean()).sort("value", "node", descending=[True, False])
-    names = ranked["node"].head(_MOST).to_list()
-    left_out = data["node"].n_unique() - len(names)
-    data = data.filter(pl.col("node").is_in(names))
+    alike = _alike(data.filter(pl.col("node").is_in(ranked["node"].implode())), ranked["node"].to_list())
+    names = list(alike)[:_MOST]
+    every = data["node"].n_unique()
+    data = data.filter(pl.col("node").is_in([node for name in names for node in alike[name]]))
+    left_out = every - data["node"].n_unique()
     unit_s, unit = time_unit(run)
     panels = 1 if charges.is_empty() else 2
     figure = make_subplots(rows=panels, cols=1, shared_xaxes=True, vertical_spacing=0.07)
@@ -77,8 +80,11 @@ def draw(run: Run) -> Drawing:
         PANEL: ("its panel could give", 1, {"dash": "dot", "shape": "hv", "width": 1.3}),
         CHARGE: ("charge", 2, {"dash": "solid", "width": 1.8}),
     }
-    for (node, quantity), part in data.group_by("node", "quantity", maintain_order=True):
+    firsts = data.filter(pl.col("node").is_in(names))
+    for (node, quantity), part in firsts.group_by("node", "quantity", maintain_order=True):
         said, panel, line = looks[str(quantity)]
+        others = len(alike[str(node)]) - 1
+        label = f"{node} and {others} alike" if others else str(node)
         values = part["value"].to_list()
         if quantity == PANEL and not any(values):
             continue
@@ -86,9 +92,9 @@ def draw(run: Run) -> Drawing:
         if quantity != CHARGE:  # the last mean holds to the end
             times, values = [*times, until / unit_s], [*values, values[-1]]
         figure.add_scatter(
-            row=panel, col=1, x=times, y=values, mode="lines", name=f"{node}: {said}", showlegend=quantity != CHARGE,
+            row=panel, col=1, x=times, y=values, mode="lines", name=f"{label}: {said}", showlegend=quantity != CHARGE,
             legendgroup=str(node), line={"color": SERIES[names.index(node) % len(SERIES)], **line},
-            hovertemplate="%{x:.2f} " + unit + ": %{y:.4g}<extra>" + f"{node}, {said}</extra>",
+            hovertemplate="%{x:.2f} " + unit + ": %{y:.4g}<extra>" + f"{label}, {said}</extra>",
         )  # fmt: skip
     dark = _nights(run, names) if panels > 1 else []
     for start, end in dark:
@@ -102,13 +108,27 @@ def draw(run: Run) -> Drawing:
     figure.update_xaxes(title=unit, row=panels, col=1)
     which = "Machines with a battery" if panels > 1 else "The machines that take most"
     night = " Grey: night." if dark else ""
-    more = f" {left_out} more machines are left out." if left_out else ""
+    more = f" {left_out} more machine{'s' if left_out != 1 else ''} left out." if left_out else ""
     return Drawing(
         "Power and batteries" if panels > 1 else "Power",
         f"{which}; power is the mean of an interval.{night}{more} {FAULTS}",
         figure,
         data,
     )
+
+
+def _alike(data: pl.DataFrame, order: Sequence[str]) -> dict[str, list[str]]:
+    """The machines in this order, each under the first from which none of its values differs by more than a hundredth
+    of the largest of its quantity."""
+    most = data.group_by("quantity").agg(most=pl.col("value").max())
+    scaled = data.join(most, on="quantity", maintain_order="left").with_columns(pl.col("value") / pl.col("most"))
+    values = {str(name): mine["value"].fill_nan(0.0).to_numpy() for (name,), mine in scaled.group_by("node")}
+    found: dict[str, list[str]] = {}
+    for name in order:
+        mine = values[name]
+        near = (f for f in found if len(values[f]) == len(mine) and np.abs(values[f] - mine).max() <= _ALIKE)
+        found.setdefault(next(near, name), []).append(name)
+    return found
 
 
 def _nights(run: Run, names: Sequence[str]) -> list[tuple[float, float]]:

@@ -49,7 +49,11 @@ def figure(drawing: Drawing, identity: str) -> str:
         full_html=False,
         include_plotlyjs=False,
         div_id=identity,
-        config={"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["sendDataToCloud"]},
+        config={
+            "displaylogo": False,
+            "responsive": True,
+            "modeBarButtonsToRemove": ["sendDataToCloud", "select2d", "lasso2d"],
+        },
     )
     shown = drawing.rows.head(MOST_ROWS)
     more = "" if len(drawing.rows) <= MOST_ROWS else f" (the first {MOST_ROWS} of {len(drawing.rows)})"

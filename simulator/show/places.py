@@ -56,7 +56,8 @@ def _side(place: Place, others: Sequence[Place]) -> str:
 
 def rows(run: Run) -> pl.DataFrame:
     """One row per link that leaves its place, or was cut: (link, model, a, b, ends' positions, latency_s, cut,
-    up_ratio), `up_ratio` the share of the run in which no cut holds. Radios' links to cells are not among them."""
+    up_ratio), `up_ratio` the share of the run in which no cut holds. Radios' links to cells are not among them, nor are
+    those of which nobody knows where an end is."""
     nodes = list(run.world["nodes"])
     place = _places(nodes)
     changes, until = run.table("links"), float(run.world["duration_s"])
@@ -79,7 +80,9 @@ def rows(run: Run) -> pl.DataFrame:
             "up_ratio": 1 - cut.get(link["name"], 0.0) / until,
         }
         for link in run.world["links"]
-        if link["name"] not in radios and (place[link["a"]] != place[link["b"]] or link["name"] in cut)
+        if link["name"] not in radios
+        and not any(math.isnan(place[end][0]) for end in (link["a"], link["b"]))
+        and (place[link["a"]] != place[link["b"]] or link["name"] in cut)
     ]
     return pl.DataFrame(found)
 
@@ -100,10 +103,10 @@ def draw(run: Run) -> Drawing:
             figure.add_scatter(x=x, y=y, mode="lines", line=line, name=name, hoverinfo="skip")
     cuts = data.filter("cut") if len(data) else data
     if len(cuts):
-        middle = {axis: (cuts[f"a_{axis}"] + cuts[f"b_{axis}"]) / 2 for axis in ("longitude", "latitude")}
-        said = [f"{row['link']}: up {row['up_ratio']:.2%} of the time" for row in cuts.iter_rows(named=True)]
+        between = {axis: (cuts[f"a_{axis}"] + cuts[f"b_{axis}"]) / 2 for axis in ("longitude", "latitude")}
+        times = [f"{row['link']}: up {row['up_ratio']:.2%} of the time" for row in cuts.iter_rows(named=True)]
         figure.add_scatter(
-            x=middle["longitude"].to_list(), y=middle["latitude"].to_list(), hovertext=said, hoverinfo="text",
+            x=between["longitude"].to_list(), y=between["latitude"].to_list(), hovertext=times, hoverinfo="text",
             mode="markers", marker={"size": 14, "opacity": 0}, showlegend=False,
         )  # fmt: skip
     place = _places(run.world["nodes"])
@@ -124,6 +127,8 @@ def draw(run: Run) -> Drawing:
             f"{sum(m['model'] == model for m in members)} {model}"
             for model in dict.fromkeys(m["model"] for m in members)
         )
+        if math.isnan(place[members[0]["name"]][0]):
+            continue
         if roles == {"router"}:
             for m in members:
                 points["router"].append((*place[m["name"]], "", m["name"]))
@@ -132,6 +137,7 @@ def draw(run: Run) -> Drawing:
         if kind == "site" and any(m["name"] in cut_ends for m in members):
             kind = "cut"
         points[kind].append((*place[members[0]["name"]], zone, f"{zone}: {counts}"))
+    real = any(n["latitude"] is not None and not math.isnan(n["latitude"]) for n in run.world["nodes"])
     labelled = [(x, y) for kind in looks if kind != "router" for x, y, *_ in points[kind]]
     for kind, (name, colour, size, symbol) in looks.items():
         if points[kind]:
@@ -139,15 +145,16 @@ def draw(run: Run) -> Drawing:
             figure.add_scatter(
                 x=px, y=py, text=text, hovertext=hover, hoverinfo="text", name=name,
                 mode="markers+text" if kind != "router" else "markers",
-                textposition=[_side(point, labelled) for point in zip(px, py, strict=True)],
+                textposition=[_side((x, y), labelled if real else [(x, 0.0)]) for x, y in zip(px, py, strict=True)],
                 marker={"color": colour, "size": size, "symbol": symbol, "line": {"color": "white", "width": 1}},
             )  # fmt: skip
-    layout(figure, 640)
-    real = any(n["latitude"] is not None and not math.isnan(n["latitude"]) for n in run.world["nodes"])
+    layout(figure, 640 if real or len(zones) > 2 else 240)
     middle = [p[1] for p in place.values() if not math.isnan(p[1])]
     stretch = 1 / math.cos(math.radians(sum(middle) / len(middle))) if real else 1.0
     bare = {"showgrid": False, "zeroline": False, "showticklabels": real}
     figure.update_yaxes(scaleanchor="x", scaleratio=stretch, title="latitude" if real else "", **bare)
     figure.update_xaxes(title="longitude" if real else "", **bare)
+    lost = sum(math.isnan(p[0]) for p in place.values())
     said = "Lines are links between places, the darker and thicker the longer they were cut."
+    said += f" Nobody knows the place of {lost} node{'s' if lost != 1 else ''}." if lost else ""
     return Drawing("Where things are", said, figure, data)

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 from plotly.subplots import make_subplots
 
-from simulator.show.style import FAULTS, INK, SERIES, Drawing, layout, mark_faults
+from simulator.show.style import FAULTS, INK, SERIES, Drawing, layout, mark_faults, time_unit
 from simulator.simulation.run import Run
 
 RUNNING: Final = "really running"
@@ -74,6 +74,7 @@ def draw(run: Run) -> Drawing:
     titles = [f"{name} ({owners[name]} sites)" if owners[name] > 1 else name for name in shown]
     figure = make_subplots(rows=max(1, len(shown)), cols=1, shared_xaxes=True, subplot_titles=titles)
     until = float(run.world["duration_s"])
+    unit_s, unit = time_unit(run)
     for panel, name in enumerate(shown, 1):
         for line, look in _LOOK.items():
             part = data.filter(pl.col("workload") == name, pl.col("line") == line)
@@ -86,11 +87,11 @@ def draw(run: Run) -> Drawing:
                 name=line,
                 legendgroup=line,
                 showlegend=panel == 1,
-                x=[t / 60 for t in (*([] if begun else [0.0]), *times, until)],
+                x=[t / unit_s for t in (*([] if begun else [0.0]), *times, until)],
                 y=[*([] if begun else [0]), *numbers, last],
                 mode="lines",
                 line=look,
-                hovertemplate="%{x:.2f} min: %{y} pods<extra>" + f"{name}, {line}</extra>",
+                hovertemplate="%{x:.2f} " + unit + ": %{y} pods<extra>" + f"{name}, {line}</extra>",
             )
         if name in wanted:
             figure.add_scatter(
@@ -99,7 +100,7 @@ def draw(run: Run) -> Drawing:
                 name="wanted",
                 legendgroup="wanted",
                 showlegend=panel == 1,
-                x=[0, until / 60],
+                x=[0, until / unit_s],
                 y=[wanted[name]] * 2,
                 mode="lines",
                 line={"color": INK, "width": 0.8, "dash": "dash"},
@@ -109,12 +110,12 @@ def draw(run: Run) -> Drawing:
         figure.update_yaxes(
             title="pods", range=[0, 1.1 * most], row=panel, col=1, **({"dtick": 1} if most < 5 else {"nticks": 5})
         )
-    mark_faults(figure, run)
+    mark_faults(figure, run, unit_s)
     layout(figure, 110 + 130 * max(1, len(shown)))
     figure.update_layout(legend={"y": 1 + 40 / (130 * max(1, len(shown)))})
     figure.update_annotations(font={"size": 13}, x=0, xanchor="left")
-    figure.update_xaxes(range=[0, until / 60])
-    figure.update_xaxes(title="minutes", row=max(1, len(shown)), col=1)
+    figure.update_xaxes(range=[0, until / unit_s])
+    figure.update_xaxes(title=unit, row=max(1, len(shown)), col=1)
     out = len(every) + len(never) - len(shown)
     more = (
         f" {out} more workload{'s' if out != 1 else ''}, whose lines move less or not at all, are left out."

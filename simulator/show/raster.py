@@ -19,6 +19,8 @@ _LOOK: Final = {
     ("node", "down"): ("node down", DOWN),
 }
 _MOST: Final = 25  # of links, and of nodes
+_MOST_BARS: Final = 5000
+_PIXELS: Final = 1000  # so wide is the figure, about
 
 
 def rows(run: Run) -> pl.DataFrame:
@@ -48,8 +50,9 @@ def draw(run: Run) -> Drawing:
     data = data.join(shown.select("what", "name"), on=("what", "name"), how="semi", maintain_order="left")
     unit_s, unit = time_unit(run)
     figure = go.Figure()
+    bars = data if len(data) <= _MOST_BARS else _joined(data, until / _PIXELS)
     for (what, state), (label, colour) in _LOOK.items():
-        part = data.filter(pl.col("what") == what, pl.col("state") == state)
+        part = bars.filter(pl.col("what") == what, pl.col("state") == state)
         if part.is_empty():
             continue
         figure.add_bar(
@@ -65,14 +68,17 @@ def draw(run: Run) -> Drawing:
             "<extra></extra>",
         )
     mark_faults(figure, run, unit_s)
-    layout(figure, 130 + 20 * max(1, len(lane)), barmode="overlay")
+    layout(figure, max(230, 130 + 20 * len(lane)), barmode="overlay", showlegend=True)
     ticks = [f"{name}  (up {1 - down / until:.2%})" for _, name, down in shown.iter_rows()]
-    figure.update_yaxes(tickvals=list(range(len(lane))), ticktext=ticks, range=[len(lane) - 0.4, -0.6], zeroline=False)
+    figure.update_yaxes(
+        tickvals=list(range(len(lane))), ticktext=ticks, range=[max(len(lane), 5) - 0.4, -0.6], zeroline=False
+    )
     figure.update_xaxes(title=unit, range=[0, until / unit_s])
     every = {"link": len(run.world["links"]), "node": len(run.world["nodes"])}
     had = {what: ranked.filter(pl.col("what") == what).height for what in every}
     left_out = len(ranked) - len(shown)
     more = f" The {left_out} that were down for less time are left out." if left_out else ""
+    more += " Outages less than a pixel apart are drawn as one." if len(bars) < len(data) else ""
     return Drawing(
         "Outages of links and nodes",
         f"Each bar is an outage; the longest down come first. {had['link']} of {every['link']} links and "
@@ -80,3 +86,12 @@ def draw(run: Run) -> Drawing:
         figure,
         data,
     )
+
+
+def _joined(data: pl.DataFrame, gap_s: float) -> pl.DataFrame:
+    """Outages of one kind with less than this between them as one."""
+    one = ("what", "name", "state")
+    apart = (pl.col("start_s") - pl.col("end_s").shift(1).over(one)).fill_null(gap_s) >= gap_s
+    groups = data.sort("start_s").with_columns(group=apart.cum_sum().over(one))
+    ends = (pl.col("start_s").first(), pl.col("end_s").last())
+    return groups.group_by(*one, "group", maintain_order=True).agg(*ends).drop("group")

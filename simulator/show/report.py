@@ -160,7 +160,7 @@ def render(
         said = "Second minus first, on the same random numbers. Only what Holm's correction leaves, by metric."
         body.append(f"<h3>Paired differences</h3><p class='quiet'>{said}</p>" + _differences(gaps))
     drawn = places.draw(runs[-1])
-    one = _nothing("All nodes are at one place, and none of their links was cut.")
+    one = _nothing("All nodes are at one place, or at none that is known, and no link there was cut.")
     body.append("<h2 id='place'>The place</h2>" + (figure(drawn, "figure-places") if len(drawn.rows) else one))
     if len(groups) > _MOST:
         body.append(_nothing(f"What happened is told of the first {_MOST} scenarios; the study has the tables of all."))

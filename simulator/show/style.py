@@ -31,6 +31,7 @@ LOSSY = "#f0cfae"
 ONE_WAY = "#e8ab6e"
 NIGHT = "rgba(34,48,60,0.07)"
 FAULT_FILL = ("rgba(224,138,60,0.14)", "rgba(224,138,60,0.26)")  # one fault, and several at once
+_AT_RANDOM = ("outages", "failures")  # they last as long as the run, and happen now and then
 FAULTS = "Shaded: faults; thin upright lines: updates."
 
 
@@ -52,7 +53,7 @@ def layout(figure: go.Figure, height: int, **more: Any) -> go.Figure:
         font={"family": "Georgia, 'Times New Roman', serif", "size": 13, "color": INK},
         margin={"l": 70, "r": 50, "t": 30, "b": 45},
         modebar={"orientation": "v"},
-        legend={"orientation": "h", "y": 1.06, "x": 0, "yanchor": "bottom"},
+        legend={"orientation": "h", "y": 1 + 12 / max(1, height - 75), "x": 0, "yanchor": "bottom"},
         hoverlabel={"font": {"family": "monospace"}},
         **more,
     )
@@ -67,7 +68,7 @@ def time_unit(run: Run) -> tuple[float, str]:
 
 def mark_faults(figure: go.Figure, run: Run, unit_s: float = 60.0, **where: Any) -> None:
     """Shade the time axis where a fault of the run lasts, darker where several do; a line for an update."""
-    faults = [(fault["start_s"], fault["end_s"]) for fault in run.world.get("faults", ())]
+    faults = [(f["start_s"], f["end_s"]) for f in run.world.get("faults", ()) if f.get("kind") not in _AT_RANDOM]
     for moment in sorted({start for start, end in faults if start == end}):
         figure.add_vline(x=moment / unit_s, line={"color": INK, "width": 0.8}, layer="below", **where)
     edges = sorted({edge for fault in faults for edge in fault})

@@ -6,7 +6,19 @@ import plotly.graph_objects as go
 import polars as pl
 
 from simulator.show.intervals import intervals
-from simulator.show.style import CUT, DOWN, FAULTS, GOOD, QUIET, UNKNOWN, Drawing, cut_zones, layout, mark_faults
+from simulator.show.style import (
+    CUT,
+    DOWN,
+    FAULTS,
+    GOOD,
+    QUIET,
+    UNKNOWN,
+    Drawing,
+    cut_zones,
+    layout,
+    mark_faults,
+    time_unit,
+)
 from simulator.simulation.run import Run
 
 # What is drawn, in the order in which bars cover one another.
@@ -64,6 +76,7 @@ def draw(run: Run) -> Drawing:
     more = f" {len(names) - _MOST_ROWS} more are left out." if len(names) > _MOST_ROWS else ""
     names = names[:_MOST_ROWS]
     data = data.filter(pl.col("node").is_in(names))
+    unit_s, unit = time_unit(run)
     figure = go.Figure()
     for (row, state), (label, colour) in _LOOK.items():
         part = data.filter((pl.col("row") == row) & (pl.col("state") == state))
@@ -73,8 +86,8 @@ def draw(run: Run) -> Drawing:
         figure.add_bar(
             name=label,
             orientation="h",
-            base=(part["start_s"] / 60).to_list(),
-            x=((part["end_s"] - part["start_s"]) / 60).to_list(),
+            base=(part["start_s"] / unit_s).to_list(),
+            x=((part["end_s"] - part["start_s"]) / unit_s).to_list(),
             y=[names.index(n) + shift for n in part["node"]],
             width=0.36,
             marker={"color": colour, "line": {"width": 0}},
@@ -82,11 +95,11 @@ def draw(run: Run) -> Drawing:
             hovertemplate="%{customdata[0]}: " + row + " %{customdata[1]}<br>"
             "%{customdata[2]:.1f} s to %{customdata[3]:.1f} s<extra></extra>",
         )
-    mark_faults(figure, run)
+    mark_faults(figure, run, unit_s)
     layout(figure, 120 + 26 * len(names), barmode="overlay")
     ticks = [f"{n}  ({zone[n]})" if n in zone else f"<b>{n}</b>" for n in names]
     figure.update_yaxes(tickvals=list(range(len(names))), ticktext=ticks, range=[len(names) - 0.4, -0.6])
-    figure.update_xaxes(title="minutes", range=[0, run.world["duration_s"] / 60])
+    figure.update_xaxes(title=unit, range=[0, run.world["duration_s"] / unit_s])
     return Drawing(
         "Belief against reality",
         f"Upper bar of each node: what it was. Lower bar: what the control plane believed. {FAULTS}{more}",

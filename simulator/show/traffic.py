@@ -10,7 +10,7 @@ import polars as pl
 from plotly.subplots import make_subplots
 
 from simulator.record.traffic import FAILED
-from simulator.show.style import FAULTS, SERIES, Drawing, cut_zones, layout, mark_faults
+from simulator.show.style import FAULTS, SERIES, Drawing, cut_zones, layout, mark_faults, time_unit
 from simulator.simulation.run import Run
 
 
@@ -60,6 +60,7 @@ def _ticks(times: pl.Series) -> dict[str, list[Any]]:
 def draw(*runs: Run) -> Drawing:
     """Three panels over time, means over the runs: availability, median and 99th percentile latency (log)."""
     data = rows(runs)
+    unit_s, unit = time_unit(runs[0])
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     panels = (("availability", "availability"), ("p50_latency_s", "median latency"), ("p99_latency_s", "p99 latency"))
     series = data.select("flow", "sites").unique(maintain_order=True).rows()
@@ -75,19 +76,19 @@ def draw(*runs: Run) -> Drawing:
                 name=f"{flow}, {sites}",
                 legendgroup=f"{flow}{sites}",
                 showlegend=panel == 1,
-                x=(part["start_s"] / 60).to_list(),
+                x=(part["start_s"] / unit_s).to_list(),
                 y=part[column].to_list(),
                 mode="lines",
                 line=line,
-                hovertemplate="%{x:.2f} min: %{y:.4g}<extra>" + f"{flow}, {sites}</extra>",
+                hovertemplate="%{x:.2f} " + unit + ": %{y:.4g}<extra>" + f"{flow}, {sites}</extra>",
             )
     for panel, (column, title) in enumerate(panels, 1):
         scale = {"type": "log", **_ticks(data[column])} if panel > 1 else {}
         figure.update_yaxes(title=title, row=panel, col=1, **scale)
-        mark_faults(figure, runs[0], row=panel, col=1)
+        mark_faults(figure, runs[0], unit_s, row=panel, col=1)
     figure.update_yaxes(rangemode="tozero", range=[-0.04, 1.04], row=1, col=1)
     layout(figure, 620)
-    figure.update_xaxes(title="minutes", row=3, col=1)
+    figure.update_xaxes(title=unit, row=3, col=1)
     return Drawing(
         "What those who ask see",
         f"Mean over {len(runs)} replication{'s' if len(runs) != 1 else ''}. Solid: sites that a fault cut off. "

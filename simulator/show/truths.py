@@ -27,6 +27,7 @@ from simulator.show.style import (
     Drawing,
     layout,
     mark_faults,
+    time_unit,
 )
 from simulator.simulation.run import Run
 
@@ -171,7 +172,7 @@ class Picture:
 def draw(run: Run, node: str | None = None) -> Drawing:
     """The figure of one node; by default of the one whose truths part longest."""
     data = rows(run)
-    return finish(run, picture(data, choose(run, apart_s(data, run), node)))
+    return finish(run, picture(data, choose(run, apart_s(data, run), node), time_unit(run)[0]))
 
 
 def finish(run: Run, made: Picture) -> Drawing:
@@ -179,13 +180,14 @@ def finish(run: Run, made: Picture) -> Drawing:
     figure = go.Figure(data=made.traces)
     layout(figure, made.layout["height"], barmode="overlay")
     figure.update_layout(margin={"l": 230}, legend=made.layout["legend"], yaxis=made.layout["yaxis"])
-    mark_faults(figure, run)
-    figure.update_xaxes(title="minutes", range=[0, run.world["duration_s"] / 60])
+    unit_s, unit = time_unit(run)
+    mark_faults(figure, run, unit_s)
+    figure.update_xaxes(title=unit, range=[0, run.world["duration_s"] / unit_s])
     return Drawing(made.title, made.caption, figure, made.rows)
 
 
-def picture(data: pl.DataFrame, node: str) -> Picture:
-    """One node's part of the rows of all."""
+def picture(data: pl.DataFrame, node: str, unit_s: float) -> Picture:
+    """One node's part of the rows of all, on an axis that counts so many seconds as one."""
     mine = data.filter(pl.col("node") == node)
     pods = _shown_pods(mine)
     left_out = mine.filter(pl.col("subject") != "node")["subject"].n_unique() - len(pods)
@@ -199,8 +201,8 @@ def picture(data: pl.DataFrame, node: str) -> Picture:
             lane, width = place[subject, truth]
             for key, value in (("y", lane), ("width", width), ("customdata", row)):
                 bars[key].append(value)
-            bars["base"].append(round(start / 60, 5))
-            bars["x"].append(round((end - start) / 60, 5))
+            bars["base"].append(round(start / unit_s, 5))
+            bars["x"].append(round((end - start) / unit_s, 5))
     depth = max(lane for lane, _ in place.values()) + 0.8
     axis = {"tickvals": list(ticks), "ticktext": list(ticks.values()), "tickfont": {"size": 11}}
     more = f" {left_out} more pods, whose truths part less, are left out." if left_out else ""

@@ -53,6 +53,13 @@ def link_row(name: str, a: int, b: int, spec: LinkSpec, catalogue: Catalogue, *,
     def stated(given: float | None, field: str, otherwise: float = 0.0) -> float:
         return given if given is not None else model.quantity(field) if model else otherwise
 
+    def sleep(field: str) -> int:
+        if model is None or not (model.has("promotion.idle") or model.has("promotion.delay")):
+            return 0
+        if not model.has(field):
+            raise UserError(Problem(f"{model.name} says that its radio sleeps, but has no fact {field}"))
+        return int(model.quantity(field))
+
     def traced(written: str | None) -> Rates:
         file, _, column = (spec.rate_trace or written or "").rpartition("#")
         return read_rates((folder or Path()) / file, column) if file else ()
@@ -69,5 +76,7 @@ def link_row(name: str, a: int, b: int, spec: LinkSpec, catalogue: Catalogue, *,
         loss=float(stated(spec.loss, "loss")),
         model=spec.model or "",
         duty_cycle=float(model.quantity("duty_cycle")) if model is not None and model.has("duty_cycle") else 1.0,
+        idle_ns=sleep("promotion.idle"),
+        promotion_ns=sleep("promotion.delay"),
         traces=(traced(spec.up_trace), traced(spec.down_trace)),
     )

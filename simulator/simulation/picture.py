@@ -80,6 +80,6 @@ def _cells(scenario: Scenario, layout: Layout) -> Iterator[dict[str, Any]]:
                     yield {"radio": item.name, "cell": names[cell], **place, "radius_m": radius[cell]}
             case GridCoverage():
                 (south, west), squares = read_squares(scenario.folder / item.file, item.square)
-                for (row, column), cell in squares.items():
+                for (row, column), name in squares.items():
                     place = {"latitude": south + row * item.square, "longitude": west + column * item.square}
-                    yield {"radio": item.name, "cell": cell, **place, "side": float(item.square)}
+                    yield {"radio": item.name, "cell": name, **place, "side": float(item.square)}

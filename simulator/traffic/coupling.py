@@ -1,14 +1,14 @@
 """Which flows can be evaluated as streams: those whose stages form no circle, alone and with all who share them.
 
 A request that calls, is tried again or comes from a user who waits for its outcome closes a circle: the loop takes
-it, and with it every flow that shares a link or a station with it.
+it, and with it every flow that shares a link or a station with it; so it does with requests over a radio that sleeps.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.traffic.calls import Choice, Site
+from simulator.traffic.calls import Choice, Site, Steps
 from simulator.traffic.graph import Graph, links
 from simulator.traffic.tries import BACK, DONE, LINK, Try
 
@@ -34,7 +34,7 @@ class Coupling:
         for flow, place in asks:
             if flow in self._graphs:
                 found = plane.choices(plane.roots[flow], place)
-                if found and all(map(_plain, found)):
+                if found and all(map(self._plain, found)):
                     for choice in found:
                         self._graphs[flow].add_choice(choice)
                 else:
@@ -74,12 +74,12 @@ class Coupling:
         plane, choice, station = self._plane, x.choice, x.choice.station
         if choice.seen != plane.network.changes:
             plane.ways.find_back(choice)
-        if choice.back is None or choice.visit.calls:
+        if choice.back is None or choice.visit.calls or self._sleep(choice.back):
             return False
         if x.kind == DONE:
             return True
         rest = links(x.steps[x.hop :]) if x.kind == LINK else []
-        if any(plane.ways.blocked(hop) for hop in rest):
+        if any(plane.ways.blocked(hop) or plane.ways.radio(hop) for hop in rest):
             return False
         return x.kind == BACK or x.steps[-1][3] == BACK or station.running
 
@@ -105,10 +105,15 @@ class Coupling:
                 self._reach(call, choice.station.place)
             x = x.parent
 
+    def _plain(self, choice: Choice) -> bool:
+        """Whether a request to this endpoint passes there, through it and back, and that is all."""
+        if choice.blocked or choice.back is None or choice.visit.calls or not choice.station.running:
+            return False
+        return not self._sleep(choice.out + choice.back)
 
-def _plain(choice: Choice) -> bool:
-    """Whether a request to this endpoint passes there, through it and back, and that is all."""
-    return not choice.blocked and choice.back is not None and choice.station.running and not choice.visit.calls
+    def _sleep(self, steps: Steps) -> bool:
+        """Whether a radio on this way sleeps: what comes first to either of its directions wakes it."""
+        return any(self._plane.ways.radio(hop) for hop in links(steps))
 
 
 def _strays(x: Try) -> bool:

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from simulator.streams import Rng
 from simulator.traffic.sources import CREATED, END, LOSER, START, Flying, Session, Source
+from simulator.traffic.tries import NEVER
 from simulator.traffic.ways import Ways, round_trip
 
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 class Legs:
@@ -23,13 +25,26 @@ class Legs:
         self._ways, self._rng = ways, rng
         self.sent: Counter[int] | None = None  # ns of each directed link, where somebody wants to know
 
-    def set_out(self, source: Source, session: Session, created: Ints, start: Ints) -> Ints:
-        """Readings (n,) that set out at `start` over the steps of a session, as rows under way (4, n)."""
+    def set_out(self, source: Source, session: Session, created: Ints, start: Ints, until: int) -> Ints:
+        """Readings (n,) that set out at `start` over the steps of a session, as rows under way (4, n). Those that come
+        to a radio that may sleep only after `until` end NEVER, as far as is known."""
         self.count(session, len(created))
         if not session.odd:
             return np.stack([created, start, start + session.delay_ns, np.full(len(created), -1)])
-        leaves, lost = self._leaves(source, session, np.stack([created, start]))
-        return np.stack([created, start, leaves[-1], lost])
+        return self._rows(source, session, np.stack([created, start]), until)
+
+    def under_way(self, source: Source, until: int) -> Ints:
+        """What is pending of a source, as rows (4, n), with the fates that are known by then."""
+        rows = source.pending
+        unknown = rows[END] == NEVER
+        if not unknown.any():
+            return rows
+        again = self._rows(source, source.session, rows[:END, unknown], until)
+        return np.concatenate([rows[:, ~unknown], again], axis=1)
+
+    def _rows(self, source: Source, session: Session, rows: Ints, until: int) -> Ints:
+        leaves, lost, known = self._leaves(source, session, rows, until)
+        return np.concatenate([rows, np.stack([np.where(known, leaves[-1], NEVER), lost])])
 
     def arrivals(self, source: Source, until: int) -> tuple[Ints, Ints, Ints]:
         """Of the readings that end their present session by then: when those that arrive were made, and when they
@@ -42,7 +57,8 @@ class Legs:
         if not session.odd:
             self.count(session, number)
             return created, created + session.delay_ns, source.nothing[0]
-        rows = np.concatenate([source.pending, self.set_out(source, session, created, created)], axis=1)
+        new = self.set_out(source, session, created, created, until)
+        rows = np.concatenate([self.under_way(source, until), new], axis=1)
         over, lost = rows[END] <= until, rows[LOSER] >= 0
         source.pending = rows[:, ~over]
         came = rows[:, over & ~lost]
@@ -58,16 +74,16 @@ class Legs:
         """Those readings (4, n) that are under way now, each by itself, as their session ends."""
         if not session.steps:
             return []
-        leaves, lost = self._leaves(source, session, rows)
+        leaves, lost, _ = self._leaves(source, session, rows, now)
         each = zip(rows[CREATED].tolist(), leaves.T.tolist(), lost.tolist(), strict=True)
         return [Flying(source, session, made, way, lost=hop, now=now) for made, way, hop in each]
 
-    def _leaves(self, source: Source, session: Session, rows: Ints) -> tuple[Ints, Ints]:
+    def _leaves(self, source: Source, session: Session, rows: Ints, until: int) -> tuple[Ints, Ints, Flags]:
         """When each reading leaves each hop (hops, n), and the hop that loses it (-1: none). A reading is lost where it
-        enters a link; it leaves no hop after that."""
+        enters a link; it leaves no hop after that. And whether that is known: it comes to no radio after `until`."""
         assert session.steps is not None
         number, time = rows.shape[1], rows[START]
-        lost, leaves = np.full(number, -1), []
+        lost, leaves, known = np.full(number, -1), [], np.ones(number, np.bool_)
         ks = (rows[CREATED] - source.base) // source.every
         trip = np.full(number, round_trip(session.steps))
         odd = session.odd or ((0, 0.0),) * len(session.steps)
@@ -80,7 +96,11 @@ class Legs:
                 }
                 spreads, chances = np.full(number, spread), np.full(number, chance)
                 travels = self._ways.travel_all(travels, spreads, chances, trip, **draws, repeats=source.repeats)
+            radio = session.radios[i] if session.radios else None
+            if radio is not None:
+                known &= (lost >= 0) | (time <= until)
+                time = np.where(lost < 0, time + radio.waits(time, until), time)
             lost = np.where((travels < 0) & (lost < 0), i, lost)
             time = np.where(lost < 0, time + step[1] + travels, time)
             leaves.append(time)
-        return np.array(leaves, np.int64), lost
+        return np.array(leaves, np.int64), lost, known

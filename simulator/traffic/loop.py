@@ -81,6 +81,9 @@ class Loop(Agenda):
                         jitters = request.columns.get(name) or request.batch.uniforms(name, x.site.batched)
                         travels += int(jitters[request.i] * apart.spread_ns + 0.5) - apart.jitter_ns
                 end = free[link]
+                if apart is not None and apart.radio is not None:
+                    ready = apart.radio.meet(t)
+                    end = ready if ready > end else end
                 end = (t if t > end else end) + sends
                 free[link] = end
                 if visits is not None:

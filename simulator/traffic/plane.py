@@ -309,7 +309,7 @@ class RequestPlane:
 
     def _network_changed(self) -> None:
         now = self._clock.now
-        stopped = self.ways.refresh()
+        stopped = self.ways.refresh(now)
         self._forget()
         if stopped:
             self.loop.links_stopped(stopped, now)

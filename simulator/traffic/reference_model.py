@@ -55,6 +55,8 @@ class _Line:
 
     def __init__(self, env: simpy.Environment) -> None:
         self.sender = simpy.Resource(env)
+        self.waiting = 0  # to be sent, or being sent
+        self.sent = -1 << 62  # when the last was
         self.on: dict[Process, bool] = {}  # whether it carries a request (or a response)
 
 
@@ -113,6 +115,7 @@ class ReferencePlane:
         self._ways = Ways(network, nodes, retransmission)
         self._tally = Tally(rng, recorder, interval_ns, sample)
         self._lines = [_Line(self._inner.env) for _ in self._ways.free]
+        self._ready: dict[str, int] = {}  # by radio that sleeps: when it was connected last
         self._pods: dict[int, _Pod] = {}
         self._behaviours: dict[str, Behaviour] = {}
         self._programs: dict[tuple[int, str], tuple[int, ...]] = {}
@@ -179,8 +182,9 @@ class ReferencePlane:
         self.settle(self._outer.now)
 
     def _network_changed(self) -> None:
-        for hop in self._ways.refresh():
-            on, self._lines[hop] = self._lines[hop].on, _Line(self._inner.env)
+        for hop in self._ways.refresh(self._outer.now):
+            on, old, self._lines[hop] = self._lines[hop].on, self._lines[hop], _Line(self._inner.env)
+            self._lines[hop].sent = self._outer.now if old.waiting else old.sent
             for process, asks in on.items():
                 process.interrupt(self._blocked(hop, asks))
         for pod in self._pods.values():
@@ -329,15 +333,15 @@ class ReferencePlane:
                 jitter = self._draw(step[4], x.request)
                 loss = self._draw(f"loss/{step[4]}", x.request)
                 travels = self._ways.travel(step, odd, round_trip(steps), jitter, loss)
+            ready = self._connected(hop)
+            line.waiting += 1
             if travels < 0:  # it is sent all the same
-                self._inner.process(self._waste(line, sends, x.key))
+                self._inner.process(self._waste(line, ready, sends, x.key))
                 raise _Lost
             line.on[me] = asks
             try:
                 arrived = int(self._inner.now)
-                with line.sender.request() as turn:
-                    yield turn
-                    yield self._after(sends, x.key)
+                yield from self._transmit(line, ready, sends, x.key)
                 if self.watching:
                     self.visits.append((f"link {hop}", arrived, int(self._inner.now)))
                 yield self._after(travels, x.key)
@@ -345,10 +349,26 @@ class ReferencePlane:
                 raise _cause(interrupt) from None
             line.on.pop(me)
 
-    def _waste(self, line: _Line, sends: int, key: int) -> Steps:
+    def _transmit(self, line: _Line, ready: int, sends: int, key: int) -> Steps:
         with line.sender.request() as turn:
             yield turn
-            yield self._after(sends, key)
+            yield self._after(max(0, ready - int(self._inner.now)) + sends, key)
+        line.waiting -= 1
+        line.sent = int(self._inner.now)
+
+    def _waste(self, line: _Line, ready: int, sends: int, key: int) -> Steps:
+        yield from self._transmit(line, ready, sends, key)
+
+    def _connected(self, hop: int) -> int:
+        """When the radio behind a directed link, which something has come to now, is or was connected."""
+        row, now = self._network.links[hop >> 1], int(self._inner.now)
+        if not row.promotion_ns:
+            return now
+        others = (i for i, other in enumerate(self._network.links) if other is row or other.radio == row.radio != "")
+        lines = [line for i in others for line in self._lines[2 * i : 2 * i + 2]]
+        if not any(line.waiting or now <= line.sent + row.idle_ns for line in lines):
+            self._ready[row.radio or row.name] = now + row.promotion_ns
+        return self._ready[row.radio or row.name]
 
     def _serve(self, x: _Try, pod: _Pod) -> Steps:
         """Work and calls; 0, or why a call failed."""

@@ -95,7 +95,8 @@ class Sessions:
         steps = plane.ways.steps(hops, flow.size_bytes, ARRIVE, f"{flow.name}/{name}")
         odds = [plane.ways.odd[hop] for hop in hops]
         odd = tuple((0, 0.0) if o is None else (o.jitter_ns, o.loss) for o in odds) if any(odds) else ()
-        return Session(steps=steps, odd=odd, **more)
+        radios = tuple(plane.ways.radio(hop) for hop in hops)
+        return Session(steps=steps, odd=odd, radios=radios if any(radios) else (), **more)
 
     def _target(self, source: Source, flow: TelemetryFlow, relay: Relay | None) -> tuple[int | None, bool]:
         """The node that a source's readings are for, if there is one, and whether somebody listens there."""

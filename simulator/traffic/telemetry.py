@@ -9,7 +9,8 @@ for pods of that site go there; all others pass the channel, then the orchestrat
 a pod is picked, among those that are programmed there. What is beyond the channel is settled by its `Relay`.
 
 The rule for the links: a reading takes its serialisation and the latency of each hop (where they jitter or lose
-packets, with its own draws, by the state of the links when it was made), as on an unloaded path. Readings do not
+packets, with its own draws, by the state of the links when it was made), as on an unloaded path, and waits for a radio
+that sleeps (`simulator.traffic.radios`). Readings do not
 queue behind requests or each other, nor requests behind them; where they take a noticeable share of a link's rate,
 `warnings` says so.
 """
@@ -31,6 +32,7 @@ from simulator.traffic.buffers.relay import Relay
 from simulator.traffic.buffers.spool import SpoolLaw
 from simulator.traffic.flows import TelemetryFlow
 from simulator.traffic.legs import Legs
+from simulator.traffic.radios import Radios
 from simulator.traffic.readings import CREATED, DELIVERED, LATE, LOST, Readings
 from simulator.traffic.sessions import Sessions
 from simulator.traffic.sources import CREATED as MADE
@@ -51,8 +53,8 @@ NOTICEABLE: Final = 0.05  # share of a link's rate that telemetry takes before a
 class Telemetry:
     """All telemetry of a plane: `settle` before a change of state, one of the `…changed` methods after it."""
 
-    __slots__ = ("_again", "_asking", "_flows", "_flying", "_gateways", "_legs", "_load", "_plane", "_readings",
-                 "_recorder", "_relays", "_sources", "_where", "warnings")  # fmt: skip
+    __slots__ = ("_again", "_asking", "_flows", "_flying", "_gateways", "_legs", "_load", "_plane", "_radios",
+                 "_readings", "_recorder", "_relays", "_sources", "_where", "warnings")  # fmt: skip
 
     def __init__(self, plane: RequestPlane, recorder: Recorder, interval_ns: int) -> None:
         self._plane, self._recorder = plane, recorder
@@ -64,6 +66,7 @@ class Telemetry:
         self._relays: dict[int, Relay] = {}  # by proxy
         self._gateways: dict[tuple[int, str], Gateway] = {}  # by node and spool
         self._where = Sessions(plane)
+        self._radios = Radios(plane.network)
         self._flying: list[Flying] = []
         self._again: list[Flying] = []  # sent again while others are looked at
         self._load: Counter[int] = Counter()  # by directed link: share of its rate, in millionths
@@ -74,7 +77,7 @@ class Telemetry:
         relay = self._relays[channel.node] = Relay(channel, self._readings, self._legs)
 
         def before(now: int) -> None:
-            self.settle(now)
+            self._settle_all(now)
             relay.advance(now)
 
         channel.before_change.append(before)
@@ -133,6 +136,9 @@ class Telemetry:
 
     def _connect(self, gateway: Gateway, now: int) -> None:
         gateway.connect(self._where.connection(gateway), bool(self._plane.up[gateway.node]), now)
+        if self._radios.any:
+            for source in gateway.sources:
+                self._radios.follow(source, self._flows[source.flow], now)
 
     # When something changes. Everything up to now has been settled.
 
@@ -183,13 +189,20 @@ class Telemetry:
             self._flying += [reading for reading in flying if not self._landed(reading, now)]
             flying, self._again = self._again, []
 
+    def _settle_all(self, now: int) -> None:
+        """Settle requests, too, where both may keep a radio awake."""
+        if self._radios.any:
+            self._plane.settle(now)
+        else:
+            self.settle(now)
+
     def has_twins(self, node: int) -> bool:
         """Whether device twins are kept at that node."""
         return node in self._relays and self._relays[node].channel.settings.twins
 
     def next_message(self, node: int, now: int) -> int:
         """When the next reading leaves that node's channel, as far as can be told now (ns); NEVER without one."""
-        self.settle(now)
+        self._settle_all(now)
         return self._relays[node].next_message(now) if node in self._relays else NEVER
 
     def finish(self, now: int) -> None:
@@ -215,7 +228,13 @@ class Telemetry:
     # Sessions.
 
     def _renew(self, source: Source, now: int) -> None:
-        """Look where readings go now; if elsewhere, settle the old session and take care of what is under way."""
+        """Look where readings go now."""
+        self._look(source, now)
+        if self._radios.any:
+            self._radios.follow(source, self._flows[source.flow], now)
+
+    def _look(self, source: Source, now: int) -> None:
+        """Where readings go elsewhere now, settle the old session and take care of what is under way."""
         session, onward = self._where.of(source, self._flows[source.flow])
         old, beyond = source.session, source.onward
         same, same_beyond = session.like(old), onward is beyond or onward.like(beyond)
@@ -301,7 +320,8 @@ class Telemetry:
 
     def _advance_odd(self, source: Source, created: Ints, now: int) -> None:
         session = source.session
-        rows = np.concatenate([source.pending, self._legs.set_out(source, session, created, created)], axis=1)
+        new = self._legs.set_out(source, session, created, created, now)
+        rows = np.concatenate([self._legs.under_way(source, now), new], axis=1)
         over = rows[END] <= now
         rows, source.pending = rows[:, over], rows[:, ~over]
         came = (rows[LOSER] < 0) & session.listens

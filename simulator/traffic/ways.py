@@ -17,6 +17,7 @@ from simulator.world.link import LinkState
 from simulator.world.message import Retransmission
 from simulator.world.network import Network
 from simulator.world.node import NodeTable
+from simulator.world.promotion import Promotion
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -27,12 +28,12 @@ _REMEMBERED: Final = 1 << 17  # ways
 
 
 class Oddity:
-    """What sets a directed link apart now: it is blocked, or it jitters, or it loses packets."""
+    """What sets a directed link apart now: it is blocked, or it jitters, or it loses packets, or its radio sleeps."""
 
-    __slots__ = ("blocked", "jitter_ns", "loss", "spread_ns")
+    __slots__ = ("blocked", "jitter_ns", "loss", "radio", "spread_ns")
 
-    def __init__(self, blocked: str, jitter_ns: int, loss: float) -> None:
-        self.blocked, self.jitter_ns, self.loss = blocked, jitter_ns, loss
+    def __init__(self, blocked: str, jitter_ns: int, loss: float, radio: Promotion | None = None) -> None:
+        self.blocked, self.jitter_ns, self.loss, self.radio = blocked, jitter_ns, loss, radio
         self.spread_ns = 2 * jitter_ns
 
     def jittered(self, latency_ns: int, u: float) -> int:
@@ -55,9 +56,12 @@ class Ways:
         self._touched = network.watch()
         self._states: list[LinkState | None] = [None] * len(network.links)
         self._rates = list(network.rate_bps)  # that the steps were made with
+        for radio in network.radios:
+            if radio is not None:
+                radio.queues = self.free
         self.up = nodes.up.tolist()
         self._steps: dict[tuple[tuple[int, ...], int, str], Steps] = {}
-        self.refresh()
+        self.refresh(0)
 
     def ends(self, hop: int) -> tuple[int, int]:
         """The nodes that a directed link leads from and to."""
@@ -69,7 +73,11 @@ class Ways:
         odd = self.odd[hop]
         return "" if odd is None else odd.blocked
 
-    def refresh(self) -> list[int]:
+    def radio(self, hop: int) -> Promotion | None:
+        """The radio behind a directed link, if it is one that sleeps."""
+        return self._network.radios[hop >> 1]
+
+    def refresh(self, now: int) -> list[int]:
         """Look at the network again; the directed links that are blocked now and were not. Their queues are gone."""
         up, stopped = self._nodes.up.tolist(), list[int]()
         for i in sorted(self._touched):
@@ -78,14 +86,17 @@ class Ways:
             if state is seen and up[a] == self.up[a] and up[b] == self.up[b]:
                 continue
             self._states[i] = state
+            radio = self._network.radios[i]
             for hop in (2 * i, 2 * i + 1):
                 blocked = state.blocked[hop & 1] if up[a] and up[b] else "silent"
                 loss = state.loss[hop & 1]
                 if blocked and not self.blocked(hop):
                     stopped.append(hop)
+                    if radio is not None:
+                        radio.stopped(hop, now)
                     self.free[hop] = 0
-                plain = not (blocked or row.jitter_ns or loss)
-                self.odd[hop] = None if plain else Oddity(blocked, row.jitter_ns, loss)
+                plain = not (blocked or row.jitter_ns or loss or radio)
+                self.odd[hop] = None if plain else Oddity(blocked, row.jitter_ns, loss, radio)
         self.up = up
         self._touched.clear()
         if len(self._steps) > _REMEMBERED or self._rates != self._network.rate_bps:

@@ -28,6 +28,8 @@ class LinkRow:
     `traces` are rates that take the place of up_bps and down_bps, each from its time on; the last one stays.
     `duty_cycle` is the share of the time in which a sender may send: who has sent for a time T is silent for
     T · (1 / duty_cycle - 1) after it, where T is the whole airtime, latency and serialisation.
+    Where `promotion_ns` is not 0, its radio sleeps after `idle_ns` without traffic in either direction, and takes that
+    long to wake (`simulator.world.promotion`).
     `radio` names the radio of `a` whose link it is, if it is one: of one radio's links at most one is whole.
     Raises ValueError for a link from a node to itself and for values that no link has.
     """
@@ -43,6 +45,8 @@ class LinkRow:
     model: str = ""
     radio: str = ""
     duty_cycle: float = 1.0
+    idle_ns: int = 0
+    promotion_ns: int = 0
     traces: tuple[Rates, Rates] = ((), ())
 
     def __post_init__(self) -> None:
@@ -54,6 +58,8 @@ class LinkRow:
             raise ValueError(f"link {self.name}: a rate must be positive")
         if not 0 < self.duty_cycle <= 1:
             raise ValueError(f"link {self.name}: its duty cycle lies above 0 and is at most 1")
+        if self.idle_ns < 0 or self.promotion_ns < 0:
+            raise ValueError(f"link {self.name}: its radio neither sleeps nor wakes before it has been told to")
         if not 0 <= self.loss < 1:
             raise ValueError(f"link {self.name}: its loss is a probability below 1")
         for trace in self.traces:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -47,9 +48,9 @@ class MessageCounts:
 
 class _Message:
     """A control message under way. `outs` are the times at which it is on each hop as a whole, `leaves` those at which
-    it leaves it."""
+    it leaves it; `due` is when it would arrive if none were before it, -1 as long as that is not known."""
 
-    __slots__ = ("args", "arrive", "changes", "hops", "leaves", "lost", "outs", "sent", "size", "to")
+    __slots__ = ("args", "arrive", "changes", "due", "hops", "leaves", "lost", "outs", "sends", "sent", "size", "to")
 
     def __init__(
         self,
@@ -65,6 +66,8 @@ class _Message:
         self.lost = lost
         self.args = args
         self.hops: tuple[int, ...] = ()
+        self.sends: list[int] = []  # ns, on each hop
+        self.due = -1
         self.outs: list[int] = []
         self.leaves: list[int] = []
         self.sent = 0
@@ -72,7 +75,8 @@ class _Message:
 
 
 class Courier:
-    """Carries control messages over a network. One event each, when it arrives or would have."""
+    """Carries control messages over a network. One event each, when it arrives or would have; one more where it comes
+    to a radio that may sleep then."""
 
     __slots__ = (
         "_clock",
@@ -83,6 +87,7 @@ class Courier:
         "_network",
         "_retransmission",
         "_rng",
+        "_waiting",
         "carried",
         "counts",
     )
@@ -93,6 +98,7 @@ class Courier:
         self._jittered = [0] * len(self._keys)  # draws made, by directed link
         self._lost = [0] * len(self._keys)
         self._last: dict[tuple[int, int], int] = {}  # arrival of the last message from one node to another
+        self._waiting: dict[tuple[int, int], deque[_Message]] = {}  # from the first on that is not known to arrive
         self.carried = [0] * len(self._keys)  # bytes, by directed link
         self.counts = MessageCounts()
         if any(row.loss for row in network.links):
@@ -136,14 +142,36 @@ class Courier:
                 raise UserError(Problem(said, hint="only telemetry is sent over such links"))
         message = _Message(b, size_bytes, arrive, args, lost)
         message.hops, message.changes = route.hops, network.changes
-        time = message.sent = self._clock.now + waited
-        for hop in route.hops:
-            time += serialisation_ns(size_bytes, network.rate_bps[hop])
+        message.sends = [serialisation_ns(size_bytes, network.rate_bps[hop]) for hop in route.hops]
+        message.sent = self._clock.now + waited
+        if (a, b) in self._waiting:
+            self._waiting[a, b].append(message)
+        self._carry(message, a, message.sent)
+
+    def _carry(self, message: _Message, a: int, time: int) -> None:
+        """Follow a message from `a` from this time on, up to the next radio that may sleep when it gets there."""
+        hops, done, pair = message.hops, len(message.outs), (a, message.to)
+        for i in range(done, len(hops)):
+            radio = self._network.radios[hops[i] >> 1]
+            if radio is not None:
+                if time > self._clock.now:
+                    if not done:
+                        self._waiting.setdefault(pair, deque()).append(message)
+                    self._clock.at(time, self._carry, message, a, time)
+                    return
+                time = self._network.connected(radio, message.sends[i])
+            time += message.sends[i]
             message.outs.append(time)
-            time += self._latency(hop)
+            time += self._latency(hops[i])
             message.leaves.append(time)
-        time = self._last[a, b] = max(time, self._last.get((a, b), 0))
-        self._clock.at(time, self._arrive, message)
+        message.due = time
+        line = self._waiting.get(pair) or deque([message])
+        while line and line[0].due >= 0:
+            first = line.popleft()
+            self._last[pair] = max(first.due, self._last.get(pair, 0))
+            self._clock.at(self._last[pair], self._arrive, first)
+        if not line:
+            self._waiting.pop(pair, None)
 
     def _latency(self, hop: int) -> int:
         """A link's latency for the next message over it: uniform over latency ± jitter."""

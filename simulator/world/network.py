@@ -5,12 +5,13 @@ left does the cut's mode show.
 
 Bulk and small traffic share a link by priority: messages, requests and telemetry are sent as if no transfer were on it,
 and are taken to be so little that transfers have the whole rate left. Telemetry that takes a noticeable share of a link
-is a warning (`simulator.traffic.telemetry`).
+is a warning (`simulator.traffic.telemetry`). A radio that sleeps (`simulator.world.promotion`) is woken and kept awake
+by all of them alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf, prod
 from typing import Any, Final, Literal
 
@@ -23,8 +24,10 @@ from simulator.streams import Rng
 from simulator.world.link import APART, REFUSED, Cut, LinkRow, LinkState, Outages
 from simulator.world.message import Courier, MessageCounts, Retransmission
 from simulator.world.node import NodeTable
+from simulator.world.promotion import Promotion, promotions
 from simulator.world.rates import follow
 from simulator.world.route import Route, Router
+from simulator.world.woken import Woken
 
 Access = Literal["ok", "silent", "refused"]
 _CALLED: Final = {"": "up", APART: APART}  # the state of a link by its mode; with any other, cut
@@ -34,7 +37,8 @@ class Network:
     """Every link between the nodes, with its state. Directed link 2·i leads from `a` to `b` of link i, 2·i+1 back.
 
     Whoever keeps state that links and nodes decide (streams of requests, liveness, channels) appends to
-    `before_change`, to settle itself up to now, and to `after_change`, to look again.
+    `before_change`, to settle itself up to now, and to `after_change`, to look again. The first is called, too, before
+    it matters whether requests have kept a radio awake.
     """
 
     __slots__ = (
@@ -52,11 +56,13 @@ class Network:
         "_sharing",
         "_tokens",
         "_watchers",
+        "_woken",
         "after_change",
         "before_change",
         "changes",
         "index",
         "links",
+        "radios",
         "rate_bps",
         "states",
     )
@@ -79,6 +85,8 @@ class Network:
             raise ValueError("two links have one name")
         self.rate_bps = [rate for row in self.links for rate in (row.up_bps, row.down_bps)]  # by directed link
         self.states = [LinkState.under(row, ()) for row in self.links]
+        self.radios = promotions(self.links)  # by link, where one sleeps
+        self._woken: dict[Woken, None] = {}  # transfers that wait for a radio
         self.changes = 0  # of state, so far
         self._watchers: list[set[int]] = []
         self.before_change: list[Callable[[], None]] = []
@@ -202,6 +210,16 @@ class Network:
         """
         self._courier.send(a, b, size_bytes, arrive, args=args, failed=failed, lost=lost)
 
+    def connected(self, radio: Promotion, sends_ns: int) -> int:
+        """When a message that is at a radio now, and takes so long, is sent."""
+        now = self._clock.now
+        if not radio.awake(now):
+            _call(self.before_change)
+            radio.meet(now)
+        start = max(now, radio.ready)
+        radio.note(now, start + sends_ns)
+        return start
+
     def transfer(self, a: int, b: int, size_bytes: int) -> Transfer:
         """Bulk bytes from `a` to `b` from now on: `.done` succeeds with True when all have crossed the links, with
         False as soon as one of the links or nodes goes down in either direction; at once if there is no way.
@@ -209,14 +227,36 @@ class Network:
         Fluid: the route's latency is not in it (a caller that opens a connection adds its round trips). Transfers share
         links by max–min fairness; none is faster than TCP allows at its route's round trip and loss, as they are now. A
         link that loses packets hands on rate · (1 − loss) of all transfers together, since what is lost and repeated
-        has used its time too; what each connection's congestion control makes of the loss bounds it by itself.
+        has used its time too; what each connection's congestion control makes of the loss bounds it by itself. It
+        begins when all radios on the way are connected.
         """
         route = self.route(a, b)
         if route is None or not all(self._router.usable[hop ^ 1] for hop in route.hops):
             transfer = Transfer(self._clock, size_bytes)
             transfer.cancel()
             return transfer
-        return self._sharing.open(route.hops, size_bytes, self._bound_bps(route.hops))
+        radios = {radio: None for hop in route.hops if (radio := self.radios[hop >> 1]) is not None}
+        if not radios:
+            return self._sharing.open(route.hops, size_bytes, self._bound_bps(route.hops))
+        _call(self.before_change)
+        now = self._clock.now
+        ready = max(radio.meet(now) for radio in radios)
+        for radio in radios:
+            radio.hold(now)
+        transfer = Woken(self._clock, size_bytes, route.hops, lambda: self._begin(route.hops, size_bytes))
+        transfer.done.callbacks.append(lambda _: self._ended(transfer, radios))
+        self._woken[transfer] = None
+        transfer.begin(max(now, ready))
+        return transfer
+
+    def _begin(self, hops: tuple[int, ...], size_bytes: int) -> Transfer:
+        return self._sharing.open(hops, size_bytes, self._bound_bps(hops))
+
+    def _ended(self, transfer: Woken, radios: Iterable[Promotion]) -> None:
+        _call(self.before_change)
+        del self._woken[transfer]
+        for radio in radios:
+            radio.release(self._clock.now)
 
     def _bound_bps(self, hops: Sequence[int]) -> float:
         """What TCP allows one transfer over these directed links."""
@@ -308,7 +348,10 @@ class Network:
                 flipped.append(hop)
         if flipped:
             self._router.changed(flipped)
-            self._sharing.stop_on(end for hop in flipped if not usable[hop] for end in (hop, hop ^ 1))
+            down = [end for hop in flipped if not usable[hop] for end in (hop, hop ^ 1)]
+            self._sharing.stop_on(down)
+            for transfer in [transfer for transfer in self._woken if not set(down).isdisjoint(transfer.hops)]:
+                transfer.cancel()
         _call(self.after_change)
 
 

@@ -27,7 +27,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     file = tmp_path_factory.mktemp("report") / "report.html"
     file.write_text(render("Does <it> & that open?", runs, summary, ["availability"], {"seed": 1}), "utf-8")
     with Page() as opened:
-        count = "document.querySelectorAll('.js-plotly-plot .main-svg').length >= 9"
+        count = "document.querySelectorAll('.js-plotly-plot .main-svg').length >= 17"
         opened.open(file, count)
         yield opened
 
@@ -47,7 +47,7 @@ def test_each_figure_has_its_tables_rows(page: Page) -> None:
         "[d.dataset.figure, +d.dataset.rows, d.querySelectorAll('tbody tr').length, "
         "!!document.getElementById(d.dataset.figure).data.length])"
     )
-    assert len(counted) == 9  # the map, and four figures for each of two cases
+    assert len(counted) == 17  # the map, and eight figures for each of two cases
     for name, said, shown, has_marks in counted:
         assert said > 0, name
         assert shown == min(said, 400), name

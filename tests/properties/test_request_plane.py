@@ -102,7 +102,10 @@ def worlds(draw: st.DrawFn, *, plain: bool = False) -> World:
         delay = draw(latency)
         jitter = draw(st.sampled_from([0, 0, delay // 2]))
         loss = draw(st.sampled_from([0.0, 0.0, 0.0, 0.3]))
-        links.append(LinkRow(f"l{i}", a, b, delay, draw(st.sampled_from([1e5, 1e6, 1e9])), 1e6, jitter, loss))
+        rate = draw(st.sampled_from([1e5, 1e6, 1e9]))
+        idle, wakes, radio = draw(st.sampled_from([(0, 0, "")] * 3 + [(MS, 5 * MS, ""), (40 * MS, 30 * MS, "r")]))
+        row = LinkRow(f"l{i}", a, b, delay, rate, 1e6, jitter, loss, "m", radio, idle_ns=idle, promotion_ns=wakes)
+        links.append(row)
     work: st.SearchStrategy[Distribution] = st.one_of(
         st.builds(Constant, st.sampled_from([1.0, 1e4, 5e6, 6e7])), st.builds(Exponential, st.sampled_from([1e5, 2e7]))
     )

@@ -40,6 +40,20 @@ def hand_made_run(replication: int = 0, case: str | None = None) -> Run:
             latency = (0.01 + 0.001 * replication, 0.01, 0.02, 0.03, 0.05)
             row = (60, 60 - failed, failed, 0, 0, 0, 0)
             recorder.traffic.add(minute * MINUTE, "sale", zone, *row, *latency)
+    # edge-1 goes north, from one cell into another; it lives on a battery, and from minute 5 on on a panel too.
+    for at, event, detail in ((0, "CellJoined", "lte mast-0"), (290, "HandoverStarted", "lte mast-1"),
+                              (300, "HandoverEnded", "lte mast-1"), (540, "CoverageLost", "lte mast-1")):  # fmt: skip
+        recorder.events.add(at * SECOND, event, "edge-1", "edge-1", detail)
+    for minute in range(10):
+        recorder.energy.add(minute * MINUTE, "edge-1", "", "battery", 0.0, 90.0, 0.0)
+        recorder.energy.add(minute * MINUTE, "edge-1", "web-1", "battery", 6.0, 30.0, 0.0)
+        recorder.energy.add(minute * MINUTE, "cloud", "", "grid", 0.0, 6000.0, 0.0)
+        if minute not in (3, 4):
+            recorder.carried.add(minute * MINUTE, "wan-0", "edge-0", 375_000.0, 750_000.0)
+        recorder.carried.add(minute * MINUTE, "wan-0", "cloud", 75.0, 7_500_000.0)
+        recorder.carried.add(minute * MINUTE, "wan-1", "cloud", 7_500_000.0 * minute / 10, 7_500_000.0)
+    recorder.batteries.add(0, "edge-1", "on", 3600.0, 0.0, 2.0, 0.0, 0.0)
+    recorder.batteries.add(5 * MINUTE, "edge-1", "on", 3000.0, 6.0, 2.0, 1.0, 1.0)
     nodes = [
         {"name": "edge-0", "zone": "a", "role": "worker", "model": "pi", "longitude": 2.3, "latitude": 48.9},
         {"name": "edge-1", "zone": "b", "role": "worker", "model": "pi", "longitude": 5.4, "latitude": 43.3},
@@ -71,10 +85,19 @@ def hand_made_run(replication: int = 0, case: str | None = None) -> Run:
             },
         ),
         world={
+            "begins": "2026-06-01T12:00:00+00:00",
             "duration_s": 600.0,
+            "interval_s": 60.0,
             "warm_up_s": 60.0,
             "nodes": nodes,
             "links": links,
+            "movement": [
+                {"node": "edge-1", "time_s": [0.0, 600.0], "latitude": [43.3, 43.36], "longitude": [5.4, 5.4]}
+            ],
+            "cells": [
+                {"radio": "lte", "cell": f"mast-{i}", "latitude": 43.3 + 0.03 * i, "longitude": 5.4, "radius_m": 2500.0}
+                for i in (0, 1)
+            ],
             "wanted": {"web": 1},
             "faults": [{"name": "wan", "kind": "cut", "start_s": 180.0, "end_s": 300.0}],
         },

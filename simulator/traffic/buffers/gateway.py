@@ -37,7 +37,7 @@ from simulator.traffic.readings import (
     Readings,
 )
 from simulator.traffic.sources import END as ENDS
-from simulator.traffic.sources import LOSER, Source
+from simulator.traffic.sources import LOSER, Session, Source
 
 Ints = NDArray[np.int64]
 
@@ -83,6 +83,10 @@ class Gateway:
         self.sources.append(source)
         self.flows.append(flow)
 
+    def way(self, flow: TelemetryFlow) -> Session:
+        """Where a flow's messages go from here, as its connection is."""
+        return self._connection.ways.get(flow.name, Source.nowhere)
+
     # What becomes of its connection.
 
     def connect(self, new: Connection, up: bool, now: int) -> None:
@@ -106,7 +110,10 @@ class Gateway:
         else:
             sends = [new.sends[flow.name] for flow in self.flows]
             self._delay = np.array([new.arrives_ns(flow) for flow in self.flows], np.int64)
-            self.spool.opened(now, np.array(sends, np.int64), anew=again or not old.open or new.hops != old.hops)
+            anew = again or not old.open or new.hops != old.hops
+            self.spool.opened(now, np.array(sends, np.int64), anew=anew)
+            for radio in {radio for way in new.ways.values() for radio in way.radios[:1] if anew and radio is not None}:
+                radio.note(now, max(now, radio.meet(now)))
         self._collect(now)
 
     def _broken(self, now: int) -> None:
@@ -259,7 +266,7 @@ class Gateway:
     def _send(self, source: Source, rows: Ints, start: Ints) -> None:
         """These messages of a source leave the gateway."""
         flow, way = self.flows[source.number], self._connection.ways[self.flows[source.number].name]
-        under_way = self._legs.set_out(source, way, rows[CREATED], start)
+        under_way = self._legs.set_out(source, way, rows[CREATED], start, int(start.max(initial=0)))
         more = int(self._delay[source.number]) - way.delay_ns
         ends = under_way[ENDS] + more
         acked = ends + self._connection.known_ns(flow)

@@ -152,7 +152,7 @@ class Relay:
         if way.steps is None:
             self._readings.some(source.group, LOST, at)
         else:
-            rows = self._legs.set_out(source, way, created, at)
+            rows = self._legs.set_out(source, way, created, at, int(at.max(initial=0)))
             source.sent = np.concatenate([source.sent, rows], axis=1)
 
     def _land(self, source: Source, until: int) -> None:
