@@ -289,22 +289,7 @@ def build(
     _serve(plan, clusters.values(), plane)
     check_peers(world, clusters.values())
     prepull(world, clusters.values(), plan.workload.images, scenario.images)
-    later = _by_time(plan)
-    first = later.pop(0)
-    if scenario.start == "placed":
-        _lay_out_pods(parts, _settled(scenario, seed, replication, source))
-    else:
-        parts.cluster.apply(first)
-    for cluster in clusters.values():
-        cluster.start()
-    for at, objects in later.items():
-        once_up(clock, parts.cluster.server, at, partial(parts.cluster.apply, objects))
-    for item in scenario.workloads:
-        if isinstance(item, Model):
-            add_model(world, parts.cluster, item, int(item.at or 0))
-        elif isinstance(item, Pods):
-            template = plan.workload.pods[item.name]
-            add_pods(world, parts.cluster, item, template, folder=scenario.folder, end=int(scenario.duration))
+    _apply(parts, seed, replication, source)
     add_buffers(plane, clock, clusters.values())
     add_flows(plane, scenario, layout, network, rng, catalogue=catalogue)
     parts.platform = add_functions(world, parts.cluster, plan.functions, plan.workload.functions, scenario)
@@ -315,6 +300,28 @@ def build(
         with written_at(f"faults.{number}"):
             parts.mischief.add(fault)
     return parts
+
+
+def _apply(parts: Parts, seed: int, replication: int, source: Source) -> None:
+    """Somebody applies the workloads, each at its time, and the clusters begin."""
+    plan, world = parts.plan, parts.world
+    scenario = plan.scenario
+    later = _by_time(plan)
+    first = later.pop(0)
+    if scenario.start == "placed":
+        _lay_out_pods(parts, _settled(scenario, seed, replication, source))
+    else:
+        parts.cluster.apply(first)
+    for cluster in parts.clusters.values():
+        cluster.start()
+    for at, objects in later.items():
+        once_up(world.clock, parts.cluster.server, at, partial(parts.cluster.apply, objects))
+    for item in scenario.workloads:
+        if isinstance(item, Model):
+            add_model(world, parts.cluster, item, int(item.at or 0))
+        elif isinstance(item, Pods):
+            template = plan.workload.pods[item.name]
+            add_pods(world, parts.cluster, item, template, folder=scenario.folder, end=int(scenario.duration))
 
 
 def _by_time(plan: Plan) -> dict[int, list[ApiObject]]:

@@ -55,6 +55,7 @@ class Simulation:
         self.scenario = scenario
         self.seed, self.replication = seed, replication
         same = like is not None and like.scenario is scenario and (like.seed == seed or scenario.world.use is None)
+        same = same and (like is None or like.replication == replication or not scenario.movement)
         plan: Plan | None = like._plan if like is not None and same else None
         self._parts: Parts = build(scenario, seed, replication, exact_events=exact_events, plan=plan)
         self._plan: Plan = replace(self._parts.plan)  # as it was read: what joins later changes the other
