@@ -155,7 +155,9 @@ def costs(stack: Stack) -> RuntimeCosts:
 def _freeze(pages: Iterable[Model]) -> tuple[int, int]:
     """What pausing an instance takes, and resuming it, in ns; nothing where no page can."""
     page = next((page for page in pages if page.has("resume")), None)
-    return (int(page.quantity("pause")), int(page.quantity("resume"))) if page is not None else (0, 0)
+    if page is None:
+        return 0, 0
+    return int(page.quantity("pause")) if page.has("pause") else 0, int(page.quantity("resume"))
 
 
 def _phases(stretches: Iterable[Stretch]) -> dict[str, Steps]:

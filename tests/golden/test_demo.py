@@ -28,7 +28,7 @@ def page(study: Path) -> Iterator[Page]:
             pytest.fail("CI installs chromium, and it is not there")
         pytest.skip("no chromium on this machine")
     with Page() as opened:
-        opened.open(study / "report.html", "document.querySelectorAll('.js-plotly-plot .main-svg').length >= 13")
+        opened.open(study / "report.html", "document.querySelectorAll('.js-plotly-plot .main-svg').length >= 16")
         yield opened
 
 
@@ -54,7 +54,7 @@ def test_every_figure_is_drawn_and_has_its_rows(page: Page) -> None:
         "[...document.querySelectorAll('details[data-figure]')].map(d => [d.dataset.figure, +d.dataset.rows, "
         "d.querySelectorAll('tbody tr').length, document.getElementById(d.dataset.figure).data.length])"
     )
-    assert len(drawn) == 13
+    assert len(drawn) == 16
     for name, rows, shown, marks in drawn:
         assert rows > 0, name
         assert shown == min(rows, 400), name
@@ -62,7 +62,7 @@ def test_every_figure_is_drawn_and_has_its_rows(page: Page) -> None:
 
 
 def test_the_map_marks_the_four_sites_that_were_cut(page: Page) -> None:
-    names = "document.getElementById('figure-places').data.map(t => [t.name, (t.text || []).length])"
+    names = "document.getElementById('figure-places').data.map(t => [t.name || '', (t.text || []).length])"
     marked = {name: count for name, count in page.ask(names) if name.startswith("site")}
     assert marked == {"site": 8, "site cut off by a fault": 4}
 

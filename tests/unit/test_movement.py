@@ -34,6 +34,8 @@ from simulator.spec.topology import expand_nodes
 from simulator.streams import Rng
 from simulator.units import SECOND
 
+AWAKE = {"facts.links.lte.promotion.delay": "0s"}  # radios that never sleep
+
 # Ways.
 
 
@@ -332,7 +334,7 @@ def test_parameters_of_coverage_move_the_metrics() -> None:
 )  # fmt: skip
 def test_what_is_said_of_the_link_counts_for_each_cell(key: str, value: str, metric: str) -> None:
     data = road() | {"workloads": asked(timeout="5s"), "images": IMAGES, "start": "placed"}
-    short = {"duration": "10s", "warm_up": "1s"}
+    short = {"duration": "10s", "warm_up": "1s"} | AWAKE
     assert run(data, short | {f"coverage.lte.{key}": value}).summary[metric] > 1.05 * run(data, short).summary[metric]
 
 
@@ -372,7 +374,7 @@ def test_a_device_enters_the_cluster_at_the_member_near_to_its_cell() -> None:
     """Each mast runs the service; whoever goes from one to the next is answered by the next, as soon as before."""
     work = asked(timeout="1s")
     work[0] = {k: v for k, v in work[0].items() if k not in ("replicas", "node_selector")} | {"per": "site"}
-    s = simulation(road() | {"workloads": work, "images": IMAGES, "start": "placed"}, {"duration": "110s"})
+    s = simulation(road() | {"workloads": work, "images": IMAGES, "start": "placed"}, {"duration": "110s"} | AWAKE)
     nodes, at = world_of(s).nodes, []
     for until in (10, 30, 60, 80, 105):
         s.run(until)

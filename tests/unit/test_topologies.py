@@ -109,7 +109,7 @@ def test_a_link_takes_from_its_model_only_what_is_not_written() -> None:
     assert (row.latency_ns, row.up_bps, row.down_bps) == (2_000_000, 5e6, 5e6)
     assert row.jitter_ns == 2_000_000  # the model's, cut to the shorter latency
     read = {row["path"].rpartition(".")[2] for row in catalogue.ledger.rows()}
-    assert read == {"jitter", "loss"}
+    assert read == {"jitter", "loss", "idle", "delay"}  # the last two of its promotion
 
 
 def test_a_link_without_model_is_what_is_written() -> None:
