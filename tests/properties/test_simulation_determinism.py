@@ -98,7 +98,16 @@ def test_another_process_with_another_hash_seed_gives_the_same_bytes(hash_seed: 
     assert json.loads(done.stdout) == bytes_of_rich()
 
 
-QUIET = {"links", "clusters", "functions", "energy", "batteries", "costs", "spools", "carried"}  # no lot decides what is in them
+QUIET = {
+    "links",
+    "clusters",
+    "functions",
+    "energy",
+    "batteries",
+    "costs",
+    "spools",
+    "carried",
+}  # no lot decides what is in them
 
 
 @pytest.mark.parametrize("how", [{"replication": 1}, {"seed": 2}])
