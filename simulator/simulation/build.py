@@ -50,8 +50,9 @@ from simulator.simulation.settings.availability import check_servers
 from simulator.simulation.systems import check_systems
 from simulator.simulation.unfit import leave_out
 from simulator.simulation.wasi import check_wasi
-from simulator.spec.check import check_resolved, named_models
+from simulator.spec.check import check_resolved
 from simulator.spec.check_match import check_node_match
+from simulator.spec.check_models import named_models
 from simulator.spec.clusters import top
 from simulator.spec.faults import Update
 from simulator.spec.function import each

@@ -10,13 +10,13 @@ from dataclasses import replace
 from os.path import isdir, isfile  # unlike Path.is_file, it takes any text
 from pathlib import Path
 
-from simulator.errors import Problem, UserError
-from simulator.facts import Catalogue
-from simulator.facts.stack import handlers, pages_of
+from simulator.errors import Problem
 from simulator.facts.yaml import Path as Place
-from simulator.spec import check_power, image
+from simulator.spec import check_power
 from simulator.spec.check_fidelity import check_fidelity
 from simulator.spec.check_function import check_functions
+from simulator.spec.check_images import check_bases, check_images, check_platforms
+from simulator.spec.check_models import check_models, check_runtimes
 from simulator.spec.check_movement import check_movement, radio_links, unmatched
 from simulator.spec.check_pods import check_bare_pods
 from simulator.spec.check_spool import check_spools
@@ -26,14 +26,12 @@ from simulator.spec.faults import Cut, HostUpdate, NodeFault, Update
 from simulator.spec.kubernetes import K8sObject
 from simulator.spec.kubernetes.cluster import Service as K8sService
 from simulator.spec.kubernetes.kinds import roots
-from simulator.spec.kubernetes.pod import template_of
 from simulator.spec.look import MOST_LINKS, MOST_NODES, Look
 from simulator.spec.near import did_you_mean
 from simulator.spec.outages import Outages, Partition, ZoneOutage
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
-from simulator.spec.system import runtimes_of
-from simulator.spec.topology import DEFAULT_RUNTIME, is_glob, matching
+from simulator.spec.topology import is_glob, matching
 from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry, labels
 
 _MOST_INTERVALS = 1_000_000
@@ -115,88 +113,6 @@ def check_links(look: Look) -> Iterator[Problem]:
             yield look.source.problem(place, f"link {link.name} joins {look.nodes[ends[0][0]]} to itself")
 
 
-def check_models(look: Look) -> Iterator[Problem]:
-    """Every model that is named is in the catalogue, and so is every fact that is set."""
-    named = list(named_models(look.scenario))
-    catalogue = Catalogue(folder=look.scenario.folder)
-    for place, kind, name in named:
-        if (kind, name) not in look.shelf.models:
-            look.shelf.models[kind, name] = tuple(_unreadable(catalogue, kind, name))
-        for problem in look.shelf.models[kind, name]:
-            # What is wrong in a model's own page stands there.
-            yield problem if problem.file else look.source.problem(place, problem.message, problem.hint)
-    if look.scenario.facts:
-        over = Catalogue(look.scenario.facts, folder=look.scenario.folder)
-        for problem in over.check_overrides((kind, name) for _, kind, name in named):
-            yield look.source.problem((problem.path,), problem.message, problem.hint)
-
-
-def named_models(scenario: Scenario) -> Iterator[tuple[Place, str, str]]:
-    """Every model that the scenario names: where, its kind, its name."""
-    for name, cluster in scenario.family.items():
-        where: Place = ("clusters", name, "orchestrator") if name else ("orchestrator",)
-        yield where, "orchestrators", cluster.orchestrator
-    for number, node in enumerate(scenario.world.nodes):
-        yield ("topology", "nodes", number, "model"), "nodes", node.model
-        if node.system is not None:
-            yield ("topology", "nodes", number, "system"), "systems", node.system
-        if node.battery is not None:
-            yield ("topology", "nodes", number, "battery", "model"), "batteries", node.battery.model
-        if node.solar is not None:
-            yield ("topology", "nodes", number, "solar", "model"), "panels", node.solar.model
-        for index, runtime in enumerate(node.runtimes):
-            for page in pages_of(runtime):
-                yield ("topology", "nodes", number, "runtimes", index), "runtimes", page
-    for number, link in enumerate(scenario.world.links):
-        if link.model is not None:
-            yield ("topology", "links", number, "model"), "links", link.model
-    for number, cover in enumerate(scenario.coverage):
-        yield ("coverage", number, "model"), "links", cover.model
-
-
-def _unreadable(catalogue: Catalogue, kind: str, name: str) -> Iterable[Problem]:
-    try:
-        catalogue.model(kind, name)
-    except UserError as error:
-        return error.problems
-    return ()
-
-
-def check_images(look: Look) -> Iterator[Problem]:
-    """Every image that is described is used."""
-    if not look.complete:
-        return
-    used = {key for key in look.images.values() if key is not None}
-    used |= {base for key in used for base in image.bases(look.scenario.images, key)}
-    for name in look.scenario.images:
-        if name not in used:
-            hint = did_you_mean(name, [*look.images, *map(image.repository, look.images)], "workloads use")
-            yield look.source.problem(("images", name), f"no workload uses image {name}", hint)
-
-
-def check_bases(look: Look) -> Iterator[Problem]:
-    """Every base is an image that is described, and leaves room above it."""
-    images = look.scenario.images
-    for name, described in images.items():
-        if described.base is None:
-            continue
-        place: Place = ("images", name, "base")
-        key = image.find(images, described.base)
-        if key is None:
-            hint = did_you_mean(described.base, images, "images are") or "describe it, too"
-            yield look.source.problem(place, f"no image is named {described.base}", hint)
-        elif name in image.bases(images, name):
-            yield look.source.problem(place, f"image {name} is, by whatever detour, its own base")
-        else:
-            for what in ("compressed", "unpacked"):
-                if getattr(described, what) < getattr(images[key], what):
-                    said = f"image {name} is smaller than its base {key}"
-                    yield look.source.problem(("images", name, what), said, "its bytes count those of the base")
-            if described.layers <= images[key].layers:
-                said = f"image {name} has no layer above the {images[key].layers} of its base {key}"
-                yield look.source.problem(("images", name, "layers"), said, "its layers count those of the base")
-
-
 def check_pods(look: Look) -> Iterator[Problem]:
     """No workload wants absurdly many pods."""
     for obj in roots(look.objects):
@@ -204,37 +120,6 @@ def check_pods(look: Look) -> Iterator[Problem]:
         for key in ("replicas", "parallelism"):
             if (getattr(spec, key, None) or 0) > _MOST_PODS:
                 yield obj.source.problem(("spec", key), f"{obj.title} wants more than {_MOST_PODS} pods")
-
-
-def check_platforms(look: Look) -> Iterator[Problem]:
-    """Some platform runs all images of a pod."""
-    described = look.scenario.images
-    for obj in roots(look.objects):
-        template = template_of(obj)
-        containers = (*template.spec.init_containers, *template.spec.containers) if template else ()
-        keys = {key for c in containers if (key := look.images[c.image]) is not None}
-        if keys and not frozenset.intersection(*(frozenset(described[key].platforms) for key in keys)):
-            said = f"{obj.title}: no platform runs all of its images: {', '.join(sorted(keys))}"
-            yield look.source.problem(("images", min(keys), "platforms"), said)
-
-
-def check_runtimes(look: Look) -> Iterator[Problem]:
-    """Some node that is written out has the runtime that is asked for, by its whole name or an end of it."""
-    if look.nodes is None:
-        return
-    workers = [node for node in look.scenario.world.nodes if node.role in ("worker", "control-plane")]
-    catalogue = Catalogue(look.scenario.facts, folder=look.scenario.folder)
-    try:
-        written = {name for node in workers for name in runtimes_of(catalogue, node) or (DEFAULT_RUNTIME,)}
-    except UserError:  # of a system that is not there: told where models are checked
-        return
-    known = {handler for name in written for handler in handlers(name)}
-    asked = [(number, item.runtime) for number, item in look.services]
-    asked += [(number, item.runtime) for number, item in look.functions]
-    for number, runtime in asked:
-        if runtime is not None and runtime not in known:
-            said = f"no node has the runtime {runtime}"
-            yield look.source.problem(("workloads", number, "runtime"), said, did_you_mean(runtime, known))
 
 
 def check_behaviour(look: Look) -> Iterator[Problem]:
