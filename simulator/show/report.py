@@ -61,7 +61,7 @@ def _summary(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> str:
     text = {key: interval(cell) for key, cell in cells.items()}
     if len(points) > max(_MOST_COLUMNS, len(names)):
         table = [{"scenario": p, **{m: text.get((m, p), "–") for m in names}} for p in points]
-        return html_table(table, ["scenario", *names])
+        return _folded(html_table(table, ["scenario", *names]), len(points), "scenarios")
     table = [{"metric": m, **{p or "result": text.get((m, p), "–") for p in points}} for m in names]
     return html_table(table, ["metric", *(p or "result" for p in points)])
 
@@ -77,10 +77,14 @@ def _differences(rows: Sequence[Mapping[str, Any]]) -> str:
     if not lines:
         return "<p>None.</p>"
     at = ["at"] if any(line["at"] for line in lines) else []
-    table = html_table(lines, ["pair", *at, "metric", "difference", "n"])
-    if len(lines) <= _LONG:
+    return _folded(html_table(lines, ["pair", *at, "metric", "difference", "n"]), len(lines), "differences")
+
+
+def _folded(table: str, rows: int, what: str) -> str:
+    """A long table, to be opened by whoever wants it."""
+    if rows <= _LONG:
         return table
-    return f"<details><summary>{len(lines)} differences</summary><div class='scroll'>{table}</div></details>"
+    return f"<details><summary>{rows} {what}</summary><div class='scroll'>{table}</div></details>"
 
 
 def _label(axes: Mapping[str, Any], case: str | None) -> str:
