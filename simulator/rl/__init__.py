@@ -8,7 +8,12 @@
 
 from __future__ import annotations
 
-import gymnasium
+from simulator.errors import Problem, UserError
+
+try:
+    import gymnasium
+except ModuleNotFoundError:
+    raise UserError(Problem("simulator.rl needs gymnasium", hint="pip install 'littoral[rl]'")) from None
 
 from simulator.rl.placement import PlacementEnv
 from simulator.rl.practice import practice

@@ -272,3 +272,9 @@ def test_five_thousand_steps_in_a_second_of_cpu() -> None:
         rates.append(steps / (process_time() - begun))
     assert steps > 2000
     assert max(rates) > 5000, rates
+
+
+def test_without_the_extra_its_install_line_is_said() -> None:
+    code = "import sys; sys.modules['gymnasium'] = None; import simulator.rl"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "pip install 'littoral[rl]'" in ended.stderr
