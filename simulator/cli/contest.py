@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isnan
 from typing import Any
 
 from simulator.cli.answer import number, table
 from simulator.cli.summary import difference_table, scenario
-from simulator.study.contest import Contest, hold, label, largest
+from simulator.study.contest import Contest, alike, hold, label, largest
 from simulator.study.correction import LEVEL, told
 from simulator.study.plain import plain, to_json
 from simulator.study.reasons import reasons
@@ -38,7 +37,7 @@ def _ranks(held: Contest) -> str:
     lines = []
     for i, name in enumerate(held.names):
         lines.append({"mean rank": name, **{row["metric"]: f"{row['ranks'][i]:.2f}" for row in rows}})
-    lines.append({"mean rank": "Friedman p (Holm)", **{row["metric"]: _p(row["p_holm"]) for row in rows}})
+    lines.append({"mean rank": "Friedman p (Holm)", **{row["metric"]: alike(row) for row in rows}})
     blocks = max(row["blocks"] for row in rows)
     said = f"1 is best; over {blocks} blocks, each one scenario in one replication; equals share their mean rank"
     short = [f"{row['metric']} {row['blocks']}" for row in rows if row["left_out"]]
@@ -88,7 +87,3 @@ def _grouped(found: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any]
 def _verdicts(nodes: Sequence[Mapping[str, Any]], chosen: Sequence[str]) -> list[str]:
     shown = [node for k, node in enumerate(nodes) if node["node"] in chosen or k < _NODES]
     return table(shown, ["node", "verdict", "score", "why"]).splitlines()
-
-
-def _p(p: float) -> str:
-    return "all equal" if isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isnan
 from typing import Any, Final
 
 import numpy as np
@@ -13,9 +12,9 @@ from plotly.subplots import make_subplots
 
 from simulator.record.direction import better
 from simulator.record.glossary import GLOSSARY
-from simulator.show.html import figure, html_table, number
+from simulator.show.html import figure, html_table
 from simulator.show.style import ENDING, GOOD, INK, Drawing, layout
-from simulator.study.contest import Contest, Floats, fits, hold, non_dominated
+from simulator.study.contest import Contest, Floats, alike, fits, hold, non_dominated
 from simulator.study.run_folder import Recorded
 
 _PANELS: Final = 4  # scenarios that the figure shows
@@ -40,7 +39,7 @@ def _ranks(held: Contest) -> str:
         {held.axis: name, **{row["metric"]: round(float(row["ranks"][i]), 2) for row in table}}
         for i, name in enumerate(held.names)
     ]
-    rows.append({held.axis: "Friedman's p, corrected", **{row["metric"]: _p(row["p_holm"]) for row in table}})
+    rows.append({held.axis: "Friedman's p, corrected", **{row["metric"]: alike(row) for row in table}})
     said = (
         f"Mean rank over {len(held.scenarios)} blocks, each one scenario in one replication: 1 is best, equals share "
         "the mean of their ranks. Friedman's test asks whether all are alike; its p values, and those of the paired "
@@ -150,9 +149,5 @@ def _telling(held: Contest, scenario: str) -> list[str]:
 
 
 def _title(scenario: str) -> str:
-    """As a reader would say it: case='far' is far."""
-    return scenario.removeprefix("case=").strip("'") or "result"
-
-
-def _p(p: float) -> str:
-    return "all equal" if isnan(p) else "< 0.001" if p < 0.001 else number(p)
+    """As a reader would say it: case='far' is far, and the only one needs no name."""
+    return "" if scenario == "result" else scenario.removeprefix("case=").strip("'")

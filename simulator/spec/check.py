@@ -206,6 +206,8 @@ def check_times(look: Look) -> Iterator[Problem]:
     elif scenario.duration // scenario.record.interval > _MOST_INTERVALS:
         yield look.source.problem(("record", "interval"), f"more than {_MOST_INTERVALS} intervals", "record less often")
     for number, (fault, label) in enumerate(zip(scenario.faults, labels(scenario.faults), strict=True)):
+        if fault.at is None and fault.recurs:
+            continue
         if fault.at is None:
             yield look.source.problem(("faults", number, "at"), f"fault {label} does not say when: at is missing")
         elif fault.at >= scenario.duration:

@@ -7,7 +7,7 @@ election, KubeEdge's keep-alive, Open Horizon's exchange), and ages of readings 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -50,6 +50,7 @@ class Failures(Machines):
     which `repairers` do one each at a time, first come, first served (without: one for each).
     """
 
+    recurs: ClassVar[bool] = True
     kind: Literal["failures"] = "failures"
     up: RandomDuration
     down: RandomDuration
@@ -95,6 +96,7 @@ class Wear(Fault):
     can be written any more, or `dead`: the node goes down for good.
     """
 
+    recurs: ClassVar[bool] = True
     kind: Literal["wear"] = "wear"
     node: Glob
     endurance: Annotated[Size, Field(gt=0)] | None = None

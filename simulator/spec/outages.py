@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -49,6 +49,7 @@ class Outages(Impairment):
     those hit all that fails alike. With none of them, a link fails as its model's facts outage.up and outage.down say.
     """
 
+    recurs: ClassVar[bool] = True
     kind: Literal["outages"] = "outages"
     link: Glob | None = None
     node: Glob | None = None

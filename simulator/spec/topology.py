@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import translate
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from simulator.spec.base import Glob, ModelName, Name, Number, Positive, Resource, Spec, Text, empty, wrong
 from simulator.spec.image import Platform
@@ -15,7 +15,16 @@ from simulator.spec.power import BatterySpec, SolarSpec
 from simulator.spec.quantity import BitRate, ByteRate, Duration, Length, Ratio, Size
 
 Rate = Annotated[BitRate, Field(gt=0)]
-Column = Annotated[Text, Field(pattern=r"^[^#]+#[^#]+$")]  # of a CSV file
+
+
+def _column(text: str) -> str:
+    file, mark, column = text.partition("#")
+    if not (file and mark and column) or "#" in column:
+        raise wrong(f"{text!r} names no column of a file", "as in five-g.csv#down_bps")
+    return text
+
+
+Column = Annotated[Text, AfterValidator(_column)]  # of a CSV file
 DEFAULT_RUNTIME = "containerd/runc"  # of a node that names none: what Kubernetes' installers put there
 Role = Literal["worker", "control-plane", "router", "device", "registry"]
 

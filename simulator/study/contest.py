@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
 from typing import Any, Final
 
 import numpy as np
@@ -162,6 +162,14 @@ def _chosen(counts: Mapping[str, int], axis: str | None) -> str:
     if counts[most] < _LEAST:
         raise UserError(Problem("no axis of the study has three values to rank", hint="name one: --by policy"))
     return most
+
+
+def alike(row: Mapping[str, Any]) -> str:
+    """What Friedman's test says of a row of the table, in a cell: corrected p, or why there is none."""
+    p = row["p_holm"]
+    if not row["blocks"]:
+        return "–"
+    return "all equal" if isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _friedman(ranks: Floats) -> tuple[float, float]:

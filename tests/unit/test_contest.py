@@ -16,7 +16,7 @@ from simulator.record.direction import NEITHER, UP, better
 from simulator.record.glossary import GLOSSARY
 from simulator.show.comparison import comparison
 from simulator.simulation.run import Run
-from simulator.study.contest import fits, hold, label, largest, non_dominated
+from simulator.study.contest import alike, fits, hold, label, largest, non_dominated
 from simulator.study.correction import holm, told
 from simulator.study.reasons import partings
 from simulator.study.statistics import t_interval, t_test
@@ -212,3 +212,10 @@ def test_decisions_part_where_pod_and_attempt_are_the_same() -> None:
     second = decided(("b", 1, "Wait", ""), ("a", 1, "Bind", "n0"), ("b", 2, "Bind", "n2"), ("d", 1, "Bind", "n0"))
     assert list(partings(first, second)) == [("b", 2)]
     assert list(partings(first, first)) == []
+
+
+@pytest.mark.parametrize(
+    ("blocks", "p", "said"), [(0, nan, "–"), (4, nan, "all equal"), (4, 0.0004, "< 0.001"), (4, 0.2, "0.200")]
+)
+def test_a_cell_says_what_friedman_s_test_does_or_why_it_says_nothing(blocks: int, p: float, said: str) -> None:
+    assert alike({"blocks": blocks, "p_holm": p}) == said

@@ -175,6 +175,18 @@ class TestOutages:
     def test_what_is_no_outage_is_refused(self, fault: Fault, said: str) -> None:
         assert said in wrong({"kind": "outages", **fault})
 
+    def test_what_recurs_begins_with_the_run_where_nobody_says_when(self) -> None:
+        random = [
+            {"kind": "outages", "link": "wan-*", "up": "1h", "down": "1min"},
+            {"kind": "failures", "node": "a-[01]", "up": "1h", "down": "1min"},
+            {"kind": "wear", "node": "cloud", "endurance": "1TB", "writes": "1MB/s"},
+        ]
+        assert check_scenario(Look(scenario(PLACE | {"faults": random}))) == []
+        often = {**MINUTE, "kind": "outages", "link": "wan-b"}
+        silent, said = (run(PLACE | {"faults": [often | more]}) for more in ({}, {"at": "0s"}))
+        assert cuts(silent)
+        assert cuts(silent) == cuts(said)
+
     def test_globs_and_files_are_checked_before_anything_runs(self) -> None:
         faults = [
             {"kind": "outages", "link": "wam-*", **MINUTE},

@@ -141,7 +141,7 @@ class TestFile:
         pair = {"name": "l", "between": ("a", "b"), "model": "lte"}
         with pytest.raises(UserError, match="rate_trace stands for up_trace and down_trace"):
             LinkSpec(**pair, rate_trace="t.csv#a", up_trace="t.csv#b")
-        with pytest.raises(UserError, match="rate_trace"):
+        with pytest.raises(UserError, match="names no column"):
             LinkSpec(**pair, rate_trace="t.csv")
         problems = check_scenario(Look(scenario(wan("no.csv#x"))))
         assert any("there is no file" in str(problem) for problem in problems)
@@ -184,3 +184,9 @@ def test_a_pull_over_a_slow_trace_takes_longer(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text((HERE / "site.yaml").read_text("utf-8"), "utf-8")
     slow, fast = run(wan("t.csv#bps"), folder=tmp_path), run(wan(None))
     assert slow.summary["start_p50_s"] > fast.summary["start_p50_s"] + 5
+
+
+@pytest.mark.parametrize("written", ["day.csv", "day.csv#", "#rate", "day.csv#a#b"])
+def test_a_trace_names_a_column_of_a_file(written: str) -> None:
+    with pytest.raises(UserError, match="names no column of a file"):
+        LinkSpec.parse({"name": "l", "between": ["a", "b"], "model": "lte", "rate_trace": written})
