@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.errors import Problem, UserError
 from simulator.physics.transmission import serialisation_ns
 from simulator.streams import key
 from simulator.traffic.calls import Choice, Step, Steps
@@ -180,9 +179,7 @@ class Ways:
             choice.blocked, there = network.obstacle(choice.asker, choice.station.node)
             choice.notice_ns = max(1, 2 * sum(self._latency[hop >> 1] for hop in there))
         else:
-            if name := self.limited(route.hops):
-                said = f"requests of {site.name} lead over link {name}, which has a duty cycle"
-                raise UserError(Problem(said, hint="only telemetry is sent over such links"))
+            network.must_be_free(route.hops, f"requests of {site.name}")
             choice.out = self.steps(route.hops, site.request_bytes, ARRIVE, f"{site.name}/{OUT}")
         self.find_back(choice)
 

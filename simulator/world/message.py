@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simulator.engine.clock import Clock
-from simulator.errors import Problem, UserError
 from simulator.physics.transmission import serialisation_ns
 from simulator.streams import Rng, key
 from simulator.world.route import Route
@@ -136,10 +135,7 @@ class Courier:
         if waited is None:
             self._lose(lost, args)
             return
-        for hop in route.hops:
-            if network.links[hop >> 1].duty_cycle < 1:
-                said = f"control messages lead over link {network.links[hop >> 1].name}, which has a duty cycle"
-                raise UserError(Problem(said, hint="only telemetry is sent over such links"))
+        network.must_be_free(route.hops, "control messages")
         message = _Message(b, size_bytes, arrive, args, lost)
         message.hops, message.changes = route.hops, network.changes
         message.sends = [serialisation_ns(size_bytes, network.rate_bps[hop]) for hop in route.hops]

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 from simulator.engine.clock import Clock
 from simulator.engine.sharing import Sharing, Transfer
+from simulator.errors import Problem, UserError
 from simulator.physics.tcp import TcpBounds
 from simulator.physics.transmission import serialisation_ns
 from simulator.record.buffer import Recorder
@@ -144,6 +145,14 @@ class Network:
         """The probability that a directed link loses a packet now."""
         return self.states[hop >> 1].loss[hop & 1]
 
+    def must_be_free(self, hops: Sequence[int], what: str) -> None:
+        """Refuse what is no telemetry over links on which one may send in a share of time only. Raises UserError."""
+        for hop in hops:
+            row = self.links[hop >> 1]
+            if row.duty_cycle < 1:
+                said = f"{what} lead over link {row.name}, which has a duty cycle"
+                raise UserError(Problem(said, hint="only telemetry is sent over such links"))
+
     def is_up(self, node: int) -> bool:
         """Whether a node has power."""
         return bool(self._nodes.up[node])
@@ -231,6 +240,8 @@ class Network:
         begins when all radios on the way are connected.
         """
         route = self.route(a, b)
+        if route is not None:
+            self.must_be_free(route.hops, "transfers")
         if route is None or not all(self._router.usable[hop ^ 1] for hop in route.hops):
             transfer = Transfer(self._clock, size_bytes)
             transfer.cancel()

@@ -178,7 +178,7 @@ class TestDutyCycle:
         with pytest.raises(UserError, match="more over link 0-1 than its duty cycle allows"):
             w.plane.add_telemetry(TelemetryFlow("cam", (DEVICE,), (GATE,), GATE, SECOND, 1000))
 
-    def test_requests_and_control_messages_are_refused(self) -> None:
+    def test_requests_control_messages_and_transfers_are_refused(self) -> None:
         w = PlaneWorld(3, RADIO)
         w.service("s", [GATE])
         w.flow(DEVICE, "s", Every(SECOND))
@@ -186,6 +186,8 @@ class TestDutyCycle:
             w.finish(END)
         with pytest.raises(UserError, match="control messages lead over link 0-1"):
             w.network.send(DEVICE, GATE, 1, print)
+        with pytest.raises(UserError, match="transfers lead over link 0-1"):
+            w.network.transfer(DEVICE, GATE, 1)
 
 
 BASE: dict[str, Any] = {"source": "d", "target": "t", "every": "1s", "size": "1B"}
