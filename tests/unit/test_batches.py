@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schedulers import GI, Plane, kubernetes, node, template
+from simulator.errors import RunFailed
 from simulator.policy import Batch, Bind, ClusterView, Decision, Order, PodView, Wait
 from simulator.policy.reference import instantiate
 
@@ -105,6 +107,19 @@ def test_an_order_that_raises_is_a_policy_error_and_priority_counts() -> None:
     (event,) = bed.events("PolicyError")
     assert "ZeroDivisionError" in event["detail"]
     assert bed.places() == {"a": "n0"}
+    assert [row["decision"] for row in bed.decisions()] == ["policy_error", "Bind"]
+
+
+def test_an_order_that_answers_no_number_is_one_too_and_one_that_hangs_ends_the_run() -> None:
+    bed = Plane(1, settings=replace(kubernetes(), order=lambda pod: "first"), policy=policy("first-fit"))
+    bed.pod("a")
+    bed.run(5)
+    assert "a rank is a number" in bed.events("PolicyError")[0]["detail"]
+    hanging = replace(kubernetes(), order=lambda pod: sleep(5), answer_limit_s=0.05)
+    bed = Plane(1, settings=hanging, policy=policy("first-fit"))
+    bed.pod("a")
+    with pytest.raises(RunFailed, match="wall clock"):
+        bed.run(5)
 
 
 SIZES = st.lists(st.integers(1, 8), min_size=1, max_size=5)

@@ -184,8 +184,7 @@ class Scheduler:
         self.info = NodeInfo(settings.unset_cpu_m, settings.unset_ram_bytes, self._heard_ns)
         rank = None
         if settings.order is not None:
-            stops = settings.on_policy_error == "stop"
-            rank = Ranking(self._clock, self._recorder, self.info, settings.order, stops=stops)
+            rank = Ranking(self._clock, self.info, settings.order, self.asker())
         self.queue = SchedulingQueue(self._clock, settings, ticks_ns, self._next, rank)
         self._bindings = Bindings(
             self._clock, self._recorder, self._server, self._client, info=self.info, queue=self.queue
