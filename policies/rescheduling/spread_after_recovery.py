@@ -15,7 +15,7 @@ from simulator.policy import ClusterView, Migrate, PlacedView, Rescheduling
 class SpreadAfterRecovery(Rescheduling):
     """`gap`: how far above the mean share (0 to 1) a node must be; `most`: moves in a round; `every_s`: seconds."""
 
-    def __init__(self, gap: float = 0.1, most: int = 1, every_s: float = 300.0) -> None:
+    def __init__(self, gap: float = 0.1, most: int = 1, every_s: float = 120.0) -> None:
         self.gap, self.most, self.every_s = gap, most, every_s
 
     def moves(self, cluster: ClusterView, placed: PlacedView) -> list[Migrate]:

@@ -34,7 +34,8 @@ class ImagesView:
 class Caching:
     """Pulls ahead. The constructor only stores its parameters.
 
-    Asked every `every_s` simulated seconds, while the scheduler runs. The `ClusterView` answers about no pod.
+    Asked every `every_s` simulated seconds, while the scheduler runs; a minute is assumed. The
+    `ClusterView` answers about no pod.
     """
 
     every_s: float = 60.0
