@@ -160,3 +160,37 @@ def test_the_optimum_is_that_of_trying_everything_and_heuristics_are_no_better(s
 def test_heuristics_find_an_easy_optimum(name: str) -> None:
     sizes = [5, 4, 4, 3]  # 5 + 3 and 4 + 4
     assert placed(name, sizes) == best(sizes) == (4, 2)
+
+
+def test_an_optimum_over_too_many_pairs_is_refused() -> None:
+    bed = Plane(2, policy=policy("optimum", most=3))
+    for name in "ab":  # four pairs
+        bed.pod(name)
+    bed.run(1.5)
+    assert {event["subject"] for event in bed.events("PolicyError")} == {"a", "b"}
+    assert "4 pairs of pod and node are too many" in bed.events("PolicyError")[0]["detail"]
+
+
+def test_without_moves_annealing_places_nobody_and_more_of_them_place_all() -> None:
+    placed = {}
+    for steps in (0, 200):
+        bed = Plane(2, policy=policy("annealing", steps=steps))
+        bed.pod("a")
+        bed.run(1.5)
+        placed[steps] = bool(bed.places()["a"])
+    assert placed == {0: False, 200: True}
+
+
+def test_more_generations_find_what_the_first_one_misses() -> None:
+    sizes = 3 * [4, 3, 3, 2, 2, 2]  # two nodes of 8 hold each six: 4 + 2 + 2 and 3 + 3 + 2, which largest-first misses
+    found = {}
+    for generations in (0, 15):
+        bed = Plane(
+            [node(f"n{i}", cpu_m=8000, ram_bytes=64 * GI) for i in range(6)],
+            policy=policy("genetic", generations=generations, population=4),
+        )
+        for i, size in enumerate(sizes):
+            bed.pod(f"p{i}", template(size * 1000, workload=f"p{i}"))
+        bed.run(1.5)
+        found[generations] = sum(bool(at) for at in bed.places().values())
+    assert found == {0: 17, 15: 18}
