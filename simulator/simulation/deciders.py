@@ -71,43 +71,49 @@ class Deciders:
 
 
 def read_deciders(scenario: Scenario) -> Deciders:
-    """Find and make them all. Raises UserError, at the place in the scenario, for what cannot be found or made."""
-    policies = scenario.policies or Policies()
-    placement = _made(
-        scenario,
-        scenario.placement,
-        "policies.placement" if scenario.policy is None and scenario.policies is not None else "policy",
-        Placement | Batch,
-        given=2,
+    """Find and make them all. Raises UserError, at the places in the scenario, for all that cannot be found or made."""
+    policies, problems = scenario.policies or Policies(), list[Problem]()
+
+    def make(chosen: Use, place: str, base: type | UnionType, given: int) -> Any:
+        try:
+            return _made(scenario, chosen, place, base, given=given)
+        except UserError as error:
+            problems.extend(error.problems)
+
+    def at(point: str, base: type, given: int, otherwise: str | None = None) -> Any:
+        chosen: Reference | None = getattr(policies, point) or otherwise
+        return None if chosen is None else make(_at(point, chosen), f"policies.{point}", base, given)
+
+    def paced(point: str, base: type, given: int) -> Any:
+        policy = at(point, base, given)
+        problems.extend(_unpaced(policy, point))
+        return policy
+
+    place = "policies.placement" if scenario.policy is None and scenario.policies is not None else "policy"
+    found = Deciders(
+        make(scenario.placement, place, Placement | Batch, 2),
+        at("clusters", ClusterPolicy, 2, _DIVISION),
+        tuple(make(use(each), f"policies.filters.{i}", Filter, 2) for i, each in enumerate(policies.filters)),
+        tuple(
+            (make(each, f"policies.scores.{i}", Score, 3), float(each.weight)) for i, each in enumerate(policies.scores)
+        ),
+        at("order", Order, 1),
+        at("preemption", Preemption, 3),
+        paced("rescheduling", Rescheduling, 2),
+        paced("autoscaling", Autoscaling, 1),
+        paced("caching", Caching, 2),
     )
-    chosen = _at("clusters", policies.clusters or _DIVISION)
-    clusters = _made(scenario, chosen, "policies.clusters", ClusterPolicy, given=2)
-
-    def at(point: str, base: type, given: int) -> Any:
-        chosen: Reference | None = getattr(policies, point)
-        return None if chosen is None else _made(scenario, _at(point, chosen), f"policies.{point}", base, given=given)
-
-    filters = [
-        _made(scenario, use(each), f"policies.filters.{i}", Filter, given=2) for i, each in enumerate(policies.filters)
-    ]
-    scores = [
-        (_made(scenario, each, f"policies.scores.{i}", Score, given=3), float(each.weight))
-        for i, each in enumerate(policies.scores)
-    ]
-    return Deciders(
-        placement, clusters, tuple(filters), tuple(scores), at("order", Order, 1), at("preemption", Preemption, 3),
-        _paced(at("rescheduling", Rescheduling, 2), "rescheduling"),
-        _paced(at("autoscaling", Autoscaling, 1), "autoscaling"), _paced(at("caching", Caching, 2), "caching"),
-    )  # fmt: skip
+    if problems:
+        raise UserError(problems)
+    return found
 
 
-def _paced(policy: Any, point: str) -> Any:
-    """The policy of a loop, if that can be: it says every how many seconds it is asked."""
+def _unpaced(policy: Any, point: str) -> Iterator[Problem]:
+    """A policy of a loop says every how many seconds it is asked."""
     every_s = getattr(policy, "every_s", 1.0)
     if not isinstance(every_s, int | float) or not 1e-3 <= every_s < 1e9:
         said = f"{type(policy).__name__} is to be asked every {every_s!r} s"
-        raise UserError(Problem(said, path=f"scenario.policies.{point}", hint="every_s is a number of seconds"))
-    return policy
+        yield Problem(said, path=f"scenario.policies.{point}", hint="every_s is a number of seconds")
 
 
 def check_points(scenario: Scenario, pages: Iterable[Orchestrator]) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scenarios import broken_rows, digest
+from scenarios import SMALL, broken_rows, digest, simulation
 from simulator.control.api.objects import Deployment, Pod
 from simulator.errors import RunFailed, UserError
 from simulator.policy import (
@@ -393,3 +393,12 @@ class Half(Autoscaling):
 def test_the_checks_refuse_what_the_points_do_not_take(policy: Any, said: str) -> None:
     with pytest.raises(CheckFailed, match=said):
         check_policy(policy)
+
+
+def test_every_policy_that_is_none_is_told_at_once() -> None:
+    wrong = {"order": "x", "preemption": "x", "rescheduling": "x", "autoscaling": "x", "caching": "x"}
+    data = SMALL | {"policies": {"placement": "least-loadad", **wrong}}
+    with pytest.raises(UserError) as caught:
+        simulation(data)
+    paths = [problem.path.removeprefix("scenario.") for problem in caught.value.problems]
+    assert paths == ["policies.placement.use", *(f"policies.{point}.use" for point in wrong)]
