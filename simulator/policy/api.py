@@ -18,6 +18,10 @@ class Placement:
         """Answer `Bind`, `Wait` or `Reject`. Must not change the view."""
         raise NotImplementedError
 
+    def heard(self, pod: PodView, node: str, ready_after_s: float) -> None:
+        """The control plane has heard that a pod which this policy bound to `node` is ready, so many seconds after the
+        decision; infinite where it ended before that. For policies that learn; others leave it as it is."""
+
 
 class Batch:
     """Chooses nodes for all pods that are due, at once. The constructor only stores its parameters.

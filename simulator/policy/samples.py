@@ -106,6 +106,15 @@ class _Sample:
             raise KeyError(to)
         return (1 + np.arange(len(self.names)) * 7 % 5) / 1000
 
+    def idle_w(self) -> Floats:
+        return 2.0 + 10 * self.cpu / 4000
+
+    def core_w(self) -> Floats:
+        return 1.0 + np.arange(len(self.names)) % 3
+
+    def carbon_g_per_kwh(self) -> Floats:
+        return 100.0 * (1 + np.arange(len(self.names)) % 4)
+
     def uniform(self, name: str) -> Floats:
         pod = self.pod
         keys = np.array([key(each) for each in self.names], np.uint64)

@@ -49,6 +49,12 @@ class Knowledge(Protocol):
 
     def latency_s(self, to: str) -> Floats: ...
 
+    def idle_w(self) -> Floats: ...
+
+    def core_w(self) -> Floats: ...
+
+    def carbon_g_per_kwh(self) -> Floats: ...
+
     def uniform(self, name: str) -> Floats: ...
 
 
@@ -111,6 +117,22 @@ class ClusterView:
         network: nothing cut, nothing queued; infinite where no way leads. Raises KeyError where nothing has that name.
         """
         return self._knows.latency_s(to)
+
+    @property
+    def idle_w(self) -> Floats:
+        """A column: watts that a machine of the node's model takes with nothing to do."""
+        return self._knows.idle_w()
+
+    @property
+    def core_w(self) -> Floats:
+        """A column: watts that each busy core adds there, by the model's page."""
+        return self._knows.core_w()
+
+    @property
+    def carbon_g_per_kwh(self) -> Floats:
+        """A column: the carbon intensity of the node's grid now, as grids publish it; 0 for a node on a battery.
+        Raises LookupError where the scenario gives no `carbon`."""
+        return self._knows.carbon_g_per_kwh()
 
     def uniform(self, name: str) -> Floats:
         """A column of uniform draws in [0, 1), fixed by the seed, this name, the node and the decision."""

@@ -15,6 +15,7 @@ from simulator.engine.clock import Clock
 from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
 from simulator.record.buffer import Recorder
+from simulator.simulation.atlas import Atlas
 from simulator.simulation.buffers import add_buffers
 from simulator.simulation.carried import Carried
 from simulator.simulation.clusters.assemble import assemble, check_members, memory_check, most_pods
@@ -66,6 +67,7 @@ from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Service
 from simulator.streams import Rng
 from simulator.traffic.plane import RequestPlane
+from simulator.world.distances import Distances
 from simulator.world.network import Network
 from simulator.world.node import NodeTable
 from simulator.world.registry import Registry
@@ -255,7 +257,8 @@ def build(
     network = Network(clock, nodes, layout.links, recorder, rng, retransmission=tcp, bounds=bounds)
     roaming = Roaming(clock, rng, recorder, nodes, network=network, radios=layout.motion.radios)
     registry = Registry(layout.registry, plan.workload.images.values(), scenario.registry.downloads_at_once)
-    world = World(clock, rng, recorder, nodes, network, registry, tcp)
+    atlas = Atlas(layout, Distances(nodes, network.links), scenario, catalogue)
+    world = World(clock, rng, recorder, nodes, network, registry, tcp, atlas)
     plane = RequestPlane(
         clock,
         rng,

@@ -12,7 +12,6 @@ from functools import partial
 import numpy as np
 
 from simulator.control.scaling.functions import FunctionPlatform
-from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
 from simulator.physics.power import Floats, PowerModel, until
 from simulator.runtime.energy import Machine, energy_rows
@@ -22,21 +21,27 @@ from simulator.simulation.batteries import Supply
 from simulator.simulation.clusters.cluster import Cluster
 from simulator.simulation.clusters.world import World
 from simulator.simulation.costs import Costs
+from simulator.simulation.grid import grids
 from simulator.simulation.layout import Layout, components_on
 from simulator.simulation.powers import Powers
 from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Scenario
-from simulator.spec.series import read_series
-from simulator.spec.topology import matching
 from simulator.traffic.busy import Busy
 from simulator.traffic.functions.pool import NEVER
 from simulator.traffic.plane import RequestPlane
 from simulator.units import SECOND
+from simulator.world.node import NodeRow
 
 
 def wanted(scenario: Scenario, layout: Layout) -> bool:
     """Whether energy is to be recorded."""
     return bool(scenario.record.energy or layout.batteries or scenario.carbon or scenario.prices)
+
+
+def power_model(catalogue: Catalogue, row: NodeRow) -> PowerModel:
+    """What a machine takes, by its page."""
+    page = catalogue.model("nodes", row.model)
+    return PowerModel(float(page.quantity("power.idle")), float(page.quantity("power.max")), row.cores)
 
 
 class Energy:
@@ -62,10 +67,9 @@ class Energy:
         }
         self._machines, self._supplies = list[Machine](), dict[int, Supply]()
         zones = dict.fromkeys(zone for node, zone in enumerate(world.nodes.zone) if node not in layout.batteries)
-        self._carbon = {zone: self._series(zone) for zone in zones} if scenario.carbon else {}
+        self._carbon = grids(scenario, zones)
         for node, row in enumerate(world.nodes.rows):
-            page = catalogue.model("nodes", row.model)
-            model = PowerModel(float(page.quantity("power.idle")), float(page.quantity("power.max")), row.cores)
+            model = power_model(catalogue, row)
             load = agents[node].load if node in agents else Load(world.clock)
             machine, power = Machine(node, model, load, system.get(node, 0.0)), powers.of(node)
             self._machines.append(machine)
@@ -101,13 +105,6 @@ class Energy:
                 for i in np.flatnonzero((joules != 0) | (pod == "")).tolist():
                     table.add(i * self._interval, names[node], pod, supply, core_s[i], joules[i], carbon[i])
         self._costs.record(grid, edges)
-
-    def _series(self, zone: str) -> tuple[tuple[int, float], ...]:
-        for glob, written in self._scenario.carbon.items():
-            if matching(glob, [zone]):
-                return read_series(written, self._scenario.folder, "g/kWh", "carbon intensity")
-        said = f"the grid of zone {zone} has no carbon intensity"
-        raise UserError(Problem(said, path="carbon", hint='name it, or "*" at the end for all others'))
 
     def _serving(self, node: int, run: PodRun, up: bool, how: str) -> None:
         self._pods[run.uid] = run.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from schedulers import MI, Plane, node, template
 from simulator.policy import Bind
 from simulator.policy.reference import instantiate
+from simulator.units import SECOND
 from simulator.world.device import Accelerators
 
 GI = 1024 * MI
@@ -67,14 +69,61 @@ def tiers(name: str, cpu: float = 1, images: dict[str, dict[str, int]] | None = 
     held = images or {}
     nodes = [node(z, cpu_m=1000 if z != "cloud" else 8000, zone=z, images=held.get(z, {})) for z in ZONES]
     bed = Plane(nodes, policy=policy(name, **params))
-    bed.scheduler._distances = lambda to, names: np.array([near[n] for n in names]) if to == "till" else unknown(to)
+    bed.scheduler._atlas = Chart(near)
     bed.pod("x", template(int(cpu * 1000)))
     bed.run(5)
     return bed.places()["x"]
 
 
-def unknown(to: str) -> Any:
-    raise KeyError(to)
+class Chart:
+    """What a map would say: seconds to the till, watts of a core, and the intensity of the grid, by node."""
+
+    def __init__(self, near: dict[str, float] | None = None, watts: Any = None, carbon: Any = None) -> None:
+        self.near, self.watts, self.carbon = near or {}, watts, carbon
+
+    def latency_s(self, to: str, names: tuple[str, ...]) -> Any:
+        if to != "till":
+            raise KeyError(to)
+        return np.array([self.near[n] for n in names])
+
+    def core_w(self, names: tuple[str, ...]) -> Any:
+        return np.array([self.watts[n] for n in names])
+
+    def carbon_g_per_kwh(self, names: tuple[str, ...], now: int) -> Any:
+        return np.array([self.carbon(n, now / SECOND) for n in names])
+
+
+def thrift(name: str, cpu: float = 1, carbon: Any = None, until: float = 5, **params: Any) -> tuple[str, float]:
+    """Where a pod goes, and when: watts a core a 10, b 8, c 5; speeds 2, 1, 1: joules of a second's work 5, 8, 5."""
+    watts, speed, cores = {"a": 10.0, "b": 8.0, "c": 5.0}, {"a": 2.0, "b": 1.0, "c": 1.0}, {"a": 2, "b": 4, "c": 1}
+    bed = Plane([node(n, cpu_m=1000 * cores[n], speed=speed[n]) for n in "abc"], policy=policy(name, **params))
+    bed.scheduler._atlas = Chart(watts=watts, carbon=carbon)
+    bed.pod("x", template(int(cpu * 1000)))
+    bed.run(until)
+    bound = [row for row in bed.decisions() if row["decision"] == "Bind"]
+    return bed.places()["x"], bound[0]["time_s"] if bound else math.nan
+
+
+def test_the_thriftiest_node_is_taken() -> None:
+    assert thrift("energy-aware")[0] == "a"  # 10 / 2 = 5 J, as c; the first of equals
+    assert thrift("energy-aware", cpu=3)[0] == "b"  # the only one with room
+    assert thrift("energy-aware", keep=0.6)[0] == "b"  # 1 of a's 2 and none of c's 1 would stay free; 3 of b's 4 do
+
+
+def test_the_cleanest_node_is_taken() -> None:
+    assert thrift("carbon-aware", carbon=lambda n, _: {"a": 300, "b": 100, "c": 200}[n])[0] == "b"  # 1500, 800, 1000
+    assert thrift("carbon-aware", carbon=lambda n, _: {"a": 300, "b": 200, "c": 200}[n])[0] == "c"  # 1500, 1600, 1000
+
+
+def test_a_pod_with_patience_waits_for_a_clean_hour() -> None:
+    def sunrise(_name: str, now: float) -> float:
+        return 400 if now < 900 else 40
+
+    assert thrift("carbon-aware", carbon=sunrise)[1] < 1
+    _, clean = thrift("carbon-aware", carbon=sunrise, until=3600, below=50, patience=3600)
+    assert 900 <= clean <= 1200 + 60  # retried after five minutes at the latest
+    _, late = thrift("carbon-aware", carbon=sunrise, until=3600, below=10, patience=1200)
+    assert 1200 <= late <= 1500 + 60  # no hour was clean enough, and its patience was over
 
 
 def test_the_nearest_is_taken_and_the_next_where_it_is_full() -> None:

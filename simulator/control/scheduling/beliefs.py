@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,22 +17,31 @@ if TYPE_CHECKING:
     from simulator.control.scheduling.cycle import Cycle
     from simulator.control.scheduling.info import NodeInfo
 
-# (to, names) -> seconds from each of these nodes to a node, or the nearest of a zone
-Distances = Callable[[str, tuple[str, ...]], Floats]
+
+class Atlas(Protocol):
+    """What is known of nodes without hearing from them, a column for these names; `ClusterView` says what each is."""
+
+    def latency_s(self, to: str, names: tuple[str, ...]) -> Floats: ...
+
+    def idle_w(self, names: tuple[str, ...]) -> Floats: ...
+
+    def core_w(self, names: tuple[str, ...]) -> Floats: ...
+
+    def carbon_g_per_kwh(self, names: tuple[str, ...], now: int) -> Floats: ...
 
 
 class Beliefs:
     """`simulator.policy.view.Knowledge` of the cycles of one moment, each about one pod; maybe of none."""
 
-    __slots__ = ("_cycles", "_distances", "_info", "_now", "_uniform")
+    __slots__ = ("_atlas", "_cycles", "_info", "_now", "_uniform")
 
     def __init__(
         self, info: NodeInfo, cycles: Sequence[Cycle], now: int, uniform: Callable[[str], Floats],
-        distances: Distances | None,
+        atlas: Atlas | None,
     ) -> None:  # fmt: skip
         self._cycles = {id(cycle.pod_view): cycle for cycle in cycles}  # the cycle keeps the view, and so its id
         self._info = info
-        self._now, self._uniform, self._distances = now, uniform, distances
+        self._now, self._uniform, self._atlas = now, uniform, atlas
 
     def age_s(self) -> Floats:
         return self._info.age_ns(self._now) / SECOND
@@ -55,12 +64,24 @@ class Beliefs:
         return cycle.info.row_column(cycle.profile, "image bytes", _image_bytes, np.int64)
 
     def latency_s(self, to: str) -> Floats:
-        if self._distances is None:
-            raise KeyError(f"nobody has a map of the way to {to}")
-        return self._distances(to, self._info.names)
+        return self._map().latency_s(to, self._info.names)
+
+    def idle_w(self) -> Floats:
+        return self._map().idle_w(self._info.names)
+
+    def core_w(self) -> Floats:
+        return self._map().core_w(self._info.names)
+
+    def carbon_g_per_kwh(self) -> Floats:
+        return self._map().carbon_g_per_kwh(self._info.names, self._now)
 
     def uniform(self, name: str) -> Floats:
         return self._uniform(name)
+
+    def _map(self) -> Atlas:
+        if self._atlas is None:
+            raise LookupError("nobody has a map of these nodes")
+        return self._atlas
 
     def _of(self, pod: PodView) -> Cycle:
         cycle = self._cycles.get(id(pod))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.control.api.objects import Pod, ReplicaSet
-from simulator.control.scheduling.beliefs import Beliefs, Distances
+from simulator.control.scheduling.beliefs import Atlas, Beliefs
 from simulator.control.scheduling.events import ANYTHING, NOTHING, Event
 from simulator.control.scheduling.filters import Filter
 from simulator.control.scheduling.filters.spread import matching
@@ -50,10 +50,10 @@ class Cycle:
         now: int,
         start: int,
         uniform: Callable[[str], Floats],
-        distances: Distances | None = None,
+        atlas: Atlas | None = None,
     ) -> None:
         self._framework = framework
-        self._made_of = (attempt, now, uniform, distances)
+        self._made_of = (attempt, now, uniform, atlas)
         self.info = info
         self.pod = pod
         self.template = t = pod.template
@@ -68,8 +68,8 @@ class Cycle:
     def view(self, others: Sequence[Cycle] = ()) -> ClusterView:
         """What a policy or a plug-in sees; it answers about the pods of the other cycles too. Made when asked for: the
         view keeps the cycle, never the other way round."""
-        info, (_, now, uniform, distances) = self.info, self._made_of
-        return cluster_view(info, now, Beliefs(info, (self, *others), now, uniform, distances))
+        info, (_, now, uniform, atlas) = self.info, self._made_of
+        return cluster_view(info, now, Beliefs(info, (self, *others), now, uniform, atlas))
 
     def without_plugins(self) -> Cycle:
         """The same question, by the orchestrator's own filters and scores."""
@@ -80,10 +80,10 @@ class Cycle:
         return self._by(self._framework)
 
     def _by(self, framework: Framework) -> Cycle:
-        attempt, now, uniform, distances = self._made_of
+        attempt, now, uniform, atlas = self._made_of
         return Cycle(
             framework, self.info, self.pod, attempt=attempt, now=now, start=self.start, uniform=uniform,
-            distances=distances,
+            atlas=atlas,
         )  # fmt: skip
 
     # What filters and scores ask

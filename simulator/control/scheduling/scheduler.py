@@ -12,11 +12,12 @@ from simulator.control.api.server import ApiServer
 from simulator.control.scheduling.admission import could_take
 from simulator.control.scheduling.answering import Answerer, Policy
 from simulator.control.scheduling.asking import Asker
-from simulator.control.scheduling.beliefs import Beliefs, Distances
+from simulator.control.scheduling.beliefs import Atlas, Beliefs
 from simulator.control.scheduling.binding import Bindings
 from simulator.control.scheduling.cycle import Cycle, cluster_view
 from simulator.control.scheduling.decision import Ask, counted, said
 from simulator.control.scheduling.events import NODE_EVENTS, NOTHING, Event
+from simulator.control.scheduling.feedback import Feedback
 from simulator.control.scheduling.framework import Framework
 from simulator.control.scheduling.info import HeardNs, NodeInfo
 from simulator.control.scheduling.moves import Moves
@@ -26,7 +27,7 @@ from simulator.control.scheduling.queue import Queued, SchedulingQueue
 from simulator.control.scheduling.ranking import Ranking
 from simulator.control.scheduling.settings import SchedulerSettings
 from simulator.engine.clock import Clock, Timer
-from simulator.policy import Bind, ClusterView, Decision, Reason, Reject, Wait
+from simulator.policy import Bind, ClusterView, Decision, Placement, Reason, Reject, Wait
 from simulator.policy.view import Floats
 from simulator.record.buffer import Recorder
 from simulator.streams import Rng, key
@@ -40,18 +41,19 @@ class Scheduler:
     """Pops a pod, asks where it goes, reserves, binds through the client, and takes the reservation back if refused.
 
     `policy` answers each ask at once. Without one (None) the scheduler stops at `pending` until `answer` is called.
-    `heard_ns(node, now)` tells when a node was last heard of; without it, what its object says. `distances` is a map of
-    the network, if there is one.
+    `heard_ns(node, now)` tells when a node was last heard of; without it, what its object says. `atlas` knows what
+    nodes do not report, if there is one.
     """
 
     __slots__ = (
         "_answerer",
+        "_atlas",
         "_bindings",
         "_client",
         "_clock",
         "_cycling",
         "_decided",
-        "_distances",
+        "_feedback",
         "_framework",
         "_gathered",
         "_gathering",
@@ -84,15 +86,17 @@ class Scheduler:
         policy: Policy | None,
         settings: SchedulerSettings,
         heard_ns: HeardNs | None = None,
-        distances: Distances | None = None,
+        atlas: Atlas | None = None,
     ) -> None:
         self._clock, self._rng, self._recorder = clock, rng, recorder
         self._server, self._client, self._settings = server, client, settings
         self._heard_ns = heard_ns
-        self._distances = distances
+        self._atlas = atlas
         self._framework = Framework(settings)
         self._own = policy
+        self._feedback: Feedback | None = None
         self._answerer = Answerer(clock, recorder, policy, settings)
+        self._tell(policy)
         self._decided: Timer | None = None  # a decision that is still taking its time
         self.pending: Ask | None = None  # asked, and waiting for an answer from outside
         self.witness: Callable[[Ask], None] | None = None  # shown each ask before it is answered
@@ -117,10 +121,17 @@ class Scheduler:
     def set_policy(self, policy: Policy | None) -> None:
         """Let this policy answer from now on, the pending ask included; None: asks stay pending for `answer`."""
         self._answerer.set_policy(policy)
+        self._tell(policy)
         if self.pending is not None:
             decision = self._answerer.answer(self.pending)
             if decision is not None:
                 self._resume(self.pending, decision)
+
+    def _tell(self, policy: Policy | None) -> None:
+        """Only who learns is told what became of its pods."""
+        self._feedback = None
+        if isinstance(policy, Placement) and type(policy).heard is not Placement.heard:
+            self._feedback = Feedback(policy.heard, self.asker())
 
     def answer(self, decision: Decision) -> None:
         """Answer the pending ask. Raises ValueError if there is none."""
@@ -154,7 +165,7 @@ class Scheduler:
         def cycle_of(pod: Pod) -> Cycle:
             return Cycle(self._framework, info, pod, attempt=1, now=now, start=0, uniform=uniform)
 
-        view = cluster_view(info, now, Beliefs(info, (), now, uniform, self._distances))
+        view = cluster_view(info, now, Beliefs(info, (), now, uniform, self._atlas))
         return view, PlacedPods(info, now, cycle_of=cycle_of)
 
     # Life and death
@@ -173,6 +184,8 @@ class Scheduler:
             self._preemptor.die()
         self.moves.clear()
         self._unseen.clear()
+        if self._feedback is not None:
+            self._feedback.clear()
         self.pending = None
         for timer in (self._decided, self._gathering):
             if timer is not None:
@@ -241,6 +254,8 @@ class Scheduler:
 
     def _see_pod(self, pod: Pod) -> None:
         uid = pod.uid
+        if self._feedback is not None:
+            self._feedback.seen(pod, self._clock.now)
         if pod.deleted or pod.phase in ("Succeeded", "Failed"):
             self.queue.forget(uid)
             self._bindings.confirm(uid)
@@ -339,7 +354,7 @@ class Scheduler:
                 now=self._clock.now,
                 start=self._start,
                 uniform=uniform,
-                distances=self._distances,
+                atlas=self._atlas,
             )
             for item in items
         ]
@@ -362,6 +377,8 @@ class Scheduler:
             if isinstance(decision, Wait):
                 waits_for = self._explain_wait(ask, decision.reasons)
                 victims = [] if self._preemptor is None else self._preemptor.clear(ask)
+            elif self._feedback is not None and node:
+                self._feedback.bound(ask.item.pod.uid, ask.pod, node, self._clock.now)
             steps.append((ask.item, decision, node, waits_for, victims))
         unseen, self._unseen = self._unseen, {}
         for obj in unseen.values():

@@ -33,7 +33,6 @@ from simulator.simulation.settings.pulling import PullTable
 from simulator.simulation.settings.station import station
 from simulator.spec.mechanism import Autonomy, Framework, Lease, Server, Taints, Watch
 from simulator.spec.orchestrator import Orchestrator
-from simulator.world.distances import Distances
 from simulator.world.image import ImageStore
 from simulator.world.node import NodeRow
 
@@ -124,7 +123,7 @@ class Cluster:
             policy=policy,
             settings=scheduling,
             heard_ns=heartbeats.heard_ns,
-            distances=Distances(world.nodes, network.links),
+            atlas=world.atlas,
         )
         self.machines = Machines(
             world, layout, page, server=server, reach=reach, manager=self.manager, scheduler=self.scheduler

@@ -29,7 +29,6 @@ from simulator.simulation.runtimes import RuntimeTable
 from simulator.simulation.settings import kubernetes as settings
 from simulator.spec.mechanism import Framework, Lease, Watch
 from simulator.spec.orchestrator import Orchestrator
-from simulator.world.distances import Distances
 
 _NOTHING: Final[Mapping[str, Switch]] = {}
 
@@ -77,7 +76,7 @@ class SchedulingCluster:
             policy=policy,
             settings=scheduling,
             heard_ns=lambda _node, now: now,
-            distances=Distances(world.nodes, network.links),
+            atlas=world.atlas,
         )
         server.watch(Pod, self._told)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
+from simulator.control.scheduling.beliefs import Atlas
 from simulator.engine.clock import Clock
 from simulator.record.buffer import Recorder
 from simulator.streams import Rng
@@ -26,4 +27,5 @@ class World:
     network: Network
     registry: Registry
     tcp: Retransmission
+    atlas: Atlas
     uids: Iterator[int] = field(default_factory=lambda: count(1))  # of all API objects: no two have one
