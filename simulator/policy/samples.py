@@ -107,13 +107,13 @@ class _Sample:
         return (1 + np.arange(len(self.names)) * 7 % 5) / 1000
 
     def idle_w(self) -> Floats:
-        return 2.0 + 10 * self.cpu / 4000
+        return (2.0 + 10 * self.cpu / 4000).astype(np.float64)
 
     def core_w(self) -> Floats:
-        return 1.0 + np.arange(len(self.names)) % 3
+        return (1 + np.arange(len(self.names)) % 3).astype(np.float64)
 
     def carbon_g_per_kwh(self) -> Floats:
-        return 100.0 * (1 + np.arange(len(self.names)) % 4)
+        return (100 * (1 + np.arange(len(self.names)) % 4)).astype(np.float64)
 
     def uniform(self, name: str) -> Floats:
         pod = self.pod
