@@ -8,6 +8,7 @@ Names resolve when they are first used, so that importing this package costs not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from sys import modules
 from typing import TYPE_CHECKING, Any
@@ -157,6 +158,7 @@ def _introduce() -> None:
     for room, hook, call in (
         ("simulator.simulation.run", "figure_hook", _figure),
         ("simulator.study.study", "report_hook", _report),
+        ("simulator.study.study", "figure_hook", _study_figure),
     ):
         if room in modules:
             setattr(modules[room], hook, call)
@@ -164,6 +166,10 @@ def _introduce() -> None:
 
 def _figure(run: Run, name: str, node: str | None) -> Any:
     return import_module("simulator.show").figure(run, name, node)
+
+
+def _study_figure(study: Study, name: str, metrics: Sequence[str]) -> Any:
+    return import_module("simulator.show").study_figure(study, name, metrics)
 
 
 def _report(study: Study) -> str:

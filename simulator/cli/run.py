@@ -13,7 +13,6 @@ from simulator.cli.progress import shown
 from simulator.cli.summary import report_html, summary_text
 from simulator.study import backend
 from simulator.study.execute import about_of, checker, conduct, plan_of
-from simulator.study.expect import judge
 
 _VERDICTS = ("row", "metric", "predicted", "measured", "min", "max", "tolerance", "verdict")
 
@@ -86,7 +85,7 @@ def run(
             check=checker(loaded),
         )
     text = summary_text(study)
-    verdicts = judge(study, loaded.expect)
+    verdicts = study.verdicts
     if verdicts:
         text += "\n\n" + table(verdicts, [c for c in _VERDICTS if any(row[c] is not None for row in verdicts)])
     if out is not None:

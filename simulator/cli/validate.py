@@ -12,7 +12,7 @@ from simulator.cli.progress import about, shown
 from simulator.errors import Problem, UserError
 from simulator.study import backend
 from simulator.study.execute import about_of, checker, conduct, plan_of
-from simulator.study.expect import differing, judge
+from simulator.study.expect import differing
 
 FOLDER = "validation/"
 _COLUMNS = (
@@ -50,7 +50,7 @@ def validate(*cases: str, workers: int | None = None, executor: str | None = Non
                 watch=about(watch, f"case {number} of {len(names)}, {name}"),
                 check=checker(loaded),
             )
-            rows += judge(study, loaded.expect)
+            rows += study.verdicts
     wrong = differing(rows)
     for row in wrong:
         say(f"{row['case']}, {row['row']}, {row['metric']}: {row['verdict']}, recorded as {row['recorded']}")

@@ -24,13 +24,22 @@ _NEAR: Final = (0.1, 0.06)  # of the axes: points nearer than that share a name
 
 def comparison(runs: Sequence[Recorded], metrics: Sequence[str]) -> str:
     """The section's HTML; empty where no axis has three values, or there is one replication."""
-    if not fits(runs):
-        return ""
-    held = hold(runs, metrics)
-    if not held.values or not held.scenarios:
+    held = _held(runs, metrics)
+    if held is None:
         return ""
     drawn = draw(held)
     return _ranks(held) + (figure(drawn, "figure-pareto") if drawn is not None else "")
+
+
+def contest(runs: Sequence[Recorded], metrics: Sequence[str]) -> Drawing | None:
+    """The figure; None where there is no contest, or nothing that tells anybody apart."""
+    held = _held(runs, metrics)
+    return None if held is None else draw(held)
+
+
+def _held(runs: Sequence[Recorded], metrics: Sequence[str]) -> Contest | None:
+    held = hold(runs, metrics) if fits(runs) else None
+    return held if held is not None and held.values and held.scenarios else None
 
 
 def _ranks(held: Contest) -> str:

@@ -80,6 +80,13 @@ def _differences(rows: Sequence[Mapping[str, Any]]) -> str:
     return _folded(html_table(lines, ["pair", *at, "metric", "difference", "n"]), len(lines), "differences")
 
 
+def _verdicts(rows: Sequence[Mapping[str, Any]]) -> str:
+    columns = ["row", "metric", "predicted", "measured", "min", "max", "tolerance", "verdict", "source", "note"]
+    found = [c for c in columns if any(row[c] is not None for row in rows)]
+    said = "Predicted: the mean of the runs here. Measured: what the source says that it should be."
+    return f"<p class='quiet'>{said}</p>" + _folded(html_table(rows, found), len(rows), "expectations")
+
+
 def _folded(table: str, rows: int, what: str) -> str:
     """A long table, to be opened by whoever wants it."""
     if rows <= _LONG:
@@ -127,7 +134,10 @@ def report(study: Study) -> str:
     """The report of a study: what `report.html` in its folder holds."""
     about = {key: value for key, value in study.about.provenance.items() if not isinstance(value, Mapping)}
     provenance = {"seed": study.about.seed, **about}
-    return render(study.question, list(study), study.summary, study.metrics, provenance, notes=study.warnings)
+    return render(
+        study.question, list(study), study.summary, study.metrics, provenance,
+        notes=study.warnings, verdicts=study.verdicts,
+    )  # fmt: skip
 
 
 def render(
@@ -138,10 +148,11 @@ def render(
     provenance: Mapping[str, Any] | None = None,
     *,
     notes: Sequence[str] = (),
+    verdicts: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The whole page. `summary` has the rows of `run --json`: axes, case, metric, mean, low, high, n.
 
-    `notes` are warnings.
+    `notes` are warnings, `verdicts` what was expected and what came (rows of `simulator.study.expect`).
     """
     groups: dict[str, list[Run]] = {}
     for run in runs:
@@ -163,6 +174,8 @@ def render(
     if gaps := [row for row in differences(runs, metrics) if row["n"] > 1]:
         said = "Second minus first, on the same random numbers. Only what Holm's correction leaves, by metric."
         body.append(f"<h3>Paired differences</h3><p class='quiet'>{said}</p>" + _differences(gaps))
+    if verdicts:
+        body.append("<h3 id='expected'>What was expected</h3>" + _verdicts(verdicts))
     drawn = places.draw(runs[-1])
     one = _nothing("All nodes are at one place, or at none that is known, and no link there was cut.")
     body.append("<h2 id='place'>The place</h2>" + (figure(drawn, "figure-places") if len(drawn.rows) else one))

@@ -119,6 +119,7 @@ def about_of(experiment: Experiment, plan: Plan) -> About:
         question=experiment.question,
         seed=plan.seed,
         metrics=tuple(experiment.metrics),
+        expect=tuple(experiment.expect),
         notes=tuple(experiment.notes),
         provenance=provenance(),
         files=files,

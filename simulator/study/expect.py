@@ -11,10 +11,9 @@ from simulator.study.statistics import t_interval
 
 if TYPE_CHECKING:
     from simulator.spec import Expectation
-    from simulator.study.study import Study
 
 
-def judge(study: Study, expectations: Sequence[Expectation]) -> list[dict[str, Any]]:
+def judge(records: Sequence[Recorded], expectations: Sequence[Expectation], case: str) -> list[dict[str, Any]]:
     """A row per expectation and point that it picks: the rows of `validate --json`, and `recorded`, `source`, `note`.
 
     `predicted`, `low` and `high` are the mean over replications and its 95 % interval; `error` is predicted -
@@ -24,11 +23,11 @@ def judge(study: Study, expectations: Sequence[Expectation]) -> list[dict[str, A
     rows = []
     for expectation in expectations:
         points: dict[str, list[Recorded]] = {}
-        for run in study.records:
+        for run in records:
             if _picks(expectation, run):
                 points.setdefault(run.name, []).append(run)
         for point, runs in points.items():
-            rows.append(_row(study.about.name, point, runs, expectation))
+            rows.append(_row(case, point, runs, expectation))
     return rows
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.errors import Problem, UserError
+from simulator.spec import Expectation
 from simulator.study.inputs import hash_file
 from simulator.study.plain import digest, to_json
 from simulator.study.run_folder import StoredRun, read_run, swap, write_run
@@ -108,6 +109,7 @@ class Store:
             "name": about.name,
             "question": about.question,
             "metrics": about.metrics,
+            "expect": [each.dump() for each in about.expect],
             "notes": about.notes,
             "seed": about.seed,
             "scenarios": {name: digest(data) for name, data in about.data.items()},
@@ -146,6 +148,7 @@ def open_run(folder: str | Path) -> Study:
         question=known["question"],
         seed=known["seed"],
         metrics=tuple(known["metrics"]),
+        expect=tuple(Expectation.model_validate(each) for each in known.get("expect", ())),
         notes=notes,
         provenance={
             key: known.get(key) for key in ("version", "commit", "code", "constraints", "packages", "platform")

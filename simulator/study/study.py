@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any, overload
 
 from simulator.simulation.run import Run, drawn
+from simulator.spec import Expectation
 from simulator.spec.notes import counted, gathered
 from simulator.study.differences import differences
+from simulator.study.expect import judge
 from simulator.study.run_folder import Recorded, StoredRun
 from simulator.study.statistics import t_interval
 
 # Gives the HTML of a study's report. Filled by `simulator/__init__` when a study is saved: a study knows no plotting.
 report_hook: Callable[[Study], str] | None = None
+# Draws a figure of a study, likewise.
+figure_hook: Callable[[Study, str, Sequence[str]], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class About:
     question: str = ""
     seed: int = 1
     metrics: tuple[str, ...] = ()  # to show; none: all
+    expect: tuple[Expectation, ...] = ()
     notes: tuple[str, ...] = ()  # warnings of loading the experiment
     provenance: Mapping[str, Any] = field(default_factory=dict)  # version, commit, hashes, platform
     files: Mapping[str, Path] = field(default_factory=dict)  # name in inputs/ -> where it lies now
@@ -111,6 +116,18 @@ class Study(Sequence[Run]):
         """What two values of an axis, or two cases, differ by on the same random numbers: rows of
         `simulator.study.differences`, for the metrics of the summary."""
         return differences(self._runs, self.metrics)
+
+    @property
+    def verdicts(self) -> list[dict[str, Any]]:
+        """What the experiment expects, held against what the runs gave: rows of `simulator.study.expect`."""
+        return judge(self.records, self.about.expect, self.about.name)
+
+    def figure(self, name: str = "means", metrics: Sequence[str] = ()) -> Any:
+        """A plotly figure of the study: `means` of these metrics (those of the summary, if none) with their intervals,
+        beside what was expected; or the `contest` of an axis: who is dominated by nobody."""
+        if figure_hook is None:
+            raise RuntimeError("nobody draws here: reach studies through the names of `simulator`")
+        return figure_hook(self, name, metrics)
 
     def document(self) -> dict[str, Any]:
         """What `run --json` prints and `summary.json` holds: the runs, the summary, the paired differences."""
