@@ -4,15 +4,15 @@ C(t) is piecewise linear; in a flat piece nothing is done, and what waits is kep
 an ordinary one: it comes at C(a) and needs w; it is through at the earliest nanosecond by which so much is done.
 
 All of it is exact: rates are floats, thus whole numbers over one power of two, and work is counted in Python's integers
-in the largest part of a bit of which every rate does a whole number in a nanosecond. Nothing is rounded but a time, once,
-up to the next whole nanosecond.
+in the largest part of a bit of which every rate does a whole number in a nanosecond. Nothing is rounded but a time,
+once, up to the next whole nanosecond.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import count, pairwise
 from math import gcd, isfinite
 from typing import Final
 
@@ -33,7 +33,7 @@ class Capacity:
 
     def __init__(self, own_bps: float, trace: Sequence[tuple[int, float]], period_ns: int = 0) -> None:
         times, rates = [time for time, _ in trace], [rate for _, rate in trace]
-        if not times or times[0] < 0 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
+        if not times or times[0] < 0 or any(b <= a for a, b in pairwise(times)):
             raise ValueError("the times of a trace must rise from 0")
         if not all(isfinite(rate) and rate >= 0 for rate in (own_bps, *rates)):
             raise ValueError("a rate must be a number that is not negative")
@@ -87,7 +87,7 @@ class Capacity:
 
     def pieces(self, start: int, work: int) -> Iterator[tuple[int, int, int]]:
         """From when on, with how much work done, at what rate (per ns): from `start` on until so much is done."""
-        done, laps = self.by(start), 0
+        laps = 0
         if self._period and start > self._first:
             laps = (start - self._first) // self._period
         i = bisect_right(self._times, start - laps * self._period) - 1
@@ -105,3 +105,6 @@ class Capacity:
     def after(self, t: int, bits: int) -> int:
         """When so many bits are sent that begin at `t`, and wait for nobody."""
         return self.when(self.by(t) + bits * self.bit) if bits else t
+
+
+Traced = tuple[Capacity, int]  # how a message is sent: at these rates, so many bits

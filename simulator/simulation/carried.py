@@ -17,7 +17,8 @@ class Carried:
     are sent, the latter two by how long they occupy a link.
     """
 
-    __slots__ = ("_begin", "_bits", "_busy", "_bytes", "_interval", "_ns", "_plane", "_room", "_seen", "_sent", "_world")
+    __slots__ = ("_begin", "_bits", "_busy", "_bytes", "_interval", "_ns", "_plane", "_room", "_seen", "_sent",
+                 "_world")  # fmt: skip
 
     def __init__(self, world: World, plane: RequestPlane, interval_ns: int) -> None:
         self._world, self._plane, self._interval = world, plane, interval_ns

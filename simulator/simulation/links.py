@@ -67,7 +67,9 @@ def link_row(name: str, a: int, b: int, spec: LinkSpec, catalogue: Catalogue, *,
     traces, period = (traced(spec.up_trace), traced(spec.down_trace)), int(spec.trace_period or 0)
     if period and any(trace and trace[-1][0] - trace[0][0] >= period for trace in traces):
         said = f"the trace of link {name} takes as long as its trace_period, or longer"
-        raise UserError(Problem(said, path=f"links.{name}.trace_period", hint="count it from the first row of the file"))
+        raise UserError(
+            Problem(said, path=f"links.{name}.trace_period", hint="count it from the first row of the file")
+        )
     duty = float(model.quantity("duty_cycle")) if model is not None and model.has("duty_cycle") else 1.0
     if any(traces) and duty < 1:
         said = f"link {name} has a duty cycle, and follows no trace"

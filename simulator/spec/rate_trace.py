@@ -13,8 +13,8 @@ from simulator.units import SECOND, UnitError, parse
 def read_rates(path: Path, column: str) -> tuple[tuple[int, float], ...]:
     """The rates of a column, each from a time of the run (ns) on, in bit/s: plain numbers, or with a unit, as 10Mbps.
 
-    Times are in the column time_s, in seconds, and rise; a rate may be 0, but not all of them. Raises UserError with file
-    and line of every row that is none.
+    Times are in the column time_s, in seconds, and rise; a rate may be 0, but not all of them. Raises UserError with
+    file and line of every row that is none.
     """
     report = Report(str(path))
     rates, last = list[tuple[int, float]](), -1

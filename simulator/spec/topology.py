@@ -126,8 +126,8 @@ class LinkSpec(Spec):
 
     `up_trace`, `down_trace` and, for both, `rate_trace` name a column of a CSV file, as in five-g.csv#down_bps, beside
     a column time_s: from each time of the run on the link has that rate, and keeps the last one, unless the trace comes
-    again after `trace_period`, counted from its first time. Whatever is sent follows at once, bit by bit; at a rate of 0
-    nothing is sent, and what waits is kept.
+    again after `trace_period`, counted from its first time. Whatever is sent follows at once, bit by bit; at a rate of
+    0 nothing is sent, and what waits is kept.
     """
 
     name: Name

@@ -26,8 +26,9 @@ _LIMBO, _END = -2, -1  # the stages of who is lost, and of who is back
 class Passages:
     """Rows of stages, one passage after the other; a request's `pointer` is the row of the stage that it enters next.
 
-    Columns by row: `stage`, its `level`, ns it `sends` and `travels` there, `bits`; for stations the `visit` and `pace`;
-    for links that jitter or lose packets (`odd`) the number of their draws' `name`, `jitter`, `loss`, `round_trip`.
+    Columns by row: `stage`, its `level`, ns it `sends` and `travels` there, `bits`; for stations the `visit` and
+    `pace`; for links that jitter or lose packets (`odd`) the number of their draws' `name`, `jitter`, `loss`,
+    `round_trip`.
     """
 
     __slots__ = (

@@ -7,16 +7,15 @@ the radio as it leaves, but counts as if it had not waited; a spool's connection
 from __future__ import annotations
 
 from simulator.errors import Problem, UserError
-from simulator.physics.capacity import Capacity
+from simulator.physics.capacity import Traced
 from simulator.traffic.buffers.gateway import Gateway
 from simulator.traffic.flows import TelemetryFlow
 from simulator.traffic.sources import Session, Source
 from simulator.world.network import Network
 from simulator.world.promotion import Promotion
 
-# The radio, ns from a reading's creation until it gets there, ns to send it, and where the link follows a trace what it can
-# send, and bits.
-_Run = tuple[Promotion, int, int, Capacity | None, int]
+# The radio, ns from a reading's creation until it gets there, ns to send it, and what follows a trace there.
+_Run = tuple[Promotion, int, int, Traced | None]
 
 
 class Radios:
@@ -39,9 +38,9 @@ class Radios:
             old[0].end(key, now)
             del self._runs[key]
         if run is not None:
-            radio, lead, sends, capacity, bits = self._runs[key] = run
+            radio, lead, sends, traced = self._runs[key] = run
             made = max(0, (now - source.base) // source.every + 1)
-            radio.begin(key, source.base + made * source.every + lead, source.every, sends, capacity, bits)
+            radio.begin(key, source.base + made * source.every + lead, source.every, sends, traced)
 
     def _run(self, source: Source, flow: TelemetryFlow) -> _Run | None:
         session, hub = source.session, source.session.hub
@@ -65,7 +64,8 @@ class Radios:
         for i, step in enumerate(session.steps or ()):
             radio = session.radios[i] if session.radios else None
             if radio is not None:
-                runs.append((radio, lead, step[1], self._network.capacities[step[0]], step[5]))
+                capacity = self._network.capacities[step[0]]
+                runs.append((radio, lead, step[1], None if capacity is None else (capacity, step[5])))
             lead += step[1] + step[2] - (session.odd[i][0] if session.odd else 0)
         return runs
 

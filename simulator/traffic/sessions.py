@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.physics.capacity import Capacity
+from simulator.physics.capacity import Traced
 from simulator.traffic.buffers.channel import HubChannel
 from simulator.traffic.buffers.connection import Connection
 from simulator.traffic.buffers.gateway import Gateway
@@ -65,7 +65,7 @@ class Sessions:
         ways = {f.name: self._way(f, (node, target), _UP, listens=True) for f in gateway.flows}
         acks = {flow.name: (self._ack(back, flow), self._ack(out, flow)) for flow in gateway.flows if flow.qos}
         odd = next((way.odd for way in ways.values()), ())
-        sends, traced = dict[str, int](), dict[str, tuple[tuple[Capacity, int], ...]]()
+        sends, traced = dict[str, int](), dict[str, tuple[Traced, ...]]()
         for name, way in ways.items():
             lines = [(plane.ways.lines[step[0]], step) for step in way.steps or ()]
             sends[name] = max((plane.ways.airtime(step) for line, step in lines if line is None), default=0)

@@ -92,7 +92,7 @@ class Telemetry:
         return self._legs.sent or {}
 
     def sent_bits(self) -> Mapping[int, int]:
-        """How many bits of readings each directed link whose rate follows a trace has had to send, since the same time."""
+        """How many bits of readings each directed link whose rate follows a trace has had to send."""
         return self._legs.bits
 
     def add(self, flow: TelemetryFlow, nodes: NodeTable, now: int) -> None:

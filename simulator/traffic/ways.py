@@ -28,8 +28,8 @@ _REMEMBERED: Final = 1 << 17  # ways
 
 
 class Oddity:
-    """What sets a directed link apart now: it is blocked, or it jitters, or it loses packets, or its radio sleeps, or its
-    rate follows a trace, and its queue is a `line`."""
+    """What sets a directed link apart now: it is blocked, or it jitters, or it loses packets, or its radio sleeps, or
+    its rate follows a trace, and its queue is a `line`."""
 
     __slots__ = ("blocked", "jitter_ns", "line", "loss", "radio", "spread_ns")
 
@@ -45,8 +45,8 @@ class Oddity:
 
 
 class Ways:
-    """Every directed link's queue: `free[d]` is when it has sent all that it was given so far (ns), `lines[d]` the queue
-    itself where its rate follows a trace."""
+    """Every directed link's queue: `free[d]` is when it has sent all that it was given so far (ns), `lines[d]` the
+    queue itself where its rate follows a trace."""
 
     __slots__ = ("_latency", "_network", "_nodes", "_states", "_steps", "_touched", "free", "lines", "odd",
                  "retransmission", "up")  # fmt: skip
@@ -110,7 +110,7 @@ class Ways:
         return stopped
 
     def steps(self, hops: tuple[int, ...], size_bytes: int, then: int, name: str) -> Steps:
-        """A way of a message of this size, the same object as long as it is remembered: a hop takes at least 1 ns to send.
+        """A way of a message of this size, the same object as long as it is remembered: every hop takes at least 1 ns.
         `then` follows the last; `name`, of the site and there or back, decides it and names the draws on the way."""
         known = self._steps.get((hops, size_bytes, name))
         if known is None:

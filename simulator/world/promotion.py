@@ -17,11 +17,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.physics.capacity import Capacity
+from simulator.physics.capacity import Traced
 from simulator.world.link import LinkRow
 
 Ints = NDArray[np.int64]
-_Run = tuple[int, tuple[int, int], int, int, Capacity | None, int]
+_Run = tuple[int, tuple[int, int], int, int, Traced | None]
 _NEVER: Final = 1 << 62
 
 
@@ -83,11 +83,9 @@ class Promotion:
 
     # Readings: each run of them comes at a fixed period.
 
-    def begin(
-        self, key: tuple[int, int], first: int, every: int, sends: int, capacity: Capacity | None = None, bits: int = 0
-    ) -> None:
-        """Readings come, the first at `first`; each takes so long to send, or has so many bits for a link with a trace."""
-        heappush(self._runs, (first, key, every, sends, capacity, bits))
+    def begin(self, key: tuple[int, int], first: int, every: int, sends: int, traced: Traced | None = None) -> None:
+        """Readings come, the first at `first`; each takes `sends` ns to send, unless that follows a trace."""
+        heappush(self._runs, (first, key, every, sends, traced))
         self._look()
 
     def end(self, key: tuple[int, int], now: int) -> None:
@@ -127,13 +125,13 @@ class Promotion:
 
     def _read(self, run: _Run, until: int) -> _Run:
         """A run after its readings up to then."""
-        time, key, every, sends, capacity, bits = run
+        time, key, every, sends, traced = run
         if time > until:
             return run
         time += ((until - time) // every + 1) * every
         start = max(time - every, self.ready)
-        self._last = max(self._last, start + sends if capacity is None else capacity.after(start, bits))
-        return time, key, every, sends, capacity, bits
+        self._last = max(self._last, start + sends if traced is None else traced[0].after(start, traced[1]))
+        return time, key, every, sends, traced
 
     def _look(self) -> None:
         self._next = min(self._noted[0][0] if self._noted else _NEVER, self._runs[0][0] if self._runs else _NEVER)

@@ -13,7 +13,7 @@ from planes import PlaneWorld
 from simulator.control.delivery.reach import OK, SILENT, Reach
 from simulator.engine.clock import Clock
 from simulator.engine.sharing import Sharing
-from simulator.physics.capacity import NEVER
+from simulator.physics.capacity import NEVER, Capacity
 from simulator.physics.distributions import Exponential
 from simulator.traffic.buffers.spool import SpoolLaw
 from simulator.traffic.flows import Poisson, TelemetryFlow, Trace
@@ -21,6 +21,7 @@ from simulator.traffic.plane import RequestPlane
 from simulator.traffic.reference_model import ReferencePlane
 from simulator.units import MS, SECOND
 from simulator.world.link import LinkRow, Rates
+from simulator.world.promotion import Promotion
 
 HELD: Rates = ((0, 8e6), (100 * MS, 0.0), (400 * MS, 8e6))  # 1 ms for 1000 bytes; 300 ms in which nothing moves
 PLANES: list[tuple[Any, dict[str, bool]]] = [
@@ -133,23 +134,31 @@ class TestRequests:
 
 
 def test_all_evaluators_give_the_same_bytes() -> None:
-    steps: Rates = tuple((i * 70 * MS + i, (0.0, 30e6, 11e6 / 3, 12e6)[i % 4]) for i in range(1, 12))
+    steps: Rates = tuple((i * 70 * MS + i, (0.0, 30e6, 11e6 / 3, 12e6)[i % 4]) for i in range(1, 8))
     frames = []
     for plane, options in PLANES:
         links = [
-            replace(held(0, 1, steps, rate_bps=40e6), period_ns=800 * MS),
+            replace(held(0, 1, steps, rate_bps=40e6), period_ns=500 * MS),
             replace(link(1, 2, latency_ns=MS, rate_bps=1e9), traces=((), ((0, 1e9), (300 * MS, 0.0), (350 * MS, 2e7)))),
         ]
         world = PlaneWorld(3, links, plane=plane, **options)
         world.service("s", [2], Exponential(100_000.0), workers=4)
         world.flow(0, "s", Poisson(2500.0), request_bytes=400, timeout_ns=60 * MS)
-        world.finish(2 * SECOND)
+        world.finish(900 * MS)
         if plane is RequestPlane and not options:
-            assert world.plane.evaluators()["f"]["stream"] > 4000
+            assert world.plane.evaluators()["f"]["stream"] > 2000
         frames.append([world.recorder.requests.frame(), world.recorder.traffic.frame()])
         assert {"completed", "timeout"} <= {outcome for outcome, _, _ in world.outcomes()}
     for other in frames[1:]:
         assert all(a.equals(b, null_equal=True) for a, b in zip(frames[0], other, strict=True))
+
+
+def test_a_radio_stays_awake_until_what_waits_for_a_rate_is_sent() -> None:
+    capacity = Capacity(8e6, ((0, 8e6), (SECOND, 0.0), (4 * SECOND, 8e6)))
+    for traced, wakes in ((None, True), ((capacity, 8000), False)):
+        radio = Promotion(2 * SECOND, 500 * MS)
+        radio.begin((0, 0), SECOND, 100 * SECOND, MS, traced)
+        assert (radio.meet(5 * SECOND) > 5 * SECOND) == wakes
 
 
 class TestReadings:

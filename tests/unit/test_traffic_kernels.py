@@ -88,11 +88,12 @@ pieces = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 5)), min_size=1, 
 
 
 @QUICK
-@given(jobs, pieces, st.integers(0, 3), st.integers(0, 40), st.integers(0, 60), st.integers(1, 5))
+@given(jobs, pieces, st.tuples(st.integers(0, 3), st.integers(0, 40)), st.tuples(st.integers(0, 60), st.integers(1, 5)))
 def test_a_server_whose_speed_changes(
-    given_jobs: list[tuple[int, int]], pieces: list[tuple[int, int]], own: int, first: int, rest: int, last: int
+    given_jobs: list[tuple[int, int]], pieces: list[tuple[int, int]], before: tuple[int, int], after: tuple[int, int]
 ) -> None:
     """Nanosecond by nanosecond, `speed` bits each, to whoever is first in the queue; with laps and without."""
+    (own, first), (rest, last) = before, after
     arrive, bits = arrays(given_jobs)
     bits = np.maximum(bits, 1)
     steps = [speed for length, speed in (*pieces, (1 + rest, last)) for _ in range(length)]
@@ -108,9 +109,9 @@ def test_a_server_whose_speed_changes(
         left, t, used = [], 0, 0
         for a, needs in zip(arrive.tolist(), bits.tolist(), strict=True):
             t, used = (a, 0) if a > t else (t, used)  # `used`: bits of this nanosecond that are spent already
-            while needs > speed(t) - used:
-                needs, used, t = needs - (speed(t) - used), 0, t + 1
-            used += needs
+            used += needs  # as if all fell into this one
+            while used > speed(t):
+                used, t = used - speed(t), t + 1
             left.append(t + 1)
             if used == speed(t):
                 t, used = t + 1, 0

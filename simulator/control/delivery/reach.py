@@ -39,10 +39,10 @@ class Ways(Protocol):
 class Reach:
     """Columns over a cluster's nodes: the way between each agent and the API server, as it is now.
 
-    A connection needs both directions, so a cut in one of them is silence for both ends, and so is a rate of 0. A server process that is
-    stopped on a live machine refuses. `api_node` is the machine to which agents turn; it moves where a control plane
-    has several (`move`). `delay_ns` is one way, for a message of `size_bytes`, and 0 unless OK; `loss` is the
-    probability that a packet, or the answer to it, is lost on a way that is OK.
+    A connection needs both directions, so a cut in one of them is silence for both ends, and so is a rate of 0 in a
+    trace. A server process that is stopped on a live machine refuses. `api_node` is the machine to which agents turn;
+    it moves where a control plane has several (`move`). `delay_ns` is one way, for a message of `size_bytes`, and 0
+    unless OK; `loss` is the probability that a packet, or the answer to it, is lost on a way that is OK.
     """
 
     __slots__ = (
@@ -128,7 +128,8 @@ class Reach:
         for row, node in enumerate(self.rows):
             way = (network.route(node, api), network.route(api, node))
             loss = self._loss(way)
-            same_way = None not in way and way == self._ways[row] and not any(map(network.stalled, way)) and self._server.up == self._was_up
+            stalled = any(map(network.stalled, way))
+            same_way = None not in way and way == self._ways[row] and self._server.up == self._was_up and not stalled
             absent = row in self._absent
             if same_way and loss == self.loss[row] and absent == (self.state[row] == DOWN) and not self._moved:
                 continue
@@ -138,7 +139,7 @@ class Reach:
                     booted.append(row)
                 self.state[row], self.delay_ns[row], self.loss[row] = state, delay, loss
                 changed.append(row)
-            self._ways[row] = (None, None) if any(map(network.stalled, way)) else way
+            self._ways[row] = (None, None) if stalled else way
         self._was_up, self._moved = self._server.up, False
         return changed, booted
 

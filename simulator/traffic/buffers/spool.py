@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.physics.capacity import Capacity
+from simulator.physics.capacity import Traced
 from simulator.traffic.kernels.fifo import fifo
 from simulator.traffic.tries import NEVER
 
@@ -57,7 +57,7 @@ class Spool:
         self._since = 0  # nothing leaves before
         self._back = 0  # when messages were last put back: what expired under way expires then
         self._sends = NONE[0]  # ns to send a message, by source
-        self._traced: Sequence[Sequence[tuple[Capacity, int]]] = ()  # by source: what it can send, and bits
+        self._traced: Sequence[Sequence[Traced]] = ()  # by source
         self.left: list[Fate] = []
         self.full: list[Fate] = []
         self.expired: list[Fate] = []
@@ -74,12 +74,12 @@ class Spool:
         self,
         now: int,
         sends: Ints,
-        traced: Sequence[Sequence[tuple[Capacity, int]]] = (),
+        traced: Sequence[Sequence[Traced]] = (),
         *,
         anew: bool = True,
     ) -> None:
-        """Messages leave from now on, `anew` or as before; `sends[source]` ns are taken to send one, or, if that is more,
-        what links at the rates of a trace take for so many bits (`traced[source]`; empty if there are none)."""
+        """Messages leave from now on, `anew` or as before; `sends[source]` ns are taken to send one, or, if that is
+        more, what links at the rates of a trace take for so many bits (`traced[source]`; empty if there are none)."""
         self.open, self._sends, self._traced = True, sends, traced
         if anew:
             self._since = self.free = now
@@ -163,8 +163,10 @@ class Spool:
         left, full, expired = list[tuple[int, int]](), list[tuple[int, int]](), list[tuple[int, int]]()
 
         def sent(i: int, start: int) -> int:
-            traced = self._traced[sources[i]] if self._traced else ()
-            return max(start + sends[i], *(capacity.after(start, bits) for capacity, bits in traced), 0)
+            end: int = start + sends[i]
+            for capacity, bits in self._traced[sources[i]] if self._traced else ():
+                end = max(end, capacity.after(start, bits))
+            return end
 
         def settle(limit: int) -> None:
             nonlocal held
