@@ -17,7 +17,8 @@ class Carried:
     are sent, the latter two by how long they occupy a link.
     """
 
-    __slots__ = ("_begin", "_busy", "_bytes", "_interval", "_ns", "_plane", "_room", "_seen", "_sent", "_world")
+    __slots__ = ("_begin", "_bits", "_busy", "_bytes", "_interval", "_ns", "_plane", "_room", "_seen", "_sent",
+                 "_world")  # fmt: skip
 
     def __init__(self, world: World, plane: RequestPlane, interval_ns: int) -> None:
         self._world, self._plane, self._interval = world, plane, interval_ns
@@ -25,8 +26,10 @@ class Carried:
         links = len(world.network.rate_bps)
         self._begin = self._seen = world.clock.now
         self._bytes, self._ns = np.zeros(links), np.zeros(links)  # up to the last look, by directed link
+        self._bits = np.zeros(links)
         self._sent, self._room = np.zeros(links), np.zeros(links)  # in this interval
         world.network.before_change.append(self._look)
+        world.network.before_rates.append(self._look)
         world.clock.after(interval_ns, self._step)
 
     def record(self) -> None:
@@ -58,6 +61,9 @@ class Carried:
             for stage, took in sent.items():
                 if stage < len(ns):  # others are stations
                     ns[stage] += took
-        self._sent += bytes_now - self._bytes + (ns - self._ns) * rates / (8 * SECOND)
+        bits = np.zeros(len(rates))
+        for hop, number in self._plane.telemetry.sent_bits().items():
+            bits[hop] = number
+        self._sent += bytes_now - self._bytes + (ns - self._ns) * rates / (8 * SECOND) + (bits - self._bits) / 8
         self._room += rates * ((now - self._seen) / (8 * SECOND))
-        self._bytes, self._ns, self._seen = bytes_now, ns, now
+        self._bytes, self._ns, self._bits, self._seen = bytes_now, ns, bits, now

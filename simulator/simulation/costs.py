@@ -15,8 +15,7 @@ from simulator.units import SECOND
 class Costs:
     """Counts bytes from the end of the warm-up on: of control messages, bulk transfers, requests and telemetry.
 
-    Those of requests and telemetry follow from how long they occupy a link, so that a rate that changes meanwhile
-    (a trace) counts with its last value.
+    Those of requests and telemetry follow from how long they occupy a link, at the rates that hold meanwhile.
     """
 
     def __init__(self, world: World, plane: RequestPlane, busy: Busy, scenario: Scenario) -> None:
@@ -24,6 +23,10 @@ class Costs:
         self._prices = scenario.prices or Prices()
         self._from = int(scenario.warm_up)
         self._before = [0.0] * len(world.network.rate_bps)
+        self._ns = [0] * len(self._before)  # up to the last change of rates, by directed link
+        self._sent = [0.0] * len(self._before)  # bytes in that time
+        if self._prices.egress or self._prices.data:
+            world.network.before_rates.append(self._look)
         if self._from and (self._prices.egress or self._prices.data):
             world.clock.at(self._from, self._begin)
 
@@ -56,8 +59,21 @@ class Costs:
 
     def _bytes(self) -> list[float]:
         """By directed link, so far."""
-        network, telemetry = self._world.network, self._plane.telemetry.sent_ns()
+        bits = self._plane.telemetry.sent_bits()
+        sent = zip(self._world.network.bytes_carried, self._sent, self._since(), strict=True)
+        return [carried + (before + now) + bits.get(hop, 0) / 8 for hop, (carried, before, now) in enumerate(sent)]
+
+    def _since(self) -> list[float]:
+        """Bytes of requests and telemetry since the last change of rates, at the present ones."""
+        telemetry, rates = self._plane.telemetry.sent_ns(), self._world.network.rate_bps
         return [
-            carried + (self._busy.total[hop] + telemetry.get(hop, 0)) * rate / (8 * SECOND)
-            for hop, (carried, rate) in enumerate(zip(network.bytes_carried, network.rate_bps, strict=True))
+            (self._busy.total[hop] + telemetry.get(hop, 0) - self._ns[hop]) * rate / (8 * SECOND)
+            for hop, rate in enumerate(rates)
         ]
+
+    def _look(self) -> None:
+        """Rates change: count what was sent at those that held."""
+        self._plane.settle(self._world.clock.now)
+        telemetry = self._plane.telemetry.sent_ns()
+        self._sent = [before + now for before, now in zip(self._sent, self._since(), strict=True)]
+        self._ns = [self._busy.total[hop] + telemetry.get(hop, 0) for hop in range(len(self._ns))]

@@ -64,6 +64,16 @@ def link_row(name: str, a: int, b: int, spec: LinkSpec, catalogue: Catalogue, *,
         file, _, column = (spec.rate_trace or written or "").rpartition("#")
         return read_rates((folder or Path()) / file, column) if file else ()
 
+    traces, period = (traced(spec.up_trace), traced(spec.down_trace)), int(spec.trace_period or 0)
+    if period and any(trace and trace[-1][0] - trace[0][0] >= period for trace in traces):
+        said = f"the trace of link {name} takes as long as its trace_period, or longer"
+        raise UserError(
+            Problem(said, path=f"links.{name}.trace_period", hint="count it from the first row of the file")
+        )
+    duty = float(model.quantity("duty_cycle")) if model is not None and model.has("duty_cycle") else 1.0
+    if any(traces) and duty < 1:
+        said = f"link {name} has a duty cycle, and follows no trace"
+        raise UserError(Problem(said, path=f"links.{name}", hint="leave the trace out, or give another model"))
     both = spec.rate
     return LinkRow(
         name,
@@ -75,8 +85,9 @@ def link_row(name: str, a: int, b: int, spec: LinkSpec, catalogue: Catalogue, *,
         jitter_ns=min(int(stated(spec.jitter, "jitter")), latency),
         loss=float(stated(spec.loss, "loss")),
         model=spec.model or "",
-        duty_cycle=float(model.quantity("duty_cycle")) if model is not None and model.has("duty_cycle") else 1.0,
+        duty_cycle=duty,
         idle_ns=sleep("promotion.idle"),
         promotion_ns=sleep("promotion.delay"),
-        traces=(traced(spec.up_trace), traced(spec.down_trace)),
+        traces=traces,
+        period_ns=period,
     )

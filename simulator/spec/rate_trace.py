@@ -13,7 +13,8 @@ from simulator.units import SECOND, UnitError, parse
 def read_rates(path: Path, column: str) -> tuple[tuple[int, float], ...]:
     """The rates of a column, each from a time of the run (ns) on, in bit/s: plain numbers, or with a unit, as 10Mbps.
 
-    Times are in the column time_s, in seconds, and rise. Raises UserError with file and line of every row that is none.
+    Times are in the column time_s, in seconds, and rise; a rate may be 0, but not all of them. Raises UserError with
+    file and line of every row that is none.
     """
     report = Report(str(path))
     rates, last = list[tuple[int, float]](), -1
@@ -28,8 +29,8 @@ def read_rates(path: Path, column: str) -> tuple[tuple[int, float], ...]:
         else:
             last = at
             rates.append((at, rate))
-    if not rates and not report.problems:
-        report.wrong(1, "the file has no rate")
+    if not any(rate for _, rate in rates) and not report.problems:
+        report.wrong(1, "the file has no rate above zero" if rates else "the file has no rate")
     report.check()
     return tuple(rates)
 
@@ -43,8 +44,7 @@ def _rate(text: str, column: str, line: int, report: Report) -> float | None:
         except UnitError as error:
             report.wrong(line, f"{column}: {error.message}", error.hint)
             return None
-    if isfinite(rate) and rate > 0:
+    if isfinite(rate) and rate >= 0:
         return rate
-    hint = "a link without a rate is down: write a fault of kind outages with this window, and leave the row out"
-    report.wrong(line, f"{column}: {text} is no rate above zero", hint)
+    report.wrong(line, f"{column}: {text} is no rate", "zero, or a number above it")
     return None

@@ -125,8 +125,9 @@ class LinkSpec(Spec):
     first end to the second, `down` the rate back, `rate` both. `length` adds the model's delay per km to its latency.
 
     `up_trace`, `down_trace` and, for both, `rate_trace` name a column of a CSV file, as in five-g.csv#down_bps, beside
-    a column time_s: from each time of the run on the link has that rate, and keeps the last one. Transfers follow at
-    once; a message or request is sent over all of its way at the rates that hold when it sets out.
+    a column time_s: from each time of the run on the link has that rate, and keeps the last one, unless the trace comes
+    again after `trace_period`, counted from its first time. Whatever is sent follows at once, bit by bit; at a rate of
+    0 nothing is sent, and what waits is kept.
     """
 
     name: Name
@@ -140,6 +141,7 @@ class LinkSpec(Spec):
     rate_trace: Column | None = None
     up_trace: Column | None = None
     down_trace: Column | None = None
+    trace_period: Annotated[Duration, Field(gt=0)] | None = None
     jitter: Duration | None = None
     loss: Annotated[Ratio, Field(lt=1)] | None = None
 
@@ -150,6 +152,8 @@ class LinkSpec(Spec):
         if self.rate_trace is not None and (self.up_trace is not None or self.down_trace is not None):
             said = "rate_trace stands for up_trace and down_trace together"
             raise wrong(said, "give either rate_trace, or up_trace and down_trace", "rate_trace")
+        if self.trace_period is not None and not (self.rate_trace or self.up_trace or self.down_trace):
+            raise wrong("there is no trace to come again", "add rate_trace, up_trace or down_trace", "trace_period")
         if self.length is not None and (self.latency is not None or self.model is None):
             raise wrong("length needs a model's delay per km", "give model and length, or else latency", "length")
         if self.model is None:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from simulator.traffic.stations import Station
     from simulator.traffic.tries import Try
 
-# One step of a way: directed link, ns to send, ns to travel, what the try meets next, name of its draws.
-Step = tuple[int, int, int, int, str]
+# One step of a way: directed link, ns to send (at the largest rate, if it follows a trace), ns to travel, what the try
+# meets next, name of its draws, bits.
+Step = tuple[int, int, int, int, str, int]
 Steps = tuple[Step, ...]
 
 

@@ -19,11 +19,13 @@ Flags = NDArray[np.bool_]
 class Legs:
     """The links as readings meet them now."""
 
-    __slots__ = ("_rng", "_ways", "sent")
+    __slots__ = ("_rng", "_ways", "bits", "sent")
 
     def __init__(self, ways: Ways, rng: Rng) -> None:
         self._ways, self._rng = ways, rng
-        self.sent: Counter[int] | None = None  # ns of each directed link, where somebody wants to know
+        # Of each directed link, where somebody wants to know: ns, and where its rate follows a trace bits instead.
+        self.sent: Counter[int] | None = None
+        self.bits = Counter[int]()
 
     def set_out(self, source: Source, session: Session, created: Ints, start: Ints, until: int) -> Ints:
         """Readings (n,) that set out at `start` over the steps of a session, as rows under way (4, n). Those that come
@@ -68,7 +70,10 @@ class Legs:
         """So many readings set out; one that is lost on the way counts on all of it."""
         if self.sent is not None:
             for step in session.steps or ():
-                self.sent[step[0]] += number * step[1]
+                if self._ways.lines[step[0]] is None:
+                    self.sent[step[0]] += number * step[1]
+                else:
+                    self.bits[step[0]] += number * step[5]
 
     def left_behind(self, source: Source, session: Session, rows: Ints, now: int) -> list[Flying]:
         """Those readings (4, n) that are under way now, each by itself, as their session ends."""
@@ -101,6 +106,9 @@ class Legs:
                 known &= (lost >= 0) | (time <= until)
                 time = np.where(lost < 0, time + radio.waits(time, until), time)
             lost = np.where((travels < 0) & (lost < 0), i, lost)
-            time = np.where(lost < 0, time + step[1] + travels, time)
+            line, sent = self._ways.lines[step[0]], time + step[1]
+            if line is not None:
+                sent = np.array([line.capacity.after(t, step[5]) for t in time.tolist()], np.int64)
+            time = np.where(lost < 0, sent + travels, time)
             leaves.append(time)
         return np.array(leaves, np.int64), lost, known

@@ -9,6 +9,7 @@ from heapq import heappop, heappush, heapreplace
 from typing import Final
 
 from simulator.traffic.agenda import Agenda
+from simulator.traffic.calls import Step
 from simulator.traffic.tries import (
     ARRIVE,
     BACK,
@@ -66,7 +67,7 @@ class Loop(Agenda):
                 kind = x.kind
             if kind == LINK:
                 step = x.steps[x.hop]
-                link, sends, travels, then, name = step
+                link, sends, travels, then, name, bits = step
                 apart = odd[link]
                 if apart is not None:
                     if apart.blocked:
@@ -81,9 +82,11 @@ class Loop(Agenda):
                         jitters = request.columns.get(name) or request.batch.uniforms(name, x.site.batched)
                         travels += int(jitters[request.i] * apart.spread_ns + 0.5) - apart.jitter_ns
                 end = free[link]
-                if apart is not None and apart.radio is not None:
-                    ready = apart.radio.meet(t)
+                if apart is not None:
+                    ready = t if apart.radio is None else apart.radio.meet(t)
                     end = ready if ready > end else end
+                    if apart.line is not None:
+                        sends = apart.line.serve(max(t, ready), bits) - max(t, end)
                 end = (t if t > end else end) + sends
                 free[link] = end
                 if visits is not None:
@@ -268,7 +271,7 @@ class Loop(Agenda):
                     pop(heap)
                     x = None
 
-    def _travel(self, x: Try, step: tuple[int, int, int, int, str]) -> int:
+    def _travel(self, x: Try, step: Step) -> int:
         """How long this try travels over a link that loses packets; -1: it is lost."""
         ways = self.plane.ways
         odd = ways.odd[step[0]]

@@ -26,8 +26,9 @@ _LIMBO, _END = -2, -1  # the stages of who is lost, and of who is back
 class Passages:
     """Rows of stages, one passage after the other; a request's `pointer` is the row of the stage that it enters next.
 
-    Columns by row: `stage`, its `level`, ns it `sends` and `travels` there; for stations the `visit` and `pace`;
-    for links that jitter or lose packets (`odd`) the number of their draws' `name`, `jitter`, `loss`, `round_trip`.
+    Columns by row: `stage`, its `level`, ns it `sends` and `travels` there, `bits`; for stations the `visit` and
+    `pace`; for links that jitter or lose packets (`odd`) the number of their draws' `name`, `jitter`, `loss`,
+    `round_trip`.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Passages:
         "_nodes",
         "_plane",
         "_rows",
+        "bits",
         "count",
         "depth",
         "first",
@@ -125,10 +127,9 @@ class Passages:
         self.has = []
         self.depth = 1 + max(level.values(), default=-1)
         columns = list(zip(*self._rows, strict=True))
-        self.stage, self.sends, self.travels, self.visit, self.name, self.round_trip, self._answers, self.jitter = (
-            np.array(column, np.int64) for column in columns[:8]
-        )
-        self.pace, self.loss = (np.array(column, np.float64) for column in columns[8:])
+        (self.stage, self.sends, self.travels, self.visit, self.name, self.round_trip, self._answers, self.jitter,
+         self.bits) = (np.array(column, np.int64) for column in columns[:9])  # fmt: skip
+        self.pace, self.loss = (np.array(column, np.float64) for column in columns[9:])
         self.odd = (self.jitter > 0) | (self.loss > 0)
         level |= {_END: self.depth, _LIMBO: -1}
         self.level = np.array([level[stage] for stage in self.stage.tolist()], np.int64)
@@ -166,7 +167,7 @@ class Passages:
             state: State = (DONE, (), 0, choice) if answers >= 0 and not hop else (LINK, steps, hop, choice)
             name = -1 if not (jitter or loss) else self._named(step[4])
             self._row(step[0], step[1], step[2], name=name, trip=trip, answers=-1 if hop else answers, jitter=jitter,
-                      loss=loss, state=state)  # fmt: skip
+                      bits=step[5], loss=loss, state=state)  # fmt: skip
 
     def _inside(self, choice: Choice) -> None:
         """From the pod to the end."""
@@ -197,9 +198,10 @@ class Passages:
         trip: int = 0,
         answers: int = -1,
         jitter: int = 0,
+        bits: int = 0,
         pace: float = 1.0,
         loss: float = 0.0,
         state: State,
     ) -> None:
-        self._rows.append((stage, sends, travels, visit, name, trip, answers, jitter, pace, loss))
+        self._rows.append((stage, sends, travels, visit, name, trip, answers, jitter, bits, pace, loss))
         self.states.append(state)

@@ -7,13 +7,15 @@ the radio as it leaves, but counts as if it had not waited; a spool's connection
 from __future__ import annotations
 
 from simulator.errors import Problem, UserError
+from simulator.physics.capacity import Traced
 from simulator.traffic.buffers.gateway import Gateway
 from simulator.traffic.flows import TelemetryFlow
 from simulator.traffic.sources import Session, Source
 from simulator.world.network import Network
 from simulator.world.promotion import Promotion
 
-_Run = tuple[Promotion, int, int]  # the radio, ns from a reading's creation until it gets there, ns to send it
+# The radio, ns from a reading's creation until it gets there, ns to send it, and what follows a trace there.
+_Run = tuple[Promotion, int, int, Traced | None]
 
 
 class Radios:
@@ -36,9 +38,9 @@ class Radios:
             old[0].end(key, now)
             del self._runs[key]
         if run is not None:
-            radio, lead, sends = self._runs[key] = run
+            radio, lead, sends, traced = self._runs[key] = run
             made = max(0, (now - source.base) // source.every + 1)
-            radio.begin(key, source.base + made * source.every + lead, source.every, sends)
+            radio.begin(key, source.base + made * source.every + lead, source.every, sends, traced)
 
     def _run(self, source: Source, flow: TelemetryFlow) -> _Run | None:
         session, hub = source.session, source.session.hub
@@ -58,11 +60,12 @@ class Radios:
 
     def _on(self, session: Session, lead: int) -> list[_Run]:
         """The radios on the way of a session that begins so long after a reading was made."""
-        runs = []
+        runs = list[_Run]()
         for i, step in enumerate(session.steps or ()):
             radio = session.radios[i] if session.radios else None
             if radio is not None:
-                runs.append((radio, lead, step[1]))
+                capacity = self._network.capacities[step[0]]
+                runs.append((radio, lead, step[1], None if capacity is None else (capacity, step[5])))
             lead += step[1] + step[2] - (session.odd[i][0] if session.odd else 0)
         return runs
 

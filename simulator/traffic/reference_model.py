@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -20,11 +22,13 @@ from simulator.engine.clock import Clock
 from simulator.record.buffer import Recorder
 from simulator.streams import Rng
 from simulator.traffic import tries
+from simulator.traffic.calls import Step
 from simulator.traffic.flows import Behaviour, Call, Closed, Every, Poisson, RequestFlow, Trace
 from simulator.traffic.tally import Tally
 from simulator.traffic.tries import AFTER_ALL, K_BITS, SERIAL_BITS
 from simulator.traffic.ways import Ways, identity, round_trip
 from simulator.units import SECOND
+from simulator.world.link import LinkRow
 from simulator.world.message import Retransmission
 from simulator.world.network import Network
 from simulator.world.node import NodeTable
@@ -58,6 +62,7 @@ class _Line:
         self.waiting = 0  # to be sent, or being sent
         self.sent = -1 << 62  # when the last was
         self.on: dict[Process, bool] = {}  # whether it carries a request (or a response)
+        self.through = Fraction(0)  # exactly when the last was, or will be, sent, where a trace says how fast
 
 
 class _Pod:
@@ -70,6 +75,22 @@ class _Pod:
         self.speed = 1.0
         self.workers: simpy.Resource | None = None
         self.inside: dict[Process, None] = {}
+
+
+def _through(row: LinkRow, way: int, begin: Fraction, bits: int) -> Fraction | None:
+    """When so many bits are sent, step after step of a trace and lap after lap; None: never."""
+    trace, left, lap = row.traces[way], Fraction(bits * SECOND), 0
+    rate, since = (row.up_bps, row.down_bps)[way], Fraction(0)
+    while True:
+        for time, following in trace:
+            until = max(Fraction(lap * row.period_ns + time), begin)
+            done = (until - max(since, begin)) * Fraction(rate)
+            if done >= left:
+                return max(since, begin) + left / Fraction(rate)
+            left, since, rate = left - done, until, following
+        if not row.period_ns:
+            return max(since, begin) + left / Fraction(rate) if rate else None
+        lap += 1
 
 
 class _Request:
@@ -324,7 +345,7 @@ class ReferencePlane:
         name = f"{x.site}/{'out' if asks else 'back'}"
         steps = self._ways.steps(hops, size, tries.ARRIVE if asks else tries.BACK, name)
         for step in steps:
-            hop, sends, travels = step[:3]
+            hop, travels = step[0], step[2]
             odd, line, me = self._ways.odd[hop], self._lines[hop], self._inner.env.active_process
             assert me is not None
             if odd is not None:
@@ -336,12 +357,12 @@ class ReferencePlane:
             ready = self._connected(hop)
             line.waiting += 1
             if travels < 0:  # it is sent all the same
-                self._inner.process(self._waste(line, ready, sends, x.key))
+                self._inner.process(self._transmit(line, ready, step, x.key))
                 raise _Lost
             line.on[me] = asks
             try:
                 arrived = int(self._inner.now)
-                yield from self._transmit(line, ready, sends, x.key)
+                yield from self._transmit(line, ready, step, x.key)
                 if self.watching:
                     self.visits.append((f"link {hop}", arrived, int(self._inner.now)))
                 yield self._after(travels, x.key)
@@ -349,15 +370,22 @@ class ReferencePlane:
                 raise _cause(interrupt) from None
             line.on.pop(me)
 
-    def _transmit(self, line: _Line, ready: int, sends: int, key: int) -> Steps:
+    def _transmit(self, line: _Line, ready: int, step: Step, key: int) -> Steps:
+        come, row, way = int(self._inner.now), self._network.links[step[0] >> 1], step[0] & 1
         with line.sender.request() as turn:
             yield turn
-            yield self._after(max(0, ready - int(self._inner.now)) + sends, key)
+            now = int(self._inner.now)
+            if not row.traces[way]:
+                yield self._after(max(0, ready - now) + step[1], key)
+            else:
+                through = _through(row, way, max(line.through, Fraction(max(come, ready))), step[5])
+                if through is None:
+                    yield self._inner.event()  # which never comes
+                else:
+                    line.through = through
+                    yield self._after(ceil(through) - now, key)
         line.waiting -= 1
         line.sent = int(self._inner.now)
-
-    def _waste(self, line: _Line, ready: int, sends: int, key: int) -> Steps:
-        yield from self._transmit(line, ready, sends, key)
 
     def _connected(self, hop: int) -> int:
         """When the radio behind a directed link, which something has come to now, is or was connected."""

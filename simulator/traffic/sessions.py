@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.physics.capacity import Traced
 from simulator.traffic.buffers.channel import HubChannel
 from simulator.traffic.buffers.connection import Connection
 from simulator.traffic.buffers.gateway import Gateway
@@ -64,9 +65,12 @@ class Sessions:
         ways = {f.name: self._way(f, (node, target), _UP, listens=True) for f in gateway.flows}
         acks = {flow.name: (self._ack(back, flow), self._ack(out, flow)) for flow in gateway.flows if flow.qos}
         odd = next((way.odd for way in ways.values()), ())
-        rates = tuple(plane.network.rate_bps[hop] for hop in (*out.hops, *back.hops))
-        sends = {name: max(map(plane.ways.airtime, way.steps or ()), default=0) for name, way in ways.items()}
-        return Connection(True, gateway.uid, out.hops, back.hops, rates, odd, ways, sends, acks)
+        sends, traced = dict[str, int](), dict[str, tuple[Traced, ...]]()
+        for name, way in ways.items():
+            lines = [(plane.ways.lines[step[0]], step) for step in way.steps or ()]
+            sends[name] = max((plane.ways.airtime(step) for line, step in lines if line is None), default=0)
+            traced[name] = tuple((line.capacity, step[5]) for line, step in lines if line is not None)
+        return Connection(True, gateway.uid, out.hops, back.hops, odd, ways, sends, acks, traced)
 
     def _ack(self, route: Route, flow: TelemetryFlow) -> int:
         steps = self._plane.ways.steps(route.hops, flow.ack_bytes, BACK, "ack")

@@ -230,7 +230,7 @@ class Stream:
             working = np.flatnonzero(passages.visit[pointer] >= 0)
             if working.size:
                 sends[working] = self._works(passages, pointer[working], ids[working])
-        left = self._serve(passages, stage, first, arrive, sends)
+        left = self._serve(passages, pointer, first, arrive, sends)
         visits = self._plane.loop.visits
         if visits is not None:
             visits += zip(stage.tolist(), arrive.tolist(), left.tolist(), strict=True)
@@ -253,16 +253,22 @@ class Stream:
             self._lose(items, lost, at)
         return items
 
-    def _serve(self, passages: Passages, stage: Ints, first: Ints, arrive: Ints, sends: Ints) -> Ints:
-        """Departures from the stages, which stand one after the other; brings their state up to date."""
-        ends = np.append(first[1:], len(stage))
-        free = self._plane.ways.free
-        stages = stage[first].tolist()
+    def _serve(self, passages: Passages, pointer: Ints, first: Ints, arrive: Ints, sends: Ints) -> Ints:
+        """Departures from the stages, which stand one after the other; brings their state up to date, and `sends` where
+        it depends on the time."""
+        ends = np.append(first[1:], len(pointer))
+        free, lines = self._plane.ways.free, self._plane.ways.lines
+        stages = passages.stage[pointer[first]].tolist()
         stations = [passages.stations.get(s) for s in stages]
         begin = [free[s] if x is None else _heap(x)[0] for s, x in zip(stages, stations, strict=True)]
         left = fifo_each(arrive, sends, first, _ints(begin))
         for s, station, low, high in zip(stages, stations, first.tolist(), ends.tolist(), strict=True):
             if station is None:
+                line = lines[s]
+                if line is not None:
+                    left[low:high] = line.serve_all(arrive[low:high], passages.bits[pointer[low:high]])
+                    before = np.append(free[s], left[low : high - 1])
+                    sends[low:high] = left[low:high] - np.maximum(arrive[low:high], before)
                 free[s] = int(left[high - 1])
             elif station.workers == 1:
                 _heap(station)[0] = int(left[high - 1])

@@ -10,7 +10,7 @@ a pod is picked, among those that are programmed there. What is beyond the chann
 
 The rule for the links: a reading takes its serialisation and the latency of each hop (where they jitter or lose
 packets, with its own draws, by the state of the links when it was made), as on an unloaded path, and waits for a radio
-that sleeps (`simulator.traffic.radios`). Readings do not
+that sleeps (`simulator.traffic.radios`) and while a trace has a rate of 0. Readings do not
 queue behind requests or each other, nor requests behind them; where they take a noticeable share of a link's rate,
 `warnings` says so.
 """
@@ -88,8 +88,12 @@ class Telemetry:
         self._legs.sent = Counter()
 
     def sent_ns(self) -> Mapping[int, int]:
-        """For how long readings have occupied each directed link, as of the last settling."""
+        """For how long readings have occupied each directed link but those of `sent_bits`, as of the last settling."""
         return self._legs.sent or {}
+
+    def sent_bits(self) -> Mapping[int, int]:
+        """How many bits of readings each directed link whose rate follows a trace has had to send."""
+        return self._legs.bits
 
     def add(self, flow: TelemetryFlow, nodes: NodeTable, now: int) -> None:
         """A flow of readings that begins now. Each of its copies has a phase of its own."""

@@ -8,10 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.physics.transmission import serialisation_ns
 from simulator.streams import key
 from simulator.traffic.calls import Choice, Step, Steps
+from simulator.traffic.kernels.capacity import Line
 from simulator.traffic.tries import ARRIVE, BACK, LINK
+from simulator.units import SECOND
 from simulator.world.link import LinkState
 from simulator.world.message import Retransmission
 from simulator.world.network import Network
@@ -27,12 +28,15 @@ _REMEMBERED: Final = 1 << 17  # ways
 
 
 class Oddity:
-    """What sets a directed link apart now: it is blocked, or it jitters, or it loses packets, or its radio sleeps."""
+    """What sets a directed link apart now: it is blocked, or it jitters, or it loses packets, or its radio sleeps, or
+    its rate follows a trace, and its queue is a `line`."""
 
-    __slots__ = ("blocked", "jitter_ns", "loss", "radio", "spread_ns")
+    __slots__ = ("blocked", "jitter_ns", "line", "loss", "radio", "spread_ns")
 
-    def __init__(self, blocked: str, jitter_ns: int, loss: float, radio: Promotion | None = None) -> None:
-        self.blocked, self.jitter_ns, self.loss, self.radio = blocked, jitter_ns, loss, radio
+    def __init__(
+        self, blocked: str, jitter_ns: int, loss: float, radio: Promotion | None = None, line: Line | None = None
+    ) -> None:
+        self.blocked, self.jitter_ns, self.loss, self.radio, self.line = blocked, jitter_ns, loss, radio, line
         self.spread_ns = 2 * jitter_ns
 
     def jittered(self, latency_ns: int, u: float) -> int:
@@ -41,9 +45,10 @@ class Oddity:
 
 
 class Ways:
-    """Every directed link's queue: `free[d]` is when it has sent all that it was given so far (ns)."""
+    """Every directed link's queue: `free[d]` is when it has sent all that it was given so far (ns), `lines[d]` the
+    queue itself where its rate follows a trace."""
 
-    __slots__ = ("_latency", "_network", "_nodes", "_rates", "_states", "_steps", "_touched", "free", "odd",
+    __slots__ = ("_latency", "_network", "_nodes", "_states", "_steps", "_touched", "free", "lines", "odd",
                  "retransmission", "up")  # fmt: skip
 
     def __init__(self, network: Network, nodes: NodeTable, retransmission: Retransmission | None) -> None:
@@ -51,10 +56,10 @@ class Ways:
         self.retransmission = retransmission
         self._latency = [row.latency_ns for row in network.links]
         self.free = [0] * (2 * len(network.links))
+        self.lines = [None if each is None else Line(each) for each in network.capacities]
         self.odd: list[Oddity | None] = [None] * len(self.free)
         self._touched = network.watch()
         self._states: list[LinkState | None] = [None] * len(network.links)
-        self._rates = list(network.rate_bps)  # that the steps were made with
         for radio in network.radios:
             if radio is not None:
                 radio.queues = self.free
@@ -88,34 +93,36 @@ class Ways:
             radio = self._network.radios[i]
             for hop in (2 * i, 2 * i + 1):
                 blocked = state.blocked[hop & 1] if up[a] and up[b] else "silent"
-                loss = state.loss[hop & 1]
+                loss, line = state.loss[hop & 1], self.lines[hop]
                 if blocked and not self.blocked(hop):
                     stopped.append(hop)
                     if radio is not None:
                         radio.stopped(hop, now)
                     self.free[hop] = 0
-                plain = not (blocked or row.jitter_ns or loss or radio)
-                self.odd[hop] = None if plain else Oddity(blocked, row.jitter_ns, loss, radio)
+                    if line is not None:
+                        line.given = 0
+                plain = not (blocked or row.jitter_ns or loss or radio or line)
+                self.odd[hop] = None if plain else Oddity(blocked, row.jitter_ns, loss, radio, line)
         self.up = up
         self._touched.clear()
-        if len(self._steps) > _REMEMBERED or self._rates != self._network.rate_bps:
+        if len(self._steps) > _REMEMBERED:
             self._steps.clear()
-            self._rates = list(self._network.rate_bps)
         return stopped
 
     def steps(self, hops: tuple[int, ...], size_bytes: int, then: int, name: str) -> Steps:
-        """A way of a message of this size, the same object while the rates are: every hop takes at least 1 ns to send.
+        """A way of a message of this size, the same object as long as it is remembered: every hop takes at least 1 ns.
         `then` follows the last; `name`, of the site and there or back, decides it and names the draws on the way."""
         known = self._steps.get((hops, size_bytes, name))
         if known is None:
-            last, rates = len(hops) - 1, self._network.rate_bps
+            last = len(hops) - 1
             known = self._steps[hops, size_bytes, name] = tuple(
                 (
                     hop,
-                    max(1, serialisation_ns(size_bytes, rates[hop])),
+                    max(1, self._network.sends_ns(hop, size_bytes)),
                     self._latency[hop >> 1],
                     then if i == last else LINK,
                     f"hop/{name}/{i}",
+                    max(1, 8 * size_bytes),
                 )
                 for i, hop in enumerate(hops)
             )
@@ -123,7 +130,10 @@ class Ways:
 
     def airtime(self, step: Step) -> int:
         """How long a sender is not free for another message of this size (ns): while it sends, and, where it may do so
-        only in a share of the time, while it is silent for that."""
+        only in a share of the time, while it is silent for that. Over a link with a trace: at its mean rate."""
+        line = self.lines[step[0]]
+        if line is not None:
+            return ceil(step[5] * SECOND / line.capacity.mean_bps)
         duty = self._network.links[step[0] >> 1].duty_cycle
         return step[1] if duty == 1 else ceil((step[1] + step[2]) / duty)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, replace
-from math import inf, prod
+from math import prod
 from typing import Final
+
+from simulator.physics.capacity import Capacity
 
 SILENT: Final = "silent"  # nothing passes, and nobody is told
 REFUSED: Final = "refused"  # the router before the cut answers that there is no way
@@ -25,7 +27,8 @@ class LinkRow:
     `latency_ns` is one way and equal in both directions; `up_bps` is the rate from `a` to `b`, `down_bps` from `b`
     to `a`. A message's delay is drawn uniformly from latency ± `jitter_ns` (what `tc netem delay TIME JITTER`
     does), so the mean stays the latency. `loss` is the probability that a packet is lost while nothing is cut.
-    `traces` are rates that take the place of up_bps and down_bps, each from its time on; the last one stays.
+    `traces` are rates that take the place of up_bps and down_bps, each from its time on: the last one stays, or, after
+    `period_ns`, they come again. At a rate of 0 nothing is sent, and what waits is kept.
     `duty_cycle` is the share of the time in which a sender may send: who has sent for a time T is silent for
     T · (1 / duty_cycle - 1) after it, where T is the whole airtime, latency and serialisation.
     Where `promotion_ns` is not 0, its radio sleeps after `idle_ns` without traffic in either direction, and takes that
@@ -48,6 +51,7 @@ class LinkRow:
     idle_ns: int = 0
     promotion_ns: int = 0
     traces: tuple[Rates, Rates] = ((), ())
+    period_ns: int = 0
 
     def __post_init__(self) -> None:
         if self.a == self.b:
@@ -62,11 +66,18 @@ class LinkRow:
             raise ValueError(f"link {self.name}: its radio neither sleeps nor wakes before it has been told to")
         if not 0 <= self.loss < 1:
             raise ValueError(f"link {self.name}: its loss is a probability below 1")
-        for trace in self.traces:
-            if not all(0 < rate < inf for _, rate in trace):
-                raise ValueError(f"link {self.name}: a rate must be positive")
-            if any(b[0] <= a[0] for a, b in zip(((-1, 0.0), *trace), trace, strict=False)):
-                raise ValueError(f"link {self.name}: the times of a trace must rise from 0")
+        try:
+            self.capacities()
+        except ValueError as error:
+            raise ValueError(f"link {self.name}: {error}") from None
+        if any(self.traces) and self.duty_cycle < 1:
+            raise ValueError(f"link {self.name}: with a duty cycle it follows no trace")
+
+    def capacities(self) -> tuple[Capacity | None, Capacity | None]:
+        """What it can send, up and down, where a trace says so."""
+        own = (self.up_bps, self.down_bps)
+        up, down = (Capacity(a, b, self.period_ns) if b else None for a, b in zip(own, self.traces, strict=True))
+        return up, down
 
     def within(self, most_bps: float) -> LinkRow:
         """The same link with no rate above this one."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simulator.engine.clock import Clock
-from simulator.physics.transmission import serialisation_ns
 from simulator.streams import Rng, key
 from simulator.world.route import Route
 
@@ -49,7 +48,7 @@ class _Message:
     """A control message under way. `outs` are the times at which it is on each hop as a whole, `leaves` those at which
     it leaves it; `due` is when it would arrive if none were before it, -1 as long as that is not known."""
 
-    __slots__ = ("args", "arrive", "changes", "due", "hops", "leaves", "lost", "outs", "sends", "sent", "size", "to")
+    __slots__ = ("args", "arrive", "changes", "due", "hops", "leaves", "lost", "outs", "sent", "size", "to")
 
     def __init__(
         self,
@@ -65,7 +64,6 @@ class _Message:
         self.lost = lost
         self.args = args
         self.hops: tuple[int, ...] = ()
-        self.sends: list[int] = []  # ns, on each hop
         self.due = -1
         self.outs: list[int] = []
         self.leaves: list[int] = []
@@ -138,7 +136,6 @@ class Courier:
         network.must_be_free(route.hops, "control messages")
         message = _Message(b, size_bytes, arrive, args, lost)
         message.hops, message.changes = route.hops, network.changes
-        message.sends = [serialisation_ns(size_bytes, network.rate_bps[hop]) for hop in route.hops]
         message.sent = self._clock.now + waited
         if (a, b) in self._waiting:
             self._waiting[a, b].append(message)
@@ -155,8 +152,8 @@ class Courier:
                         self._waiting.setdefault(pair, deque()).append(message)
                     self._clock.at(time, self._carry, message, a, time)
                     return
-                time = self._network.connected(radio, message.sends[i])
-            time += message.sends[i]
+                time = self._network.connected(radio, hops[i], message.size)
+            time = self._network.sent(hops[i], message.size, time)
             message.outs.append(time)
             time += self._latency(hops[i])
             message.leaves.append(time)

@@ -39,7 +39,9 @@ class Network:
 
     Whoever keeps state that links and nodes decide (streams of requests, liveness, channels) appends to
     `before_change`, to settle itself up to now, and to `after_change`, to look again. The first is called, too, before
-    it matters whether requests have kept a radio awake.
+    it matters whether requests have kept a radio awake. Rates that follow a trace are no change of state, for what is
+    sent follows its `capacities`: `before_rates` is called before each, `after_stall` when one has become 0, or no
+    longer is.
     """
 
     __slots__ = (
@@ -59,7 +61,10 @@ class Network:
         "_watchers",
         "_woken",
         "after_change",
+        "after_stall",
         "before_change",
+        "before_rates",
+        "capacities",
         "changes",
         "index",
         "links",
@@ -92,6 +97,9 @@ class Network:
         self._watchers: list[set[int]] = []
         self.before_change: list[Callable[[], None]] = []
         self.after_change: list[Callable[[], None]] = []
+        self.before_rates: list[Callable[[], None]] = []
+        self.after_stall: list[Callable[[], None]] = []
+        self.capacities = [each for row in self.links for each in row.capacities()]  # by directed link, with a trace
         self._at: list[list[int]] = [[] for _ in range(len(nodes))]  # links at each node
         for i, row in enumerate(self.links):
             self._at[row.a].append(i)
@@ -105,9 +113,14 @@ class Network:
         self._bounds = bounds  # without, a transfer takes all that the links give it
         self._sharing = Sharing(clock, [rate * (1 - self.loss(hop)) for hop, rate in enumerate(self.rate_bps)])
         self._courier = Courier(clock, rng, self, retransmission)
-        traces = {2 * i + way: row.traces[way] for i, row in enumerate(self.links) for way in (0, 1) if row.traces[way]}
+        traces = {
+            2 * i + way: (trace, row.period_ns)
+            for i, row in enumerate(self.links)
+            for way, trace in enumerate(row.traces)
+            if trace
+        }
         if traces:
-            follow(clock, traces, self.set_rates)
+            follow(clock, traces, self._set_rates)
 
     # What is there.
 
@@ -135,11 +148,30 @@ class Network:
         return "ok" if self.route(a, b) is not None else self.obstacle(a, b)[0]
 
     def delay_ns(self, a: int, b: int, size_bytes: int) -> int | None:
-        """Σ over hops of (latency + serialisation of the whole message), with no queue; None when not reachable."""
+        """Σ over hops of (latency + serialisation of the whole message), with no queue; None when not reachable.
+
+        A link that follows a trace counts with its largest rate.
+        """
         route = self.route(a, b)
         if route is None:
             return None
-        return route.latency_ns + sum(serialisation_ns(size_bytes, self.rate_bps[hop]) for hop in route.hops)
+        return route.latency_ns + sum(self.sends_ns(hop, size_bytes) for hop in route.hops)
+
+    def sends_ns(self, hop: int, size_bytes: int) -> int:
+        """How long a directed link takes to send a message, at the largest rate of its trace if it follows one."""
+        capacity = self.capacities[hop]
+        return serialisation_ns(size_bytes, self.rate_bps[hop] if capacity is None else capacity.fastest_bps)
+
+    def sent(self, hop: int, size_bytes: int, start: int) -> int:
+        """When a message is sent over a directed link that begins to be sent at `start`, and waits for no other."""
+        capacity = self.capacities[hop]
+        if capacity is None:
+            return start + serialisation_ns(size_bytes, self.rate_bps[hop])
+        return capacity.after(start, 8 * size_bytes)
+
+    def stalled(self, route: Route | None) -> bool:
+        """Whether nothing moves on a route now, for a rate of 0 in a trace."""
+        return route is not None and any(not self.rate_bps[hop] for hop in route.hops)
 
     def loss(self, hop: int) -> float:
         """The probability that a directed link loses a packet now."""
@@ -219,14 +251,14 @@ class Network:
         """
         self._courier.send(a, b, size_bytes, arrive, args=args, failed=failed, lost=lost)
 
-    def connected(self, radio: Promotion, sends_ns: int) -> int:
-        """When a message that is at a radio now, and takes so long, is sent."""
+    def connected(self, radio: Promotion, hop: int, size_bytes: int) -> int:
+        """When a message that is at the radio of a directed link now begins to be sent."""
         now = self._clock.now
         if not radio.awake(now):
             _call(self.before_change)
             radio.meet(now)
         start = max(now, radio.ready)
-        radio.note(now, start + sends_ns)
+        radio.note(now, self.sent(hop, size_bytes, start))
         return start
 
     def transfer(self, a: int, b: int, size_bytes: int) -> Transfer:
@@ -294,18 +326,18 @@ class Network:
         del self._cuts[link][token]
         self._derive(link)
 
-    def set_rates(self, rates_bps: Mapping[int, float]) -> None:
-        """These directed links have other rates (bit/s, above zero) from now on: transfers follow at once, messages
-        that set out from now on are sent at them."""
+    def _set_rates(self, rates_bps: Mapping[int, float]) -> None:
+        """These directed links have other rates (bit/s) from now on, as their traces say: transfers follow."""
         new = {hop: rate for hop, rate in rates_bps.items() if rate != self.rate_bps[hop]}
         if not new:
             return
-        _call(self.before_change)
+        _call(self.before_rates)
+        stalls = any(not (rate and self.rate_bps[hop]) for hop, rate in new.items())
         for hop, rate in new.items():
             self.rate_bps[hop] = rate
             self._sharing.set_capacity(hop, rate * (1 - self.loss(hop)))
-        self.changes += 1
-        _call(self.after_change)
+        if stalls:
+            _call(self.after_stall)
 
     def set_node(self, node: int, up: bool) -> None:
         """A node loses power or has it back. Down, it neither sends, forwards nor receives."""

@@ -17,10 +17,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.physics.capacity import Traced
 from simulator.world.link import LinkRow
 
 Ints = NDArray[np.int64]
-_Run = tuple[int, tuple[int, int], int, int]
+_Run = tuple[int, tuple[int, int], int, int, Traced | None]
 _NEVER: Final = 1 << 62
 
 
@@ -82,9 +83,9 @@ class Promotion:
 
     # Readings: each run of them comes at a fixed period.
 
-    def begin(self, key: tuple[int, int], first: int, every: int, sends: int) -> None:
-        """Readings come, the first at `first`."""
-        heappush(self._runs, (first, key, every, sends))
+    def begin(self, key: tuple[int, int], first: int, every: int, sends: int, traced: Traced | None = None) -> None:
+        """Readings come, the first at `first`; each takes `sends` ns to send, unless that follows a trace."""
+        heappush(self._runs, (first, key, every, sends, traced))
         self._look()
 
     def end(self, key: tuple[int, int], now: int) -> None:
@@ -113,7 +114,7 @@ class Promotion:
             if self._noted and self._noted[0][0] == self._next:
                 self._last = max(self._last, self._noted.popleft()[1])
             else:
-                time, _, every, _ = self._runs[0]
+                time, _, every, *_ = self._runs[0]
                 if self._asleep(time):
                     self._wake(time)
                 heapreplace(self._runs, self._read(self._runs[0], time))
@@ -124,12 +125,13 @@ class Promotion:
 
     def _read(self, run: _Run, until: int) -> _Run:
         """A run after its readings up to then."""
-        time, key, every, sends = run
+        time, key, every, sends, traced = run
         if time > until:
             return run
         time += ((until - time) // every + 1) * every
-        self._last = max(self._last, max(time - every, self.ready) + sends)
-        return time, key, every, sends
+        start = max(time - every, self.ready)
+        self._last = max(self._last, start + sends if traced is None else traced[0].after(start, traced[1]))
+        return time, key, every, sends, traced
 
     def _look(self) -> None:
         self._next = min(self._noted[0][0] if self._noted else _NEVER, self._runs[0][0] if self._runs else _NEVER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest import mock
 
@@ -20,7 +20,7 @@ from simulator.traffic.flows import Arrivals, Behaviour, Call, Closed, Every, Po
 from simulator.traffic.plane import RequestPlane
 from simulator.traffic.reference_model import ReferencePlane
 from simulator.units import MS, SECOND, US
-from simulator.world.link import LinkRow
+from simulator.world.link import LinkRow, Rates
 from simulator.world.message import Retransmission
 from simulator.world.network import Network
 from simulator.world.node import NodeRow, NodeTable
@@ -95,6 +95,20 @@ durations = st.sampled_from([1, 3, 100, 50 * US, MS, 10 * MS, 40 * MS])
 
 
 @st.composite
+def rates(draw: st.DrawFn) -> Rates:
+    """Rates over time, among them zeros, the last one too, and such as are no whole number of bits in a ns."""
+    times = draw(st.lists(st.integers(0, 400).map(lambda t: t * MS + t % 3), min_size=1, max_size=5, unique=True))
+    some = st.sampled_from([0.0, 0.0, 7e4, 333_333.3, 1e6, 1e9])
+    found = tuple((time, draw(some)) for time in sorted(times))
+    return found if any(rate for _, rate in found) else (*found, (401 * MS, 1e6))
+
+
+traces = st.fixed_dictionaries(
+    {"traces": st.tuples(st.one_of(st.just(()), rates()), rates()), "period_ns": st.sampled_from([0, 402 * MS])}
+)
+
+
+@st.composite
 def worlds(draw: st.DrawFn, *, plain: bool = False) -> World:
     latency = st.sampled_from([0, 1, 50 * US, MS, 5 * MS])
     links = []
@@ -105,7 +119,7 @@ def worlds(draw: st.DrawFn, *, plain: bool = False) -> World:
         rate = draw(st.sampled_from([1e5, 1e6, 1e9]))
         idle, wakes, radio = draw(st.sampled_from([(0, 0, "")] * 3 + [(MS, 5 * MS, ""), (40 * MS, 30 * MS, "r")]))
         row = LinkRow(f"l{i}", a, b, delay, rate, 1e6, jitter, loss, "m", radio, idle_ns=idle, promotion_ns=wakes)
-        links.append(row)
+        links.append(replace(row, **draw(traces)) if draw(st.integers(0, 2)) == 0 else row)
     work: st.SearchStrategy[Distribution] = st.one_of(
         st.builds(Constant, st.sampled_from([1.0, 1e4, 5e6, 6e7])), st.builds(Exponential, st.sampled_from([1e5, 2e7]))
     )

@@ -33,7 +33,7 @@ NUMBERS = st.integers(0, 30)
 OPENS = st.tuples(st.just("open"), NUMBERS, st.integers(0, 3000), CAPS)
 STOPS = st.tuples(st.just("stop"), NUMBERS, st.just(0), st.just(0))
 CUTS = st.tuples(st.just("cut"), NUMBERS, st.just(0), st.just(0))
-CHANGES = st.tuples(st.just("capacity"), NUMBERS, st.just(0), RATES)
+CHANGES = st.tuples(st.just("capacity"), NUMBERS, st.just(0), st.one_of(st.just(0.0), RATES))
 RECAPS = st.tuples(st.just("caps"), NUMBERS, st.just(0), CAPS)
 STEPS = st.lists(st.tuples(st.sampled_from([0, 0, 1, 40, 300]), st.one_of(OPENS, OPENS, STOPS, CUTS, CHANGES, RECAPS)))
 
@@ -75,7 +75,8 @@ class Watched:
         load = [sum(r for r, (path, _) in zip(rates, flows, strict=True) if i in path) for i in range(LINKS)]
         assert all(used <= able * (1 + 1e-9) for used, able in zip(load, sharing.capacity_bps, strict=True))
         for rate, (path, flow) in zip(rates, flows, strict=True):
-            assert 0 < rate <= self.caps[flow]
+            assert (rate > 0) == all(sharing.capacity_bps[i] for i in path)
+            assert rate <= self.caps[flow]
             at_cap = rate == self.caps[flow]
             most = {i: max(r for r, (other, _) in zip(rates, flows, strict=True) if i in other) for i in path}
             full = [i for i in path if load[i] >= sharing.capacity_bps[i] * (1 - 1e-9)]
@@ -115,6 +116,11 @@ def test_rates_are_fair_and_bytes_conserved_at_all_times(
         watched.check()
         watched.do(*step)
     watched.check()
+    while clock.step():
+        pass
+    watched.check()
+    for link in range(LINKS):  # where nothing is sent all wait, and go on once something is
+        watched.sharing.set_capacity(link, max(KB, watched.sharing.capacity_bps[link]))
     while clock.step():
         pass
     watched.check()

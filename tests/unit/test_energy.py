@@ -313,6 +313,22 @@ def test_readings_are_carried_too() -> None:
     assert some - none == pytest.approx(1200 * 1e3 * 1e-9, rel=0.15)
 
 
+def test_bytes_are_paid_for_at_whatever_rate_they_are_sent(tmp_path: Path) -> None:
+    text = "".join(f"{at},{rate}\n" for at, rate in ((0, "100Mbps"), (400, "1Mbps"), (603, 0), (637, "50Mbps"), (900, 0)))
+    (tmp_path / "lan.csv").write_text("time_s,bps\n" + text, "utf-8")
+    item = {"kind": "telemetry", "name": "log", "source": "till", "target": "api", "every": "1s", "size": "9kB"}
+    trace: dict[str, Any] = {"topology.links.lan.up_trace": "lan.csv#bps", "duration": "15min"}
+    costs = [
+        run({"prices": {"data": {"lan": "1USD/GB"}}, "duration": "15min"} | more, ASKS, item, folder=tmp_path)
+        .table("costs")["cost_usd"]
+        .sum()
+        for more in ({}, trace)
+    ]
+    # What the till asks or tells in the 34 s of silence comes later; who gave up meanwhile is asked all the same.
+    assert costs[0] == pytest.approx(880 * 39e3 * 1e-9, rel=0.03)
+    assert costs[1] == pytest.approx(costs[0], rel=1e-9)
+
+
 # Batteries.
 
 BATTERY = {"topology.nodes.pi.battery": {"capacity": "1Wh", "most_out": "10W", "efficiency": 1}, "duration": "1h"}

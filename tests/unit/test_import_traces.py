@@ -111,14 +111,14 @@ def test_gaps_repeats_and_disorder_of_samples_are_told(read: Read) -> None:
     assert found.tables[""]["down_bps"] == ["1000000", "2000000", "5000000", "4000000", "6000000"]
 
 
-def test_where_nothing_comes_through_is_an_outage_and_both_files_are_readable(read: Read, tmp_path: Path) -> None:
+def test_where_nothing_comes_through_the_rate_is_zero_and_the_file_is_readable(read: Read, tmp_path: Path) -> None:
     found = read("0\t1\n5\t0\n10\t0.0\n15\t2\n20\t0\n")
-    said = "nothing came through: it is an outage, and no rate"
-    assert told(found) == [(line, f"sample at {at} s: {said}") for line, at in ((2, 5), (3, 10), (5, 20))]
-    for ending, table in found.tables.items():
-        (tmp_path / f"out{ending}.csv").write_text(written(table), "utf-8")
-    assert read_rates(tmp_path / "out.csv", "down_bps") == ((0, 1e6), (15 * 10**9, 2e6))
-    assert read_windows(tmp_path / "out-outages.csv") == [(5 * 10**9, 15 * 10**9), (20 * 10**9, 25 * 10**9)]
+    assert (told(found), found.counts) == ([], {"samples": 5, "zeros": 3})
+    assert found.use.endswith("trace_period: 25s repeats it")
+    (tmp_path / "out.csv").write_text(written(found.tables[""]), "utf-8")
+    assert read_rates(tmp_path / "out.csv", "down_bps") == tuple(
+        (at * 10**9, bps) for at, bps in ((0, 1e6), (5, 0.0), (10, 0.0), (15, 2e6), (20, 0.0))
+    )
     assert "x.csv:2: 3 values" in refused(read, "0\t1\n5\t0\t1\n")
     assert "x.csv:1: the trace has no sample above zero" in refused(read, "0\t0\n5\t0\n")
     assert "x.csv:3: throughput: 'None' is no number" in refused(read, f"{HEAD}7,1,0,,,,,\n7,None,1,,,,,\n")

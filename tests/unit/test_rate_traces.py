@@ -1,4 +1,4 @@
-"""Links whose rates change with time: what follows at once, what keeps the rate it set out with, what is refused."""
+"""Links whose rates change with time: everything follows bit by bit, waits while the rate is 0, and what is refused."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ from simulator.spec.look import Look
 from simulator.spec.rate_trace import read_rates
 from simulator.spec.topology import LinkSpec, NodeSpec
 from simulator.traffic.flows import Poisson
-from simulator.traffic.plane import RequestPlane
-from simulator.traffic.reference_model import ReferencePlane
 from simulator.units import MS, SECOND
 from simulator.world.link import LinkRow, Rates
 
@@ -52,7 +50,7 @@ class TestNetwork:
             seen.append(world.network.rate_bps[0])
         assert seen == [8e6, 8e6, 1e6, 1e6]
 
-    def test_a_message_is_sent_at_the_rate_that_holds_when_it_sets_out(self) -> None:
+    def test_a_message_is_sent_at_the_rates_that_hold_while_it_is_sent(self) -> None:
         world = World(2, [traced(0, 1, FALLING)])
         world.send(0, 1, 100_000, "early")  # 100 ms at 8 Mbit/s
         world.clock.run(SECOND - 50 * MS)
@@ -62,7 +60,7 @@ class TestNetwork:
         world.clock.run(10 * SECOND)
         assert world.arrived == [
             ("early", 110 * MS),
-            ("across", SECOND + 60 * MS),
+            ("across", SECOND + 210 * MS),
             ("late", 2 * SECOND + 410 * MS),
         ]
 
@@ -86,15 +84,25 @@ class TestNetwork:
     def test_one_timer_for_each_time_however_many_links_change(self) -> None:
         steps: Rates = tuple((i * SECOND, 1e6 * (1 + i % 2)) for i in range(50))
         world = World(21, [traced(i, 20, steps, steps) for i in range(20)])
-        changes = world.network.changes
+        seen: list[float] = []
+        world.network.before_rates.append(lambda: seen.append(world.network.rate_bps[0]))
         world.clock.run(100 * SECOND)
-        assert world.network.changes - changes == 49
+        assert seen == [1e6 * (1 + i % 2) for i in range(49)]
         assert world.clock.fired == 49
+        assert world.network.changes == 0
 
     @pytest.mark.parametrize("trace", [((0, 0.0),), ((0, -1.0),), ((5, 1.0), (5, 2.0)), ((5, 1.0), (4, 2.0))])
     def test_what_is_no_trace_is_refused(self, trace: Rates) -> None:
         with pytest.raises(ValueError, match="must"):
             traced(0, 1, trace)
+
+    def test_with_a_period_it_comes_again_and_again(self) -> None:
+        row = replace(traced(0, 1, ((SECOND, 1e6), (3 * SECOND, 2e6))), period_ns=5 * SECOND)
+        world, seen = World(2, [row]), []
+        for second in range(14):
+            world.clock.run(second * SECOND)
+            seen.append(world.network.rate_bps[0] / 1e6)
+        assert seen == [8, 1, 1, 2, 2, 2, 1, 1, 2, 2, 2, 1, 1, 2]
 
 
 def test_a_slow_card_caps_a_trace() -> None:
@@ -124,7 +132,9 @@ class TestFile:
         ("text", "said"),
         [
             ("time_s,bps\n1,5\n0,5\n", ":3: the time is not after that of the row above"),
-            ("time_s,bps\n0,0\n", ":2: bps: 0 is no rate above zero"),
+            ("time_s,bps\n0,0\n1,0\n", "the file has no rate above zero"),
+            ("time_s,bps\n0,-1\n", ":2: bps: -1 is no rate"),
+            ("time_s,bps\n0,nan\n", ":2: bps: nan is no rate"),
             ("time_s,bps\n0,5MB/s\n", ":2: bps: "),
             ("time,bps\n0,5\n", "there is no column time_s"),
             ("time_s,rate\n0,5\n", "there is no column bps"),
@@ -137,6 +147,29 @@ class TestFile:
             read_rates(tmp_path / "t.csv", "bps")
         assert said in str(caught.value)
 
+    def test_a_rate_of_zero_is_one(self, tmp_path: Path) -> None:
+        (tmp_path / "t.csv").write_text("time_s,bps\n0,0\n1,5kbps\n2,0Mbps\n", "utf-8")
+        assert read_rates(tmp_path / "t.csv", "bps") == ((0, 0.0), (SECOND, 5e3), (2 * SECOND, 0.0))
+
+    def test_a_period_follows_a_trace_and_ends_after_it(self, tmp_path: Path) -> None:
+        (tmp_path / "t.csv").write_text("time_s,bps\n5,1\n10,2\n", "utf-8")
+        pair = {"name": "l", "between": ("a", "b"), "model": "lte", "trace_period": "5s"}
+        with pytest.raises(UserError, match="no trace to come again"):
+            LinkSpec(**pair)
+        for period, good in (("5s", False), ("5001ms", True)):
+            spec = LinkSpec(**{**pair, "rate_trace": "t.csv#bps", "trace_period": period})
+            if good:
+                assert link_row("l", 0, 1, spec, Catalogue(), folder=tmp_path).period_ns == 5001 * MS
+            else:
+                with pytest.raises(UserError, match="takes as long as its trace_period"):
+                    link_row("l", 0, 1, spec, Catalogue(), folder=tmp_path)
+
+    def test_a_link_with_a_duty_cycle_follows_none(self, tmp_path: Path) -> None:
+        (tmp_path / "t.csv").write_text("time_s,bps\n5,1\n", "utf-8")
+        spec = LinkSpec(name="l", between=("a", "b"), model="lorawan", rate_trace="t.csv#bps")
+        with pytest.raises(UserError, match="duty cycle"):
+            link_row("l", 0, 1, spec, Catalogue(), folder=tmp_path)
+
     def test_two_words_for_one_rate_and_a_file_that_is_not_there_are_refused(self) -> None:
         pair = {"name": "l", "between": ("a", "b"), "model": "lte"}
         with pytest.raises(UserError, match="rate_trace stands for up_trace and down_trace"):
@@ -147,43 +180,57 @@ class TestFile:
         assert any("there is no file" in str(problem) for problem in problems)
 
 
-def wan(trace: str | None) -> dict[str, Any]:
-    """SMALL with rates over time on the line of site a."""
+def wan(trace: str | None, **more: str) -> dict[str, Any]:
+    """SMALL with rates over time on the lines of both sites."""
     topology = SMALL["topology"]
-    links = [{**each, "rate_trace": trace} if each["name"] == "wan-a" and trace else each for each in topology["links"]]
+    links = [
+        {**each, "rate_trace": trace, **more} if each["name"].startswith("wan") and trace else each
+        for each in topology["links"]
+    ]
     return {**SMALL, "duration": "3min", "topology": {**topology, "links": links}}
 
 
 class TestRequests:
-    def outcomes(self, plane: Any = RequestPlane, **how: Any) -> tuple[list[tuple[str, int, int]], PlaneWorld]:
+    def outcomes(self) -> list[tuple[str, int, int]]:
         steps: Rates = ((700 * MS, 10e6), (1400 * MS, 80e6))
         links = [traced(0, 1, steps, latency_ns=MS, rate_bps=80e6), traced(1, 2, latency_ns=MS, rate_bps=1e9)]
-        world = PlaneWorld(3, links, plane=plane, **how)
+        world = PlaneWorld(3, links)
         world.service("s", [2], Exponential(100_000.0), workers=4)
         world.flow(0, "s", Poisson(3000.0), request_bytes=400)
         world.finish(2100 * MS)
-        return world.outcomes(), world
+        return world.outcomes()
 
-    def test_a_request_is_sent_at_the_rate_that_holds_when_it_sets_out(self) -> None:
-        outcomes, _ = self.outcomes()
-        took = np.array([latency for _, latency, _ in outcomes]) / MS
+    def test_a_request_takes_longer_while_the_rate_is_low(self) -> None:
+        took = np.array([latency for _, latency, _ in self.outcomes()]) / MS
         early, slow, again = (float(np.median(took[i : i + 1000])) for i in (500, 2600, 4800))
         # 400 B take 40 us at 80 Mbit/s, and 320 us at 10 Mbit/s, where 3000/s of them nearly fill the link.
         assert early == pytest.approx(again, rel=0.1)
         assert slow > early + 0.28
 
-    def test_all_evaluators_agree(self) -> None:
-        stream, world = self.outcomes()
-        assert world.plane.evaluators()["f"]["stream"] > 4000
-        assert stream == self.outcomes(exact_events=True)[0]
-        assert stream == self.outcomes(ReferencePlane)[0]
+
+def pull_s(text: str, folder: Path, **more: str) -> float:
+    """The median of the starts, most of which is a pull over the line with this trace, in seconds."""
+    (folder / "t.csv").write_text("time_s,bps\n" + text, "utf-8")
+    (folder / "site.yaml").write_text((HERE / "site.yaml").read_text("utf-8"), "utf-8")
+    return float(run(wan("t.csv#bps", **more), folder=folder).summary["start_p50_s"])
 
 
 def test_a_pull_over_a_slow_trace_takes_longer(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("time_s,bps\n" + "".join(f"{i},{20 - 10 * (i % 2)}Mbps\n" for i in range(60)))
-    (tmp_path / "site.yaml").write_text((HERE / "site.yaml").read_text("utf-8"), "utf-8")
-    slow, fast = run(wan("t.csv#bps"), folder=tmp_path), run(wan(None))
-    assert slow.summary["start_p50_s"] > fast.summary["start_p50_s"] + 5
+    slow = pull_s("".join(f"{i},{20 - 10 * (i % 2)}Mbps\n" for i in range(60)), tmp_path)
+    fast = float(run(wan(None)).summary["start_p50_s"])
+    assert slow > fast + 5
+
+
+def test_a_trace_that_comes_again_is_slow_again(tmp_path: Path) -> None:
+    text = "0,5Mbps\n4,100Mbps\n"
+    once, again = pull_s(text, tmp_path), pull_s(text, tmp_path, trace_period="5s")
+    assert again > once + 3
+
+
+def test_a_pull_stands_still_while_the_rate_is_zero(tmp_path: Path) -> None:
+    whole = pull_s("0,20Mbps\n", tmp_path)
+    held = pull_s("0,20Mbps\n2,0\n12,20Mbps\n", tmp_path)
+    assert held == pytest.approx(whole + 10, abs=1e-6)
 
 
 @pytest.mark.parametrize("written", ["day.csv", "day.csv#", "#rate", "day.csv#a#b"])

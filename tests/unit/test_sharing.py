@@ -149,9 +149,9 @@ def test_a_flow_that_may_not_move_is_refused(cap: float) -> None:
         Sharing(Clock(), [1.0]).open([0], 1, cap)
 
 
-@pytest.mark.parametrize("bad", [0, -1.0])
-def test_a_link_without_capacity_is_refused(bad: float) -> None:
-    with pytest.raises(ValueError, match="positive"):
+@pytest.mark.parametrize("bad", [-1.0, float("nan")])
+def test_a_capacity_below_zero_is_refused(bad: float) -> None:
+    with pytest.raises(ValueError, match="negative"):
         Sharing(Clock(), [1.0]).set_capacity(0, bad)
 
 

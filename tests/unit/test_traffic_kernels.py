@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simulator.traffic.kernels.capacity import Capacity, fifo_with_capacity
+from simulator.physics.capacity import NEVER, Capacity
+from simulator.traffic.kernels import capacity as kernel
+from simulator.traffic.kernels.capacity import Line
 from simulator.traffic.kernels.fifo import fifo, fifo_each
 from simulator.traffic.kernels.finite import finite
 from simulator.traffic.kernels.priority import priority
@@ -78,48 +83,113 @@ def test_workers_take_who_waits_longest(given_jobs: list[tuple[int, int]], numbe
     assert sorted(free) == sorted(busy)  # the state that the next window begins with
 
 
+PER_NS = 1e9  # bit/s at which a bit takes a ns
+pieces = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 5)), min_size=1, max_size=6)
+
+
 @QUICK
-@given(
-    jobs,
-    st.lists(st.tuples(st.integers(1, 60), st.integers(0, 5)), max_size=6),
-    st.integers(1, 5),
-)
+@given(jobs, pieces, st.tuples(st.integers(0, 3), st.integers(0, 40)), st.tuples(st.integers(0, 60), st.integers(1, 5)))
 def test_a_server_whose_speed_changes(
-    given_jobs: list[tuple[int, int]], pieces: list[tuple[int, int]], last: int
+    given_jobs: list[tuple[int, int]], pieces: list[tuple[int, int]], before: tuple[int, int], after: tuple[int, int]
 ) -> None:
-    arrive, work = arrays(given_jobs)
-    times = np.cumsum([0, *(length for length, _ in pieces)]).tolist()
-    capacity = Capacity(times, [*(rate for _, rate in pieces), last])
+    """Nanosecond by nanosecond, `speed` bits each, to whoever is first in the queue; with laps and without."""
+    (own, first), (rest, last) = before, after
+    arrive, bits = arrays(given_jobs)
+    bits = np.maximum(bits, 1)
+    steps = [speed for length, speed in (*pieces, (1 + rest, last)) for _ in range(length)]
+    times = np.cumsum([first, *(length for length, _ in pieces)]).tolist()
+    trace = [(time, speed * PER_NS) for time, (_, speed) in zip(times, [*pieces, (0, last)], strict=True)]
+    for period in (0, len(steps)):
 
-    def speed(t: int) -> int:
-        return ([*(rate for _, rate in pieces), last])[sum(time <= t for time in times) - 1]
+        def speed(t: int, period: int = period) -> int:
+            if t < first:
+                return own
+            return steps[(t - first) % period] if period else steps[min(t - first, len(steps) - 1)]
 
-    # Nanosecond by nanosecond, `rate` units each, to whoever is first in the queue.
-    left, t, due = [], 0, 0
-    for a, needs in zip(arrive.tolist(), work.tolist(), strict=True):
-        t, due = (a, 0) if a > t else (t, due)  # `due`: units of this nanosecond that are spent already
-        rest = needs
-        while rest > speed(t) - due:
-            rest, due, t = rest - (speed(t) - due), 0, t + 1
-        due += rest
-        left.append(t + 1)
-        if due == speed(t):
-            t, due = t + 1, 0
-    assert fifo_with_capacity(arrive, work, capacity).tolist() == left
+        left, t, used = [], 0, 0
+        for a, needs in zip(arrive.tolist(), bits.tolist(), strict=True):
+            t, used = (a, 0) if a > t else (t, used)  # `used`: bits of this nanosecond that are spent already
+            used += needs  # as if all fell into this one
+            while used > speed(t):
+                used, t = used - speed(t), t + 1
+            left.append(t + 1)
+            if used == speed(t):
+                t, used = t + 1, 0
+        capacity = Capacity(own * PER_NS, trace, period)
+        one, whole, parts = Line(capacity), Line(capacity), Line(capacity)
+        assert [one.serve(a, n) for a, n in zip(arrive.tolist(), bits.tolist(), strict=True)] == left
+        with mock.patch.object(kernel, "_FEW", 2):
+            if len(arrive) > 1:
+                assert whole.serve_all(arrive, bits).tolist() == left
+            cut = len(arrive) // 2
+            if cut > 1:
+                assert [*parts.serve_all(arrive[:cut], bits[:cut]), *parts.serve_all(arrive[cut:], bits[cut:])] == left
+                assert parts.given == one.given
+
+
+def line(*trace: tuple[int, float], period: int = 0) -> Line:
+    return Line(Capacity(1e9, trace, period))
 
 
 def test_an_outage_keeps_the_queue_and_delays_it() -> None:
-    capacity = Capacity([0, 100, 150], [1, 0, 2])
-    left = fifo_with_capacity(ints([90, 95, 200]), ints([10, 20, 30]), capacity)
+    left = line((0, 1e9), (100, 0.0), (150, 2e9)).serve_all(ints([90, 95, 200]), ints([10, 20, 30]))
     assert left.tolist() == [100, 160, 215]  # the first just before it; the second after it, twice as fast
 
 
 def test_capacity_knows_what_it_can_do_by_when() -> None:
-    capacity = Capacity([10, 20, 30], [3, 0, 5])
-    assert capacity.by(ints([0, 10, 15, 25, 32])).tolist() == [0, 0, 15, 30, 40]
-    assert capacity.when(ints([0, 1, 30, 31])).tolist() == [10, 11, 20, 31]
-    with pytest.raises(ValueError, match="positive"):
-        Capacity([0, 1], [1, 0])
+    capacity = Capacity(1e9, [(10, 3e9), (20, 0.0), (30, 5e9)])
+    assert capacity.bit == 1
+    assert [capacity.by(t) for t in (0, 10, 15, 25, 32)] == [0, 10, 25, 40, 50]
+    assert [capacity.when(work) for work in (1, 10, 11, 40, 41)] == [1, 10, 11, 20, 31]
+    again = Capacity(1e9, [(10, 3e9), (20, 0.0)], 30)
+    assert [again.by(t) for t in (10, 20, 39, 40, 55, 3010)] == [10, 40, 40, 40, 70, 3010]
+    assert [again.when(work) for work in (40, 41, 70, 71)] == [20, 41, 50, 71]
+    assert (capacity.fastest_bps, again.mean_bps) == (5e9, 1e9)
+
+
+def test_what_never_comes_through_is_said_and_holds_up_what_comes_later() -> None:
+    for serve_all in (False, True):
+        ends = line((0, 1e9), (100, 0.0))
+        arrive, bits = np.full(40, 50), ints([25, 25, 1] + [7] * 37)
+        found = ends.serve_all(arrive, bits).tolist() if serve_all else [
+            ends.serve(50, n) for n in bits.tolist()
+        ]  # fmt: skip
+        assert found == [75, 100] + [NEVER] * 38
+
+
+def test_nothing_is_rounded_but_the_end() -> None:
+    """A hundred messages, each of a third of a nanosecond more than 3: none of them is rounded by itself."""
+    left = [line((0, 0.3e9)).serve_all(ints([0] * n), ints([1] * n))[-1] for n in (1, 2, 3, 99, 100)]
+    exact = [-(-n * 10**9 // Fraction(0.3e9)) for n in (1, 2, 3, 99, 100)]
+    assert left == exact == [4, 7, 10, 330, 334]
+
+
+@pytest.mark.parametrize("rate", [1e11, 12_345_678.0, 1e6 / 3])
+def test_work_beyond_64_bits_is_the_same(rate: float) -> None:
+    rng = np.random.default_rng(3)
+    arrive, bits = np.sort(rng.integers(0, 10**13, 300)), rng.integers(1, 10**10, 300)
+    arrive[:100] = arrive[0]
+    trace = [(i * 10**10, rate * (i % 3)) for i in range(50)]
+    one, many = line(*trace, period=10**12), line(*trace, period=10**12)
+    left = [one.serve(a, n) for a, n in zip(arrive.tolist(), bits.tolist(), strict=True)]
+    assert many.serve_all(arrive, bits).tolist() == left
+    assert many.given == one.given
+
+
+@pytest.mark.parametrize(
+    ("trace", "period", "said"),
+    [
+        ([], 0, "rise"),
+        ([(1, 1.0), (1, 2.0)], 0, "rise"),
+        ([(0, -1.0)], 0, "negative"),
+        ([(0, float("inf"))], 0, "negative"),
+        ([(0, 0.0), (5, 0.0)], 0, "above zero"),
+        ([(5, 1.0), (15, 2.0)], 10, "period"),
+    ],
+)
+def test_what_is_no_capacity_is_refused(trace: list[tuple[int, float]], period: int, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Capacity(1e6, trace, period)
 
 
 @QUICK

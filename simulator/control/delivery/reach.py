@@ -39,10 +39,10 @@ class Ways(Protocol):
 class Reach:
     """Columns over a cluster's nodes: the way between each agent and the API server, as it is now.
 
-    A connection needs both directions, so a cut in one of them is silence for both ends. A server process that is
-    stopped on a live machine refuses. `api_node` is the machine to which agents turn; it moves where a control plane
-    has several (`move`). `delay_ns` is one way, for a message of `size_bytes`, and 0 unless OK; `loss` is the
-    probability that a packet, or the answer to it, is lost on a way that is OK.
+    A connection needs both directions, so a cut in one of them is silence for both ends, and so is a rate of 0 in a
+    trace. A server process that is stopped on a live machine refuses. `api_node` is the machine to which agents turn;
+    it moves where a control plane has several (`move`). `delay_ns` is one way, for a message of `size_bytes`, and 0
+    unless OK; `loss` is the probability that a packet, or the answer to it, is lost on a way that is OK.
     """
 
     __slots__ = (
@@ -79,6 +79,7 @@ class Reach:
         self._told: list[Callable[[list[int], list[int]], None]] = []
         self._look()
         network.after_change.append(self._changed)
+        network.after_stall.append(self._changed)
         server.up_hooks.append(lambda _up: self._changed())
 
     def tell(self, changed: Callable[[list[int], list[int]], None]) -> None:
@@ -127,7 +128,8 @@ class Reach:
         for row, node in enumerate(self.rows):
             way = (network.route(node, api), network.route(api, node))
             loss = self._loss(way)
-            same_way = None not in way and way == self._ways[row] and self._server.up == self._was_up
+            stalled = any(map(network.stalled, way))
+            same_way = None not in way and way == self._ways[row] and self._server.up == self._was_up and not stalled
             absent = row in self._absent
             if same_way and loss == self.loss[row] and absent == (self.state[row] == DOWN) and not self._moved:
                 continue
@@ -137,7 +139,7 @@ class Reach:
                     booted.append(row)
                 self.state[row], self.delay_ns[row], self.loss[row] = state, delay, loss
                 changed.append(row)
-            self._ways[row] = way
+            self._ways[row] = (None, None) if stalled else way
         self._was_up, self._moved = self._server.up, False
         return changed, booted
 
@@ -156,4 +158,6 @@ class Reach:
             return SILENT, 0
         if broken or not self._server.up:
             return REFUSED, 0
+        if network.stalled(network.route(node, api)) or network.stalled(network.route(api, node)):
+            return SILENT, 0
         return OK, network.delay_ns(node, api, self._size_bytes) or 0

@@ -88,7 +88,8 @@ class Rates:
             if rate != clock.rate_bps or head[1] != clock.planned or not clock.version:
                 clock.run(rate, now)
                 clock.planned, clock.version = head[1], next(self._numbers)
-                heappush(self._plan, (clock.due(head[0]), head[1], clock.version, clock))
+                if rate:  # else they wait for another change
+                    heappush(self._plan, (clock.due(head[0]), head[1], clock.version, clock))
         if len(self._plan) > 64 + 4 * len(self._classes):
             self._plan = [entry for entry in self._plan if entry[2] == entry[3].version]
             heapify(self._plan)

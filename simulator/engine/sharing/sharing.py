@@ -77,9 +77,9 @@ class Sharing:
                     self.stop(transfer)
 
     def set_capacity(self, link: int, bps: float) -> None:
-        """A link has another capacity (bit/s, above zero) from now on."""
-        if not bps > 0:
-            raise ValueError("a capacity must be positive; cut flows off with stop_on")
+        """A link has another capacity (bit/s) from now on. At 0 its flows stand still, and wait for the next change."""
+        if not bps >= 0:
+            raise ValueError("a capacity must not be negative")
         before, self.capacity_bps[link] = self.capacity_bps[link], bps
         used = self._links.get(link)
         if used is not None and bps != before:

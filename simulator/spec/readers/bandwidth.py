@@ -65,32 +65,17 @@ def _samples(rows: Iterator[tuple[int, str, str]], factor: float, report: Report
 
 
 def _tables(samples: list[Sample], report: Report) -> Tables:
-    """Rates of the way down, each from its time on; where nothing came through, a row of an outage log instead."""
+    """Rates of the way down, each from its time on; 0 where nothing came through."""
     samples = _cleaned(samples, report)
     usual = median(b[1] - a[1] for a, b in pairwise(samples)) if len(samples) > 1 else SECOND
     for (_, before, _), (line, at, _) in pairwise(samples):
         if at - before > _GAP * usual:
             said = f"no sample for {seconds(at - before)} s before it, in which the last rate holds"
             report.repaired(line, f"sample at {seconds(at)} s: {said}")
-    ends = [*(at for _, at, _ in samples[1:]), samples[-1][1] + round(usual)]
-    outages: list[list[int]] = []
-    for (line, at, bps), end in zip(samples, ends, strict=True):
-        if bps == 0:
-            report.repaired(line, f"sample at {seconds(at)} s: nothing came through: it is an outage, and no rate")
-            if outages and outages[-1][1] == at:
-                outages[-1][1] = end
-            else:
-                outages.append([at, end])
-    rates = [(at, bps) for _, at, bps in samples if bps > 0]
-    tables = {"": {"time_s": [seconds(at) for at, _ in rates], "down_bps": [f"{bps:.12g}" for _, bps in rates]}}
-    if outages:
-        tables["-outages"] = {
-            "start_s": [seconds(start) for start, _ in outages],
-            "duration_s": [seconds(end - start) for start, end in outages],
-        }
-    use = "down_trace: FILE#down_bps of a link" + (", and its outages as trace of a fault" if outages else "")
-    counts = {"samples": len(samples), "outages": len(outages)}
-    return Tables("bandwidth", tables, use, counts, tuple(report.repairs))
+    table = {"time_s": [seconds(at) for _, at, _ in samples], "down_bps": [f"{bps:.12g}" for _, _, bps in samples]}
+    use = f"down_trace: FILE#down_bps of a link; trace_period: {seconds(samples[-1][1] + round(usual))}s repeats it"
+    counts = {"samples": len(samples), "zeros": sum(not bps for _, _, bps in samples)}
+    return Tables("bandwidth", {"": table}, use, counts, tuple(report.repairs))
 
 
 def _cleaned(samples: list[Sample], report: Report) -> list[Sample]:

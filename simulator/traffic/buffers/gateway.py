@@ -111,7 +111,8 @@ class Gateway:
             sends = [new.sends[flow.name] for flow in self.flows]
             self._delay = np.array([new.arrives_ns(flow) for flow in self.flows], np.int64)
             anew = again or not old.open or new.hops != old.hops
-            self.spool.opened(now, np.array(sends, np.int64), anew=anew)
+            traced = [new.traced[flow.name] for flow in self.flows]
+            self.spool.opened(now, np.array(sends, np.int64), traced if any(traced) else (), anew=anew)
             for radio in {radio for way in new.ways.values() for radio in way.radios[:1] if anew and radio is not None}:
                 radio.note(now, max(now, radio.meet(now)))
         self._collect(now)

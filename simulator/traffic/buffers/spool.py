@@ -8,12 +8,14 @@ change. A message that can leave at once takes no room; any other finds room, or
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.physics.capacity import Traced
 from simulator.traffic.kernels.fifo import fifo
 from simulator.traffic.tries import NEVER
 
@@ -44,7 +46,8 @@ class Spool:
     `left`, `full`, `expired` and `wiped` fill with what has happened, until somebody takes them.
     """
 
-    __slots__ = ("_back", "_sends", "_since", "expired", "free", "full", "law", "left", "open", "queue", "wiped")
+    __slots__ = ("_back", "_sends", "_since", "_traced", "expired", "free", "full", "law", "left", "open", "queue",
+                 "wiped")  # fmt: skip
 
     def __init__(self, law: SpoolLaw) -> None:
         self.law = law
@@ -54,6 +57,7 @@ class Spool:
         self._since = 0  # nothing leaves before
         self._back = 0  # when messages were last put back: what expired under way expires then
         self._sends = NONE[0]  # ns to send a message, by source
+        self._traced: Sequence[Sequence[Traced]] = ()  # by source
         self.left: list[Fate] = []
         self.full: list[Fate] = []
         self.expired: list[Fate] = []
@@ -66,9 +70,17 @@ class Spool:
 
     # What the connection does. Everything up to now has been received.
 
-    def opened(self, now: int, sends: Ints, *, anew: bool = True) -> None:
-        """Messages leave from now on, `anew` or as before; `sends[source]` ns are taken to send one."""
-        self.open, self._sends = True, sends
+    def opened(
+        self,
+        now: int,
+        sends: Ints,
+        traced: Sequence[Sequence[Traced]] = (),
+        *,
+        anew: bool = True,
+    ) -> None:
+        """Messages leave from now on, `anew` or as before; `sends[source]` ns are taken to send one, or, if that is
+        more, what links at the rates of a trace take for so many bits (`traced[source]`; empty if there are none)."""
+        self.open, self._sends, self._traced = True, sends, traced
         if anew:
             self._since = self.free = now
 
@@ -115,7 +127,7 @@ class Spool:
         if self.open:
             sends = self._sends[rows[SOURCE]]
             start = fifo(np.maximum(rows[ARRIVED], self._since), sends, self.free) - sends
-        if self._crowded(rows, start, known, until):
+        if (self.open and self._traced) or self._crowded(rows, start, known, until):
             self._one_by_one(rows, sends, known, until)
             return
         gone = int(np.searchsorted(start, until, side="right"))
@@ -142,12 +154,19 @@ class Spool:
         """The law, message by message."""
         law, ranked = self.law, self.law.drop == "least-important"
         arrived, sizes, sends = rows[ARRIVED].tolist(), rows[BYTES].tolist(), sends_of.tolist()
+        sources = rows[SOURCE].tolist()
         ranks = rows[RANK].tolist() if ranked else [0] * len(arrived)
         waiting: dict[int, deque[int]] = {rank: deque() for rank in sorted(set(ranks))}
         for i in range(known):
             waiting[ranks[i]].append(i)
         held, since = sum(sizes[:known]), self._since
         left, full, expired = list[tuple[int, int]](), list[tuple[int, int]](), list[tuple[int, int]]()
+
+        def sent(i: int, start: int) -> int:
+            end: int = start + sends[i]
+            for capacity, bits in self._traced[sources[i]] if self._traced else ():
+                end = max(end, capacity.after(start, bits))
+            return end
 
         def settle(limit: int) -> None:
             nonlocal held
@@ -162,7 +181,7 @@ class Spool:
                     expired.append((head, ends))
                 else:
                     left.append((head, leaves))
-                    self.free = leaves + sends[head]
+                    self.free = sent(head, leaves)
                 line.popleft()
                 held -= sizes[head]
 
@@ -171,7 +190,7 @@ class Spool:
             settle(at)
             if self.open and not any(waiting.values()) and max(since, self.free) <= at:
                 left.append((i, at))
-                self.free = at + sends[i]
+                self.free = sent(i, at)
                 continue
             while held + size > law.size_bytes:
                 lines = (line for line in waiting.values() if line)

@@ -1,56 +1,56 @@
-"""A server whose speed changes: a bandwidth trace, an outage with the queue kept, a node slowed by its neighbours.
+"""First in, first out, one server whose speed changes: in work units d = C⁻¹(max(W, C(a)) + w), W given before.
 
-Let C(t) be the work that a busy server does by time t: piecewise linear, flat in an outage. In units of work the
-server is an ordinary first-in-first-out queue: arrivals C(a), services w. Departures come back through the
-inverse of C, at the earliest nanosecond by which that much work is done.
+`simulator.physics.capacity` says what C is, and that nothing is rounded but d: the queue is kept in work, so that no
+two ways to evaluate it differ, however they cut it into pieces.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.physics.capacity import NEVER, Capacity
 from simulator.traffic.kernels.fifo import fifo
 
-Times = NDArray[np.int64]
+Ints = NDArray[np.int64]
+
+_FEW: Final = 32  # quicker one by one
 
 
-class Capacity:
-    """Cumulative capacity: from `times[i]` on, `rates[i]` units of work are done per ns; the last rate stays.
+class Line:
+    """A queue before a capacity. `given`: the work by which all that has come is done."""
 
-    `times` rise strictly from times[0], before which nothing is done; rates are integers ≥ 0, the last above 0
-    (else a request might never leave). Choose the unit fine enough: bit/s, or a millionth of a core.
-    """
+    __slots__ = ("capacity", "given")
 
-    __slots__ = ("_done", "_rates", "_times")
+    def __init__(self, capacity: Capacity) -> None:
+        self.capacity = capacity
+        self.given = 0
 
-    def __init__(self, times: Sequence[int], rates: Sequence[int]) -> None:
-        self._times: Times = np.asarray(times, np.int64)
-        self._rates: Times = np.asarray(rates, np.int64)
-        if len(self._times) != len(self._rates) or not len(self._times) or np.any(np.diff(self._times) <= 0):
-            raise ValueError("times must rise strictly, with one rate each")
-        if np.any(self._rates < 0) or self._rates[-1] == 0:
-            raise ValueError("rates must not be negative, and the last must be positive")
-        steps = np.diff(self._times) * self._rates[:-1]
-        self._done: Times = np.concatenate([[0], np.cumsum(steps)]).astype(np.int64)
+    def serve(self, t: int, bits: int) -> int:
+        """When so many bits that come at `t`, no earlier than those before, are sent (ns)."""
+        capacity = self.capacity
+        come = capacity.by(t)
+        self.given = (come if come > self.given else self.given) + bits * capacity.bit
+        return capacity.when(self.given)
 
-    def by(self, t: Times) -> Times:
-        """The work that can be done by each of the times `t`."""
-        i = np.searchsorted(self._times, t, side="right") - 1
-        known = np.maximum(i, 0)
-        return np.where(i < 0, 0, self._done[known] + (t - self._times[known]) * self._rates[known])
-
-    def when(self, work: Times) -> Times:
-        """The earliest ns by which that much work can be done; flat pieces are left at their beginning."""
-        # The last piece that starts with less than `work` done: it is where the value is reached.
-        i = np.maximum(np.searchsorted(self._done, work, side="left") - 1, 0)
-        missing = work - self._done[i]
-        rate = np.maximum(self._rates[i], 1)  # a flat piece is never the one that reaches more than it starts with
-        return np.where(missing <= 0, self._times[i], self._times[i] - (-missing // rate))
-
-
-def fifo_with_capacity(arrive: Times, work: Times, capacity: Capacity) -> Times:
-    """Departures of one first-in-first-out server of this capacity. `arrive` must not decrease; shapes (n,)."""
-    return np.maximum(capacity.when(fifo(capacity.by(arrive), work)), arrive)
+    def serve_all(self, arrive: Ints, bits: Ints) -> Ints:
+        """`serve` for many, one after the other; shapes (n,). In int64 from the first arrival on; where that does not
+        hold it all, half as many at once."""
+        capacity, n, start = self.capacity, len(arrive), int(arrive[0])
+        if n < _FEW:
+            return np.array([self.serve(t, n) for t, n in zip(arrive.tolist(), bits.tolist(), strict=True)], np.int64)
+        base = capacity.by(start)
+        most = max(self.given, capacity.by(int(arrive[-1]))) + int(bits.sum()) * capacity.bit
+        if max(most - base, capacity.fastest) >= NEVER:
+            return np.concatenate([self.serve_all(arrive[: n // 2], bits[: n // 2]),
+                                   self.serve_all(arrive[n // 2 :], bits[n // 2 :])])  # fmt: skip
+        pieces = [(time, done - base, rate) for time, done, rate in capacity.pieces(start, most)]
+        times, done, rates = np.array(pieces, np.int64).T
+        at = np.searchsorted(times, arrive, side="right") - 1
+        given = fifo(done[at] + (arrive - times[at]) * rates[at], bits * capacity.bit, max(self.given - base, 0))
+        self.given = base + int(given[-1])
+        at = np.searchsorted(done, given) - 1  # no flat piece is where a value is reached, but the last of all
+        ends = times[at] - (done[at] - given) // np.maximum(rates[at], 1)
+        return np.where(rates[at] > 0, np.minimum(ends, NEVER), NEVER)
