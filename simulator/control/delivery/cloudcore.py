@@ -61,6 +61,8 @@ class CloudCore:
             self._clock, self._rng, self._recorder, self._network, self, node=node, name=name, settings=self._settings
         )
         self.sessions[node] = self._by_row[row] = session
+        self._reach.keep(row, lambda: session.online)
+        session.closed = self._reach.closed
         return session
 
     def begin(self, row: int) -> None:

@@ -233,6 +233,8 @@ class PodWatches:
             settings=self._settings,
         )
         self._by_node[node_object.name] = self._by_row[row] = channel
+        self._reach.keep(row, lambda: channel.stands)
+        channel.closed = self._reach.closed
         if self._reach.state[row] != OK or self._reach.loss[row]:
             self._paths_changed([row], [row] if self._reach.state[row] != OK else [])
         return channel
