@@ -75,9 +75,7 @@ class ClockFaults:
                 age = int(tls.quantity(f"certificate.{shown}.age"))
                 lifetime = int(tls.quantity(f"certificate.{shown}.lifetime"))
                 if age >= lifetime:
-                    path = f"facts.protocols.tls.certificate.{shown}.age"
                     said = f"the {shown}'s certificate has ended before the run begins"
-                    raise UserError(
-                        Problem(said, hint=f"facts.protocols.tls.certificate.{shown}.age is below lifetime")
-                    )
+                    hint = f"facts.protocols.tls.certificate.{shown}.age lies below its lifetime"
+                    raise UserError(Problem(said, hint=hint))
                 validity[shown] = Validity(-age, lifetime - age)
