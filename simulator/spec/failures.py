@@ -3,7 +3,7 @@
 A wrong clock matters where one machine's time meets another's: in certificates, which begin and end, and in the stamps
 of readings. It does not where somebody waits: for a lease, a session or a leader, timed by one's own clock from when it
 was heard (Kubernetes' node lifecycle controller and leader election, KubeEdge's keep-alive, Open Horizon's exchange),
-or for a message to grow too old in a spool. CronJobs follow the clock of the control plane, which no fault reads.
+or for a message to grow too old in a spool. CronJobs, which would follow the clock of the control plane, are not run.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ class ClockSkew(Fault):
     for good. Each gains `drift` parts per million from then on (negative: loses).
 
     A node that takes a certificate for not begun, or for ended, opens no connection to its control plane and its
-    registry; one that stands goes on until it ends. The latest setting of a clock holds.
+    registry; one that stands goes on until it ends. What is left out: certificates of clients, which servers hold
+    against their own clocks, TLS between servers of one control plane, and downloads of host images. The latest setting
+    of a clock holds.
     """
 
     kind: Literal["clock-skew"] = "clock-skew"

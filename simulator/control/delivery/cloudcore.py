@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from simulator.control.delivery.intake import Intake
 from simulator.control.delivery.reach import OK, Reach
@@ -62,7 +63,7 @@ class CloudCore:
         )
         self.sessions[node] = self._by_row[row] = session
         self._reach.keep(row, lambda: session.online)
-        session.closed = self._reach.closed
+        session.closed = partial(self._reach.closed, row)
         return session
 
     def begin(self, row: int) -> None:

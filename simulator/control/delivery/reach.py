@@ -115,9 +115,9 @@ class Reach:
         break of the way ends it."""
         self._kept[row] = stands
 
-    def closed(self) -> None:
-        """A connection has ended while its way may be whole."""
-        if self._network.clocks.ever_wrong:
+    def closed(self, row: int) -> None:
+        """The connection of this row's agent has ended, and its way may be whole."""
+        if not self._trusts(self.rows[row]):
             self._changed()
 
     def when_open(self, row: int, call: Callable[[], None]) -> None:
