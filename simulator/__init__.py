@@ -18,6 +18,8 @@ __version__ = "0.1.0"
 # name -> the module that has it. The whole public surface; a test holds it against __all__.
 _HOME = {
     "Bind": "simulator.policy",
+    "ClockLoss": "simulator.spec.failures",
+    "ClockSkew": "simulator.spec.failures",
     "Catalogue": "simulator.facts",
     "ClusterView": "simulator.policy",
     "Crash": "simulator.spec.faults",
@@ -77,7 +79,7 @@ if TYPE_CHECKING:
     from simulator.simulation.simulation import Simulation
     from simulator.spec import Experiment, Scenario
     from simulator.spec.coverage import DistanceCoverage, GridCoverage
-    from simulator.spec.failures import DiskFill, Failures, PowerCut, Slow, Wear
+    from simulator.spec.failures import ClockLoss, ClockSkew, DiskFill, Failures, PowerCut, Slow, Wear
     from simulator.spec.faults import Crash, Cut, HostUpdate, Stop, Update
     from simulator.spec.function import Function
     from simulator.spec.movement import PositionTrace, RandomWaypoint, Waypoints
@@ -93,6 +95,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Bind",
     "Catalogue",
+    "ClockLoss",
+    "ClockSkew",
     "ClusterView",
     "Crash",
     "Cut",

@@ -41,6 +41,8 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "accelerator.product": Field("text", required=False),  # its model, as the value of a label
         "accelerator.memory": Field("size", required=False, positive=True),  # of each, beside the machine's RAM
         "battery": Field("energy", required=False),
+        "rtc": Field("flag", required=False),  # whether a clock of its own runs on without power
+        "clock_saved": Field("duration", required=False, positive=True),  # how often one without writes down the time
     },
     "links": {
         "latency": Field("duration"),
@@ -73,6 +75,10 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "segment": Field("size", required=False, positive=True),  # payload of each
         "overhead": Field("size", required=False),
         "acknowledgement": Field("size", required=False),  # a packet that carries no message
+        "certificate.cluster.age": Field("duration", required=False),  # of what servers show, when a run begins
+        "certificate.cluster.lifetime": Field("duration", required=False, positive=True),
+        "certificate.registry.age": Field("duration", required=False),
+        "certificate.registry.lifetime": Field("duration", required=False, positive=True),
         "datagram": Field("flag", required=False),  # lost packets are repeated by itself, if at all, and not by TCP
     },
     # The host's operating system (what its `update` means: `simulator.faults.host_update`); fleet managers join it here

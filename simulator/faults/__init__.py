@@ -1,5 +1,7 @@
-"""What goes wrong: links are cut, nodes fail, are slow or wear out, components stop, hosts get another image."""
+"""What goes wrong: links are cut, nodes fail, are slow, wear out or have the time wrong, components stop, hosts get
+another image."""
 
+from simulator.faults.clock import ClockLoss, NodeClock, apply_clock_skew
 from simulator.faults.crash import apply_crash
 from simulator.faults.cut import LinkCut, apply_cut
 from simulator.faults.disk_fill import apply_disk_fill
@@ -12,17 +14,20 @@ from simulator.faults.stop import Component, Switch, apply_stop
 from simulator.faults.wear import apply_wear
 
 __all__ = [
+    "ClockLoss",
     "Component",
     "Failing",
     "HostImage",
     "HostSettings",
     "HostSystem",
     "LinkCut",
+    "NodeClock",
     "Pace",
     "Power",
     "PowerCycled",
     "Rollout",
     "Switch",
+    "apply_clock_skew",
     "apply_crash",
     "apply_cut",
     "apply_disk_fill",

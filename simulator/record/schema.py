@@ -166,6 +166,12 @@ MESSAGES = Table(
         Column("superseded", "int", "values of a device twin that a newer one replaced before they were sent"),
         Column("mean_age_s", "float", "mean age at arrival, in seconds; NaN if none arrived"),
         Column("max_age_s", "float", "largest age at arrival, in seconds"),
+        Column(
+            "mean_stamped_age_s",
+            "float",
+            "mean age at arrival as the receiver computes it, from its clock and the stamp of the device's; NaN where "
+            "no clock has been wrong",
+        ),
     ),
 )
 

@@ -190,8 +190,14 @@ class Pull:
         def refused() -> None:
             self._unanswered(asked, "registry refuses")
 
+        def distrusted() -> None:
+            self._unanswered(asked, "x509: certificate has expired or is not yet valid")
+
         def reached() -> None:
-            asked[0].ask(self.name, answer, refused)
+            if asked[0].tls and not puller.network.clocks.trusts(puller.host.index, "registry"):
+                puller.network.send(keeper, puller.host.index, 0, distrusted)
+            else:
+                asked[0].ask(self.name, answer, refused)
 
         def answer(image: Image | None) -> None:
             puller.network.send(keeper, puller.host.index, 0, self._answered, asked, image)

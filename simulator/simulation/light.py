@@ -32,7 +32,7 @@ def light(spec: SolarSpec, latitude: float, longitude: float) -> Light:
 
 
 def _pvlib(latitude: float, longitude: float, tilt: float, azimuth: float) -> Light:
-    """Ineichen and Perez, with the turbidity of the place and month, on the plane after Hay and Davies; an hour of
+    """Ineichen and Perez, with the turbidity of the place and month, on the plane after Hay and Davies; a day of
     minutes at a time, for a call of pvlib costs as much as a thousand instants."""
     try:
         import pandas as pd  # noqa: PLC0415  # an extra

@@ -23,10 +23,11 @@ from simulator.faults import (
 )
 from simulator.physics.distributions import Distribution, from_spec
 from simulator.runtime.agent import NodeAgent
+from simulator.simulation.clock_faults import ClockFaults
 from simulator.simulation.clusters.cluster import Cluster
 from simulator.simulation.clusters.world import World
 from simulator.simulation.powers import Powers
-from simulator.spec.failures import DiskFill, Failures, PowerCut, Slow, Wear
+from simulator.spec.failures import ClockLoss, ClockSkew, DiskFill, Failures, PowerCut, Slow, Wear
 from simulator.spec.faults import Crash, NodeFault
 from simulator.spec.topology import matching
 
@@ -34,13 +35,14 @@ from simulator.spec.topology import matching
 class NodeFaults:
     """Puts them on the clock of one simulation. `folder` is where the scenario's data files are."""
 
-    __slots__ = ("_catalogue", "_clusters", "_drawn", "_folder", "_paces", "_powers", "_world")
+    __slots__ = ("_catalogue", "_clocks", "_clusters", "_drawn", "_folder", "_paces", "_powers", "_world")
 
     def __init__(
         self, world: World, clusters: Mapping[str, Cluster], catalogue: Catalogue, powers: Powers, folder: Path
     ) -> None:
         self._world, self._clusters, self._catalogue, self._powers = world, clusters, catalogue, powers
         self._folder = folder
+        self._clocks = ClockFaults(world, catalogue)
         self._paces: dict[int, Pace] = {}  # of nodes that somebody has slowed down
         self._drawn: Counter[str] = Counter()  # names that draws have so far
 
@@ -75,6 +77,8 @@ class NodeFaults:
                     size = round(float(fault.share or 0) * disk.capacity_bytes) if fault.size is None else fault.size
                     apply_disk_fill(clock, recorder, disk, int(size), node=agent.name, at=at, duration=lasts)
                 return _end(at, lasts)
+            case ClockSkew() | ClockLoss():
+                return self._clocks.add(fault, at, self._nodes(fault.node))
             case Wear():
                 self._wear(fault, at)
                 return inf

@@ -13,7 +13,7 @@ from simulator.world.pod import PodTemplate
 
 def nowhere(workload: CompiledWorkload, machines: Sequence[NodeRow]) -> Iterator[str]:
     """What whoever reads the results should know, by workload: the labels that no machine has, or the CPU or memory
-    that none of those with the labels has, even empty."""
+    that none of those with the labels has, even empty, or not both."""
     for obj in workload.objects:
         template: PodTemplate | None = getattr(obj, "template", None)
         if template is not None and (why := _why(template, machines)):
@@ -28,8 +28,11 @@ def _why(template: PodTemplate, machines: Sequence[NodeRow]) -> str:
     chosen = [machine for machine in machines if matches(template, machine.labels)]
     if not chosen:
         return "no node has the labels that it selects"
-    if template.cpu_m > max(machine.cores * 1000 for machine in chosen):
+    fast = [machine for machine in chosen if template.cpu_m <= machine.cores * 1000]
+    if not fast:
         return "it asks for more CPU than any node has that it selects"
     if template.ram_bytes > max(machine.ram_bytes for machine in chosen):
         return "it asks for more memory than any node has that it selects"
+    if template.ram_bytes > max(machine.ram_bytes for machine in fast):
+        return "no node that it selects has both the CPU and the memory"
     return ""

@@ -1,8 +1,9 @@
-"""What goes wrong with nodes: their power, their speed, their disks.
+"""What goes wrong with nodes: their power, their speed, their disks, their clocks.
 
-Clocks that are wrong are left out, for nothing that is modelled reads another machine's: whoever waits for a lease, a
-session or a leader times it by its own clock, from when it heard (Kubernetes' node lifecycle controller and leader
-election, KubeEdge's keep-alive, Open Horizon's exchange), and ages of readings are true ages.
+A wrong clock matters where one machine's time meets another's: in certificates, which begin and end, and in the stamps
+of readings. It does not where somebody waits: for a lease, a session or a leader, timed by one's own clock from when it
+was heard (Kubernetes' node lifecycle controller and leader election, KubeEdge's keep-alive, Open Horizon's exchange),
+or for a message to grow too old in a spool. CronJobs, which would follow the clock of the control plane, are not run.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pydantic import Field, model_validator
 from simulator.spec.base import Glob, Number, Positive, wrong
 from simulator.spec.distribution import RandomDuration
 from simulator.spec.fault import Fault, Lasting
-from simulator.spec.quantity import ByteRate, Ratio, Size
+from simulator.spec.quantity import ByteRate, Duration, Ratio, Size
 
 
 class Machines(Fault):
@@ -55,6 +56,44 @@ class Failures(Machines):
     up: RandomDuration
     down: RandomDuration
     repairers: Positive | None = None
+
+
+class ClockSkew(Fault):
+    """The clocks of nodes are set wrong, `ahead` or `behind`, until NTP puts them right after `duration`; without it,
+    for good. Each gains `drift` parts per million from then on (negative: loses).
+
+    A node that takes a certificate for not begun, or for ended, opens no connection to its control plane and its
+    registry; one that stands goes on until it ends. What is left out: certificates of clients, which servers hold
+    against their own clocks, TLS between servers of one control plane, and downloads of host images. The latest setting
+    of a clock holds.
+    """
+
+    kind: Literal["clock-skew"] = "clock-skew"
+    node: Glob
+    ahead: Duration | None = None
+    behind: Duration | None = None
+    drift: Annotated[Number, Field(gt=-1e6, lt=1e6)] = 0
+    duration: Lasting | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.ahead is not None and self.behind is not None:
+            raise wrong("it says both ahead and behind", "as in behind: 2d, or ahead: 1h", "behind")
+        if not (self.ahead or self.behind or self.drift):
+            raise wrong("it leaves the clock right", "as in behind: 2d, or ahead: 1h, or drift: 50")
+        return self
+
+
+class ClockLoss(Fault):
+    """Nodes that have no clock which runs without power (`rtc: false` in their model) come back from each boot after
+    `at` with the time that was saved last: one that is up does so each `saved` (without: as their model says), so that
+    when the run begins the last time is up to that long ago. NTP puts the clock right as soon as the way to the
+    registry's machine, which stands for the internet, is whole."""
+
+    recurs: ClassVar[bool] = True
+    kind: Literal["clock-loss"] = "clock-loss"
+    node: Glob
+    saved: Lasting | None = None
 
 
 class Slow(Fault):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.spec.base import Flag, Glob, Name, Text, wrong
-from simulator.spec.failures import DiskFill, Failures, PowerCut, Slow, Wear
+from simulator.spec.failures import ClockLoss, ClockSkew, DiskFill, Failures, PowerCut, Slow, Wear
 from simulator.spec.fault import Fault, Lasting
 from simulator.spec.outages import Impairment, Outages, Partition, ZoneOutage
 from simulator.spec.quantity import Duration, Size
@@ -32,7 +32,7 @@ class Crash(Fault):
     reboot_after: Duration | None = None
 
 
-NodeFault = Crash | PowerCut | Failures | Slow | DiskFill | Wear
+NodeFault = Crash | PowerCut | Failures | Slow | DiskFill | Wear | ClockSkew | ClockLoss
 
 # Of all orchestrators together; whether the cluster's own has it is checked when it is known.
 Component = Literal["api-server", "scheduler", "controller-manager", "hub", "cloudcore", "exchange", "agbot"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from simulator.record.buffer import Recorder
 from simulator.traffic.ages import Ages
 from simulator.units import SECOND
+from simulator.world.clocks import Clocks
+
+if TYPE_CHECKING:
+    from simulator.traffic.sources import Source
 
 Ints = NDArray[np.int64]
 
@@ -17,18 +21,20 @@ CREATED, DELIVERED, LOST, LATE, SUPERSEDED = COUNTS = range(5)
 CAME, LEFT, RETURNED, FULL, EXPIRED, WIPED, DUPLICATE = SPOOLED = range(5, 12)
 _AGES: Final = 12  # sum of the ages at arrival, ns
 _OLDEST: Final = 13
+_ERRORS: Final = 14  # sum of what wrong clocks add to the ages, ns
 
 
 class Readings:
-    """By (flow and zone) and interval: what became of readings, each at its own event; ages at arrival."""
+    """By (flow and zone) and interval: what became of readings, each at its own event; ages at arrival, and as wrong
+    `clocks` make them."""
 
-    __slots__ = ("_cells", "_groups", "_interval", "ages")
+    __slots__ = ("_cells", "_clocks", "_groups", "_interval", "ages")
 
-    def __init__(self, interval_ns: int) -> None:
-        self._interval = interval_ns
+    def __init__(self, interval_ns: int, clocks: Clocks) -> None:
+        self._interval, self._clocks = interval_ns, clocks
         self.ages = Ages(interval_ns)
         self._groups: dict[tuple[str, str], int] = {}
-        self._cells: Ints = np.zeros((0, _OLDEST + 1, 0), np.int64)  # by group, column, interval
+        self._cells: Ints = np.zeros((0, _ERRORS + 1, 0), np.int64)  # by group, column, interval
 
     def group(self, flow: str, zone: str) -> int:
         """The number of a flow's sources in a zone."""
@@ -66,6 +72,18 @@ class Readings:
             cells[_AGES] += counts * age
             np.maximum(cells[_OLDEST], np.where(counts > 0, age, 0), out=cells[_OLDEST])
 
+    def stamped(self, source: Source, receiver: int, created: Ints, at: Ints) -> None:
+        """These, which have been counted as delivered, carry the time of the source's clock to the receiver's."""
+        if self._clocks.ever_wrong:
+            errors = self._clocks.errors(receiver, at) - self._clocks.errors(source.node, created)
+            np.add.at(self._cells[source.group, _ERRORS], at // self._interval, errors)
+
+    def stamped_run(self, source: Source, receiver: int, first: int, number: int, *, age: int) -> None:
+        """The same for a `run` of them, one each period of the source."""
+        if self._clocks.ever_wrong:
+            at = first + np.arange(number) * source.every
+            self.stamped(source, receiver, at - age, at)
+
     def total(self, group: int, column: int) -> int:
         """All events of a column so far."""
         return int(self._cells[group, column].sum())
@@ -80,10 +98,12 @@ class Readings:
                 delivered, ages, oldest = counts[DELIVERED], counts[_AGES], counts[_OLDEST]
                 where = (interval * self._interval, *names[group])
                 if any(counts[: len(COUNTS)]):
+                    stamped = delivered and self._clocks.ever_wrong
                     recorder.messages.add(
                         *where, *counts[: len(COUNTS)],
                         ages / delivered / SECOND if delivered else float("nan"),
                         oldest / SECOND if delivered else float("nan"),
+                        (ages + counts[_ERRORS]) / delivered / SECOND if stamped else float("nan"),
                     )  # fmt: skip
                 if any(spooled := counts[CAME:_AGES]):
                     recorder.spools.add(*where, *spooled)

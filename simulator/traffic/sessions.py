@@ -100,7 +100,8 @@ class Sessions:
         odds = [plane.ways.odd[hop] for hop in hops]
         odd = tuple((0, 0.0) if o is None else (o.jitter_ns, o.loss) for o in odds) if any(odds) else ()
         radios = tuple(plane.ways.radio(hop) for hop in hops)
-        return Session(steps=steps, odd=odd, radios=radios if any(radios) else (), **more)
+        end = -1 if stops[-1] is None else stops[-1]
+        return Session(steps=steps, odd=odd, radios=radios if any(radios) else (), end=end, **more)
 
     def _target(self, source: Source, flow: TelemetryFlow, relay: Relay | None) -> tuple[int | None, bool]:
         """The node that a source's readings are for, if there is one, and whether somebody listens there."""

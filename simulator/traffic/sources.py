@@ -22,17 +22,17 @@ CREATED, START, END, LOSER = range(4)  # rows of readings under way, shape (4, n
 
 class Session:
     """Where readings go now: nowhere while their source is dark, else over `steps` (None: no way) to the endpoint `uid`
-    (-1: a node), which `listens` or not, or into what waits at the edge node, `hub`. `odd`: jitter (ns) and loss of
-    each hop; empty where all are plain. `radios`: those that sleep, by hop; empty where there are none."""
+    (-1: a node), on node `end`, which `listens` or not, or into what waits at the edge node, `hub`. `odd`: jitter (ns)
+    and loss of each hop; empty where all are plain. `radios`: those that sleep, by hop; empty where there are none."""
 
-    __slots__ = ("dark", "delay_ns", "hub", "listens", "odd", "radios", "steps", "uid")
+    __slots__ = ("dark", "delay_ns", "end", "hub", "listens", "odd", "radios", "steps", "uid")
 
     def __init__(
         self, *, dark: bool = False, uid: int = -1, steps: Steps | None = None, listens: bool = False,
         odd: tuple[tuple[int, float], ...] = (), hub: Relay | Gateway | None = None,
-        radios: tuple[Promotion | None, ...] = (),
+        radios: tuple[Promotion | None, ...] = (), end: int = -1,
     ) -> None:  # fmt: skip
-        self.radios = radios
+        self.radios, self.end = radios, end
         self.dark, self.uid, self.steps, self.listens, self.odd, self.hub = dark, uid, steps, listens, odd, hub
         self.delay_ns = sum(step[1] + step[2] for step in steps or ())
 

@@ -58,7 +58,7 @@ class Telemetry:
 
     def __init__(self, plane: RequestPlane, recorder: Recorder, interval_ns: int) -> None:
         self._plane, self._recorder = plane, recorder
-        self._readings = Readings(interval_ns)
+        self._readings = Readings(interval_ns, plane.network.clocks)
         self._legs = Legs(plane.ways, plane.rng)
         self._flows: list[TelemetryFlow] = []
         self._sources: list[Source] = []
@@ -316,9 +316,11 @@ class Telemetry:
         source.done += number
         self._legs.count(session, number)
         if session.listens:
-            self._readings.run(source.group, DELIVERED, first, every, number, age=session.delay_ns)
+            age = session.delay_ns
+            self._readings.run(source.group, DELIVERED, first, every, number, age=age)
+            self._readings.stamped_run(source, session.end, first, number, age=age)
             source.catch_up(first)
-            source.heard_run(first, number, session.delay_ns)
+            source.heard_run(first, number, age)
         else:
             self._readings.run(source.group, LOST, first, every, number)
 
@@ -330,13 +332,14 @@ class Telemetry:
         rows, source.pending = rows[:, over], rows[:, ~over]
         came = (rows[LOSER] < 0) & session.listens
         self._readings.some(source.group, LOST, rows[END, ~came])
-        self._delivered(source, rows[MADE, came], rows[END, came], source.unloaded_ns)
+        self._delivered(source, session.end, rows[MADE, came], rows[END, came], source.unloaded_ns)
         if came.any():
             source.catch_up(int(rows[END, came].min()))
             source.heard(rows[MADE, came], rows[END, came])
 
-    def _delivered(self, source: Source, created: Ints, at: Ints, unloaded_ns: int) -> None:
+    def _delivered(self, source: Source, end: int, created: Ints, at: Ints, unloaded_ns: int) -> None:
         self._readings.some(source.group, DELIVERED, at, at - created)
+        self._readings.stamped(source, end, created, at)
         self._readings.some(source.group, LATE, at[at - created - unloaded_ns > source.every])
 
     def _under_way(self, source: Source) -> Ints:
@@ -372,7 +375,7 @@ class Telemetry:
                 session.hub.inbox.append((source.number, reading.created, at))
                 return True
             elif session.uid < 0 or plane.stations[session.uid].running:
-                self._delivered(source, np.array([reading.created]), np.array([at]), reading.unloaded_ns)
+                self._delivered(source, session.end, np.array([reading.created]), np.array([at]), reading.unloaded_ns)
                 source.stragglers.append((at, reading.created))
                 return True
             if source.resent and session.hub is not None:

@@ -36,6 +36,7 @@ class Mirror:
 
     __slots__ = ("_came", "_coming", "_downloads", "_free", "_images", "_kept", "_network", "_origin", "node")
     way: Final = "mirror"
+    tls: Final = True
 
     def __init__(
         self, node: int, origin: Registry, network: Network, disk_bytes: int, came: Callable[[str, int], object]
@@ -70,6 +71,9 @@ class Mirror:
         network, there = self._network, self._origin.node
 
         def back() -> None:
+            if not network.clocks.trusts(self.node, "registry"):
+                failed()
+                return
             image = self._origin.find(name)
             if image is not None:
                 self._images[name] = image

@@ -52,6 +52,7 @@ class Neighbours:
 
     __slots__ = ("_moves", "_node", "_site", "_takes")
     way: Final = "neighbour"
+    tls: Final = False  # Spegel speaks plain HTTP within its site
 
     def __init__(self, site: Site, node: int, store: ImageStore, moves: Callable[[str], bool]) -> None:
         self._site = site

@@ -22,6 +22,7 @@ from simulator.physics.tcp import TcpBounds
 from simulator.physics.transmission import serialisation_ns
 from simulator.record.buffer import Recorder
 from simulator.streams import Rng
+from simulator.world.clocks import Clocks
 from simulator.world.link import APART, REFUSED, Cut, LinkRow, LinkState, Outages
 from simulator.world.message import Courier, MessageCounts, Retransmission
 from simulator.world.node import NodeTable
@@ -66,6 +67,7 @@ class Network:
         "before_rates",
         "capacities",
         "changes",
+        "clocks",
         "index",
         "links",
         "radios",
@@ -94,6 +96,7 @@ class Network:
         self.radios = promotions(self.links)  # by link, where one sleeps
         self._woken: dict[Woken, None] = {}  # transfers that wait for a radio
         self.changes = 0  # of state, so far
+        self.clocks = Clocks(clock)  # of the nodes: who opens a connection looks at a certificate by them
         self._watchers: list[set[int]] = []
         self.before_change: list[Callable[[], None]] = []
         self.after_change: list[Callable[[], None]] = []

@@ -22,6 +22,10 @@ class Source(Protocol):
     def way(self) -> str:
         """What the record calls it."""
 
+    @property
+    def tls(self) -> bool:
+        """Whether it shows a certificate to who asks."""
+
     def keeper(self, name: str) -> int | None:
         """The node that can be asked for the manifest of this image; None: nobody."""
 
@@ -75,6 +79,7 @@ class Registry:
 
     __slots__ = ("_downloads", "downloads_at_once", "images", "mirrors", "node", "sites")
     way: Final = "registry"
+    tls: Final = True
 
     def __init__(self, node: int, images: Iterable[Image], downloads_at_once: int | None = None) -> None:
         self.node = node

@@ -191,6 +191,7 @@ flows = st.lists(
     min_size=1,
     max_size=3,
 )
+WRONG = ((END // 3, DEVICE, -2 * SECOND), (END // 2, HOME, 70 * MS))  # clocks: from when, whose, how far ahead
 moments = st.integers(1, END // 1000 - 1).map(lambda x: 1000 * x + 501)
 steps = st.one_of(
     st.tuples(moments, st.sampled_from(["opened", "broken", "noticed", "restarted"]), st.just(0)),
@@ -253,6 +254,8 @@ def compare(said: list[Any], periods: list[tuple[int, bool, bool]], law: HubSett
 
     for time, *step in said:
         w.clock.at(time, change, *step)
+    for time, node, error in WRONG:
+        w.clock.at(time, w.network.clocks.put, node, error)
     w.finish(END)
     rows = w.recorder.messages.frame()
     found = {kind: Counter[int]() for kind in COUNTS}
@@ -264,11 +267,20 @@ def compare(said: list[Any], periods: list[tuple[int, bool, bool]], law: HubSett
     for kind in COUNTS if steady else set(COUNTS) - {"late"}:
         assert +found[kind] == Counter(at // BIN for what, at in model.events if what == kind), kind
     ages: dict[int, list[int]] = {}
+    stamped = Counter[int]()
     for at, age in model.ages:
         ages.setdefault(at // BIN, []).append(age)
-    came = rows.filter(pl.col("delivered") > 0).with_columns(ages=pl.col("mean_age_s") * pl.col("delivered"))
-    for start, total, oldest in came.group_by("start_s").agg(pl.col("ages").sum(), pl.col("max_age_s").max()).rows():
+        sent = {DEVICE: at - age, HOME: at}
+        stamped[at // BIN] += age + sum(
+            error if node == HOME else -error for time, node, error in WRONG if sent[node] >= time
+        )
+    came = rows.filter(pl.col("delivered") > 0).with_columns(pl.col("^mean_.*$") * pl.col("delivered"))
+    sums = came.group_by("start_s").agg(
+        pl.col("mean_age_s").sum(), pl.col("max_age_s").max(), pl.col("mean_stamped_age_s").sum()
+    )
+    for start, total, oldest, read in sums.rows():
         mine = ages[round(start / 0.1)]
+        assert read == pytest.approx(stamped[round(start / 0.1)] / SECOND, rel=1e-12)
         assert total == pytest.approx(sum(mine) / SECOND, rel=1e-12)
         assert oldest == max(mine) / SECOND
     # Conservation: what was made has one fate, or waits, or is under way.

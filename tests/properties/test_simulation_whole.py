@@ -15,7 +15,7 @@ import scenarios
 from scenarios import SMALL, broken_rows, cluster_of, unbalanced, unlike, world_of
 from simulator.control.api.objects import ApiObject, Job, Node, Pod
 from simulator.control.controllers.pods import delete_pod
-from simulator.spec.failures import DiskFill, PowerCut, Slow
+from simulator.spec.failures import ClockSkew, DiskFill, PowerCut, Slow
 from simulator.spec.faults import Crash, Cut, NodeFault, Stop
 
 LINKS = ("wan-a", "wan-b", "wan-*", "core", "lan-a-0", "lan-a-1", "lan-b-*", "till-a")
@@ -29,7 +29,7 @@ LASTS = st.floats(0.1, 60) | st.floats(60, 600)
 
 
 class Whole(RuleBasedStateMachine):
-    """Cuts, lost power, slow nodes, full disks, stops and deletions in any order; every fault ends."""
+    """Cuts, lost power, slow nodes, full disks, wrong clocks, stops and deletions in any order; every fault ends."""
 
     @initialize(start=st.sampled_from(["empty", "placed"]))
     def begin(self, start: str) -> None:
@@ -83,6 +83,12 @@ class Whole(RuleBasedStateMachine):
     @rule(node=st.sampled_from(["a-0", "b-*", "core"]), lasts=LASTS, share=st.sampled_from(["50%", "100%"]))
     def disk_fill(self, node: str, lasts: float, share: str) -> None:
         self.do(DiskFill(node=node, duration=f"{lasts}s", share=share), lasts + 310)
+
+    @precondition(lambda self: self.busy)
+    @rule(node=st.sampled_from(["a-*", "b-0", "c*"]), lasts=LASTS, behind=st.sampled_from(["1h", "31d"]))
+    def clock_skew(self, node: str, lasts: float, behind: str) -> None:
+        """Within the validity of certificates, and outside of it."""
+        self.do(ClockSkew(node=node, duration=f"{lasts}s", behind=behind), lasts + 310)
 
     @precondition(lambda self: self.busy)
     @rule(component=st.sampled_from(COMPONENTS), lasts=LASTS, leader=st.booleans())

@@ -237,6 +237,7 @@ flows = st.lists(
     min_size=1,
     max_size=3,
 )  # fmt: skip
+WRONG = ((END // 3, DEVICE, -2 * SECOND), (END // 2, HOME, 70 * MS))  # clocks: from when, whose, how far ahead
 moments = st.integers(1, END // 1000 - 1).map(lambda x: 1000 * x + 501)
 # What fails, and when it heals, if it does.
 outages = st.builds(
@@ -287,6 +288,8 @@ def compare(said: list[Any], described: list[Any], law: SpoolLaw, links: list[Li
 
     for time, kind, which in sorted(said):
         w.clock.at(time, change, kind, which)
+    for time, node, error in WRONG:
+        w.clock.at(time, w.network.clocks.put, node, error)
     w.finish(END)
     found = Counter[tuple[str, int]]()
     for table, kinds in (("messages", COUNTS), ("spools", SPOOLED)):
@@ -301,6 +304,7 @@ def compare(said: list[Any], described: list[Any], law: SpoolLaw, links: list[Li
     under_way = len(model.travelling) + sum(not m.arrived for m in model.sent)
     assert total["created"] == total["delivered"] + total["lost"] + waiting + under_way
     ages(w, model)
+    stamps(w, model, {flow.name: flow.sources[0] for flow in made})
 
 
 def ages(w: PlaneWorld, model: Model) -> None:
@@ -324,3 +328,17 @@ def ages(w: PlaneWorld, model: Model) -> None:
         assert known_s == pytest.approx(known[i] / SECOND, rel=1e-9)
         assert mean == pytest.approx(area[i] / 2 / SECOND**2, rel=1e-9)
         assert peak_s == pytest.approx(peak[i] / SECOND, rel=1e-9)
+
+
+def stamps(w: PlaneWorld, model: Model, senders: dict[str, int]) -> None:
+    """What the receiver makes of the stamps, message by message."""
+    read = Counter[int]()
+    for (flow, _), arrived in model.arrivals.items():
+        for came, made in arrived:
+            told = {senders[flow]: made, HOME: came}
+            wrong = [(node, error) for time, node, error in WRONG if node in told and told[node] >= time]
+            read[came // BIN] += came - made + sum(error if node == HOME else -error for node, error in wrong)
+    rows = w.recorder.messages.frame().filter(pl.col("delivered") > 0)
+    rows = rows.with_columns(all=pl.col("mean_stamped_age_s") * pl.col("delivered"))
+    for start, total in rows.group_by("start_s").agg(pl.col("all").sum()).rows():
+        assert total == pytest.approx(read[round(start / 0.1)] / SECOND, rel=1e-9, abs=1e-9)

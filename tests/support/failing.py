@@ -29,7 +29,7 @@ def times(run: Run, kind: str, node: str | None = None) -> list[float]:
     return rows["time_s"].to_list() if node is None else rows.filter(subject=node)["time_s"].to_list()
 
 
-def eight(*faults: Fault, duration: str = "5min") -> Run:
+def eight(*faults: Fault, duration: str = "5min", settings: dict[str, Any] | None = None, **more: Any) -> Run:
     """Eight boards with nothing to do, but a pod of an image of 1 MB, 2 MB unpacked."""
     return run(
         {
@@ -44,7 +44,9 @@ def eight(*faults: Fault, duration: str = "5min") -> Run:
             "images": {"i": {"compressed": "1MB", "unpacked": "2MB", "layers": 1, "platforms": LINUX}},
             "workloads": [{"kind": "service", "name": "s", "image": "i", "per": "node", "cpu": "1", "ram": "64Mi"}],
             "faults": list(faults),
-        }
+            **more,
+        },
+        settings,
     )
 
 

@@ -99,7 +99,7 @@ def test_latencies_come_from_the_merged_sketch() -> None:
 def test_messages_age_is_weighted_by_deliveries() -> None:
     recorder = Recorder()
     for start, delivered, lost, age in ((0, 100, 1, 9.0), (10, 1, 0, 4.0), (20, 3, 2, 8.0), (30, 0, 4, nan)):
-        recorder.messages.add(start * SECOND, "m", "z", delivered + lost, delivered, lost, 0, 0, age, age)
+        recorder.messages.add(start * SECOND, "m", "z", delivered + lost, delivered, lost, 0, 0, age, age, float("nan"))
     assert value("mean_message_age_s", recorder, warm_up_s=10) == pytest.approx((4 + 24) / 4)
     assert value("delivered_messages", recorder, warm_up_s=10) == 4
     assert value("lost_messages", recorder, warm_up_s=10) == 6

@@ -14,7 +14,7 @@ from simulator.spec.base import Item, Spec, Use
 from simulator.spec.behaviour import Behaviour, Call, Memory
 from simulator.spec.clusters import ClusterSpec
 from simulator.spec.coverage import Coverage, DistanceCoverage, GridCoverage
-from simulator.spec.failures import DiskFill, Failures, Machines, PowerCut, Slow, Wear
+from simulator.spec.failures import ClockLoss, ClockSkew, DiskFill, Failures, Machines, PowerCut, Slow, Wear
 from simulator.spec.fault import Fault
 from simulator.spec.faults import Crash, Cut, HostUpdate, Stop, Update
 from simulator.spec.function import Function
@@ -86,6 +86,8 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
     (Failures, {"kind": "failures", "zone": "site-*", "up": {"weibull": {"shape": 0.7, "scale": "30d"}},
                 "down": {"lognormal": {"median": "4h", "sigma": 1.0}}, "repairers": 2}),
     (Slow, {"kind": "slow", "node": "edge-*", "factor": 0.5, "at": "1min", "duration": "5min"}),
+    (ClockSkew, {"kind": "clock-skew", "node": "edge-*", "behind": "2d", "drift": 50, "at": "1min", "duration": "1h"}),
+    (ClockLoss, {"kind": "clock-loss", "node": "edge-*", "saved": "1h"}),
     (DiskFill, {"kind": "disk-fill", "node": "edge-*", "share": "90%", "duration": "1h"}),
     (DiskFill, {"kind": "disk-fill", "node": "edge-*", "size": "20GB"}),
     (Wear, {"kind": "wear", "node": "edge-*", "endurance": "5TB", "worn": "99%", "writes": "500kB/s", "then": "dead"}),
@@ -244,6 +246,8 @@ def test_the_schema_tells_items_apart_by_kind() -> None:
             "power-cut",
             "failures",
             "slow",
+            "clock-skew",
+            "clock-loss",
             "disk-fill",
             "wear",
             "stop",

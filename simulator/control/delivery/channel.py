@@ -50,7 +50,7 @@ class Channel:
 
     __slots__ = ("_api_node", "_beyond", "_cut_at", "_cuts", "_deliveries", "_dialer", "_identity", "_kept",
                  "_list", "_listing", "_lossy", "_network", "_node", "_owed", "_path", "_rng", "_server",
-                 "_settings", "_stale", "_timer", "_timer_up", "clock", "phase")  # fmt: skip
+                 "_settings", "_stale", "_timer", "_timer_up", "clock", "closed", "phase")  # fmt: skip
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class Channel:
         self._identity = key(name)
         self._dialer = Dialer(rng, "reconnect", name, settings.backoff)
         self.phase = WATCHING
+        self.closed: Callable[[], object] = lambda: None  # called when the client has hung up
         self._path = OK  # what its connection meets
         self._beyond = OK  # what a new one would
         self._stale = False  # its connection leads to a machine that serves no more
@@ -213,6 +214,12 @@ class Channel:
         self._dialer.lost(self.clock.now)
         if self._path == OK:
             self._set_timer(self._dialer.succeeds(self.clock.now), self._connect)
+        self.closed()
+
+    @property
+    def stands(self) -> bool:
+        """Whether the client has a connection, as far as it knows."""
+        return self.phase != LOST
 
     def _end_connection(self) -> None:
         self.phase = LOST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from simulator.control.delivery.intake import Intake
 from simulator.control.delivery.reach import OK, Reach
@@ -61,6 +62,8 @@ class CloudCore:
             self._clock, self._rng, self._recorder, self._network, self, node=node, name=name, settings=self._settings
         )
         self.sessions[node] = self._by_row[row] = session
+        self._reach.keep(row, lambda: session.online)
+        session.closed = partial(self._reach.closed, row)
         return session
 
     def begin(self, row: int) -> None:

@@ -43,11 +43,16 @@ class Reach:
     trace. A server process that is stopped on a live machine refuses. `api_node` is the machine to which agents turn;
     it moves where a control plane has several (`move`). `delay_ns` is one way, for a message of `size_bytes`, and 0
     unless OK; `loss` is the probability that a packet, or the answer to it, is lost on a way that is OK.
+
+    Connections are opened by TLS: a node whose clock says that the certificate is not valid is refused on a whole way,
+    unless its connection stands (`keep`).
     """
 
     __slots__ = (
         "_absent",
         "_awaited",
+        "_distrusting",
+        "_kept",
         "_moved",
         "_network",
         "_server",
@@ -76,10 +81,13 @@ class Reach:
         self._moved = False
         self._absent: set[int] = set()  # rows whose machine may have power, but whose agent does not run
         self._awaited: dict[int, Callable[[], None]] = {}
+        self._distrusting: set[int] = set()  # rows that have no connection, and can open none
+        self._kept: dict[int, Callable[[], bool]] = {}
         self._told: list[Callable[[list[int], list[int]], None]] = []
         self._look()
         network.after_change.append(self._changed)
         network.after_stall.append(self._changed)
+        network.clocks.after_change.append(self._changed)
         server.up_hooks.append(lambda _up: self._changed())
 
     def tell(self, changed: Callable[[list[int], list[int]], None]) -> None:
@@ -103,9 +111,19 @@ class Reach:
             self._absent.add(row)
         self._changed()
 
+    def keep(self, row: int, stands: Callable[[], bool]) -> None:
+        """`stands` says whether the connection of this row's agent does, as far as the agent knows; without it, every
+        break of the way ends it."""
+        self._kept[row] = stands
+
+    def closed(self, row: int) -> None:
+        """The connection of this row's agent has ended, and its way may be whole."""
+        if not self._trusts(self.rows[row]):
+            self._changed()
+
     def when_open(self, row: int, call: Callable[[], None]) -> None:
         """Call once the way between this row's machine and the API server is OK, whether or not its agent runs."""
-        if self._meets(self.rows[row], self._broken(self.rows[row]))[0] == OK:
+        if self._opens(self.rows[row]):
             call()
         else:
             self._awaited[row] = call
@@ -116,8 +134,19 @@ class Reach:
             for changed in self._told:
                 changed(rows, booted)
         for row in tuple(self._awaited):
-            if row in self._awaited and self._meets(self.rows[row], self._broken(self.rows[row]))[0] == OK:
+            if row in self._awaited and self._opens(self.rows[row]):
                 self._awaited.pop(row)()
+
+    def _opens(self, node: int) -> bool:
+        return self._meets(node, self._broken(node))[0] == OK and self._trusts(node)
+
+    def _trusts(self, node: int) -> bool:
+        return self._network.clocks.trusts(node, "cluster")
+
+    def _stands(self, row: int) -> bool:
+        """Whether a connection that is there now outlives what happens, if the way is whole after it."""
+        state, kept = self.state[row], self._kept.get(row)
+        return not self._moved and (state == OK if kept is None else state in (OK, SILENT) and kept())
 
     def _broken(self, node: int) -> bool:
         return None in (self._network.route(node, self.api_node), self._network.route(self.api_node, node))
@@ -128,12 +157,17 @@ class Reach:
         for row, node in enumerate(self.rows):
             way = (network.route(node, api), network.route(api, node))
             loss = self._loss(way)
+            absent, distrusts = row in self._absent, not self._trusts(node)
             stalled = any(map(network.stalled, way))
-            same_way = None not in way and way == self._ways[row] and self._server.up == self._was_up and not stalled
-            absent = row in self._absent
+            odd = stalled or distrusts or row in self._distrusting
+            same_way = None not in way and way == self._ways[row] and self._server.up == self._was_up and not odd
             if same_way and loss == self.loss[row] and absent == (self.state[row] == DOWN) and not self._moved:
                 continue
             state, delay = (DOWN, 0) if absent else self._meets(node, None in way)
+            self._distrusting.discard(row)
+            if distrusts and state == OK and not self._stands(row):
+                state, delay = REFUSED, 0
+                self._distrusting.add(row)
             if self._moved or (state, delay, loss) != (self.state[row], self.delay_ns[row], self.loss[row]):
                 if (state == DOWN) != (self.state[row] == DOWN):
                     booted.append(row)

@@ -59,13 +59,14 @@ class Session:
     """`open` is whether a message sent now would get through. `hooks` are called with "opened" (it is so again),
     "broken" (no longer, at the instant of the fault, whether or not somebody knows), and "noticed" (the edge knows).
     `cloud_hooks` are called with whether the hub serves the session, when that changes; `changed` after what somebody
-    at the edge meets has. `sends_next`, if set, says when something else than keep-alives will be sent (ns); `leaves`
-    when a message may leave the edge that comes now (ns): at once, or when the edge's channel for all messages lets it.
+    at the edge meets has, `closed` after the edge has hung up. `sends_next`, if set, says when something else than
+    keep-alives will be sent (ns); `leaves` when a message may leave the edge that comes now (ns): at once, or when the
+    edge's channel for all messages lets it.
     """
 
     __slots__ = ("_beats", "_clock", "_cloud", "_deadline", "_delay", "_dials", "_hub", "_loss", "_network",
                  "_node", "_number", "_path", "_recorder", "_settings", "_timer", "_unanswered", "changed",
-                 "cloud_hooks", "hooks", "leaves", "name", "online", "open", "sends_next")  # fmt: skip
+                 "closed", "cloud_hooks", "hooks", "leaves", "name", "online", "open", "sends_next")  # fmt: skip
 
     def __init__(
         self,
@@ -93,6 +94,7 @@ class Session:
         self.hooks: list[Callable[[str], None]] = []
         self.cloud_hooks: list[Callable[[bool], None]] = []
         self.changed: Callable[[], None] = lambda: None
+        self.closed: Callable[[], None] = lambda: None
         self.sends_next: Callable[[], int] | None = None
         self.leaves: Callable[[int], int] = lambda now: now
         self.open = False
@@ -330,6 +332,7 @@ class Session:
         self._tell("noticed")
         self._dials.lost(self._path)
         self.changed()
+        self.closed()
 
     def _call_hub(self, dial: int) -> None:
         self._network.send(self._node, self._hub.node, self._settings.dial_bytes, self._called, dial)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from simulator.control.api.objects import ApiObject, Node, Pod
@@ -233,6 +234,8 @@ class PodWatches:
             settings=self._settings,
         )
         self._by_node[node_object.name] = self._by_row[row] = channel
+        self._reach.keep(row, lambda: channel.stands)
+        channel.closed = partial(self._reach.closed, row)
         if self._reach.state[row] != OK or self._reach.loss[row]:
             self._paths_changed([row], [row] if self._reach.state[row] != OK else [])
         return channel

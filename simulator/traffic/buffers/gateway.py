@@ -209,6 +209,7 @@ class Gateway:
             self._land(starts + delay)  # what left before arrives before
             age = source.session.delay_ns + wait + delay
             self._readings.run(source.group, DELIVERED, starts + delay, period, ended, age=age)
+            self._readings.stamped_run(source, self.way(flow).end, starts + delay, ended, age=age)
             if wait > period:
                 self._readings.run(source.group, LATE, starts + delay, period, ended)
             source.heard_run(starts + delay, ended, age)
@@ -285,6 +286,7 @@ class Gateway:
             created, ends = rows[CREATED], rows[END]
             ages, unloaded = ends - created, source.unloaded_ns + int(self._delay[source.number])
             self._readings.some(source.group, DELIVERED, ends, ages)
+            self._readings.stamped(source, self.way(self.flows[source.number]).end, created, ends)
             self._readings.some(source.group, LATE, ends[ages - unloaded > source.every])
             source.heard(created, ends)
         again = over & (self._sent[COPY] == 1) & (self._sent[LOSES] == 0)

@@ -115,6 +115,7 @@ class Relay:
         if ended and way.listens:
             age = source.session.delay_ns + way.delay_ns
             self._readings.run(source.group, DELIVERED, arrives, every, ended, age=age)
+            self._readings.stamped_run(source, way.end, arrives, ended, age=age)
             source.catch_up(arrives)
             source.heard_run(arrives, ended, age)
         elif ended:
@@ -166,6 +167,7 @@ class Relay:
         created, ends = rows[CREATED, came], rows[END, came]
         if ends.size:
             self._readings.some(source.group, DELIVERED, ends, ends - created)
+            self._readings.stamped(source, source.onward.end, created, ends)
             self._readings.some(source.group, LATE, ends[ends - created - source.unloaded_ns > source.every])
             source.catch_up(int(ends.min()))
             source.heard(created, ends)
