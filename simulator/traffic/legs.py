@@ -19,11 +19,13 @@ Flags = NDArray[np.bool_]
 class Legs:
     """The links as readings meet them now."""
 
-    __slots__ = ("_rng", "_ways", "sent")
+    __slots__ = ("_rng", "_ways", "frames", "sent")
 
     def __init__(self, ways: Ways, rng: Rng) -> None:
         self._ways, self._rng = ways, rng
-        self.sent: Counter[int] | None = None  # ns of each directed link, where somebody wants to know
+        # Of each directed link, where somebody wants to know: ns that it sends, and how many readings.
+        self.sent: Counter[int] | None = None
+        self.frames: Counter[int] = Counter()
 
     def set_out(self, source: Source, session: Session, created: Ints, start: Ints, until: int) -> Ints:
         """Readings (n,) that set out at `start` over the steps of a session, as rows under way (4, n). Those that come
@@ -69,6 +71,7 @@ class Legs:
         if self.sent is not None:
             for step in session.steps or ():
                 self.sent[step[0]] += number * step[1]
+                self.frames[step[0]] += number
 
     def left_behind(self, source: Source, session: Session, rows: Ints, now: int) -> list[Flying]:
         """Those readings (4, n) that are under way now, each by itself, as their session ends."""
