@@ -26,9 +26,12 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "disk": Field("size", positive=True),
         "disk_write": Field("byterate", positive=True),
         "boot": Field("duration"),
+        # What of it passes before the kernel runs, and until it starts the first process; the rest is user space.
+        "boot_stages.firmware": Field("duration", required=False),
+        "boot_stages.kernel": Field("duration", required=False),
         "power.idle": Field("power"),
         "power.max": Field("power"),
-        "power.per_bit": Field("energy per bit", required=False),  # sent or received over a wire, beyond power.max
+        "power.per_bit": Field("energy per bit", required=False),  # sent or received, where a link is no radio
         "max_pods": Field("count", required=False, positive=True),
         "disk_kind": Field("text", required=False, words=("microSD", "eMMC", "SSD", "NVMe", "HDD", "EBS", "flash")),
         "disk_endurance": Field("size", required=False, positive=True),  # bytes that can be written to it in its life

@@ -286,7 +286,7 @@ ENERGY = Table(
         Column(
             "part",
             "code",
-            "cores (with all else of power.idle and power.max), radio, or port (of wired links)",
+            "cores (with all else of power.idle and power.max), radio, or port (of links that are no radio)",
         ),
         Column("supply", "code", "grid or battery"),
         Column("busy_core_s", "float", "core seconds of work; those beyond the machine's cores take no energy"),

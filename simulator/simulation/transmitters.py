@@ -84,10 +84,14 @@ class Transmitters:
         self._bytes, self._ns, self._frames = np.zeros((3, hops))
         self._seen = world.clock.now
         ports = [_port(catalogue.model("nodes", row.model)) for row in nodes.rows]
+        laws = dict[tuple[str, bool], RadioLaw | None]()
         awake = set[tuple[int, str]]()  # one radio has many links where it roams
         for i, row in enumerate(network.links):
             radio = network.radios[i]
-            law = radio_law(catalogue.model("links", row.model), radio is not None) if row.model else None
+            key = row.model, radio is not None
+            if key not in laws:
+                laws[key] = radio_law(catalogue.model("links", row.model), radio is not None) if row.model else None
+            law = laws[key]
             if law is None:
                 for node, sends in ((row.a, 2 * i), (row.b, 2 * i + 1)):
                     self._own(node, sends, sends ^ 1, RadioLaw(0.0, send_bit_j=ports[node], receive_bit_j=ports[node]))
@@ -137,7 +141,8 @@ class Transmitters:
 
     def joules(self, part: str) -> Floats:
         """By machine: what one part of it has taken up to the last look."""
-        return self._joules[PARTS.index(part)].copy()
+        found: Floats = self._joules[PARTS.index(part)].copy()
+        return found
 
     def look(self) -> None:
         """Add what was taken since the last look. It has to come before a machine's power does or goes."""

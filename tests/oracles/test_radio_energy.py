@@ -96,8 +96,8 @@ def test_a_sensor_s_battery_lasts_as_long_as_a_closed_form_says(link: str, every
 
 @pytest.mark.parametrize(("every", "years"), [("5min", 1.0), ("1d", 6.0)])
 def test_a_lorawan_board_lives_as_long_as_casals_et_al_say(every: str, years: float) -> None:
-    """Sensors 17(10), 2364: on 2400 mAh, a year with a message every 5 min, and 6 years if it sends almost never. A year
-    is what they write; their parameters give 0.94 with 20 B."""
+    """Sensors 17(10), 2364: on 2400 mAh a year with a message every 5 min, and 6 years if it sends almost never. Their
+    own parameters give 0.94 years with 20 B."""
     got = sense({"workloads.readings.every": every, "duration": "10h"})
     watts = (joules(got, "radio") + joules(got, "cores")) / (10 * 3600)
     assert 2.4 * 3600 * 3.3 * SECOND / watts / (365.25 * DAY) == pytest.approx(years, rel=0.07)

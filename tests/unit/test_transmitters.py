@@ -14,6 +14,7 @@ from sensors import joules, sense
 from simulator.errors import UserError
 from simulator.physics.radio import RadioLaw
 from simulator.simulation.run import Run
+from simulator.simulation.transmitters import radio_law
 
 ASKS = {
     "kind": "requests", "name": "ask", "source": "sensor", "target": "server", "arrivals": {"every": "20s"},
@@ -88,7 +89,12 @@ class TestWhose:
             sense({**with_spool, "faults": dark, "workloads.readings.every": "40s", "record.energy": on})
             for on in (True, False)
         )
-        for name in ("messages", "spools", "ages"):
+        for name in ("messages", "spools", "ages", "events"):
+            assert looks.table(name).equals(looks_not.table(name))
+
+    def test_nor_where_a_radio_sleeps_between_requests_and_readings(self) -> None:
+        looks, looks_not = (lte(None, {"record.energy": on}, ASKS) for on in (True, False))
+        for name in ("messages", "traffic", "events"):
             assert looks.table(name).equals(looks_not.table(name))
 
     def test_a_machine_without_power_has_no_radio_that_takes_any(self) -> None:
@@ -131,7 +137,37 @@ class TestWhose:
         assert joules(sense(settings), "radio") == pytest.approx(600 * 0.02, rel=0.01)
 
 
+class Page:
+    """A link's page that says so much of its radio, in W, J and J/bit."""
+
+    name = "mine"
+
+    def __init__(self, **facts: float) -> None:
+        self._facts = {f"radio.{name}": value for name, value in facts.items()}
+
+    def has(self, path: str) -> bool:
+        return path in self._facts
+
+    def quantity(self, path: str) -> float:
+        return self._facts[path]
+
+
 class TestPages:
+    @pytest.mark.parametrize(
+        ("page", "sleeps", "said"),
+        [(Page(tail=1.0), False, "mine has radio.tail, but no fact radio.idle"),
+         (Page(idle=0.1, tail=1.0), True, "but not what it takes when it wakes and is connected")],
+    )  # fmt: skip
+    def test_a_radio_of_which_a_part_is_missing_is_refused(self, page: Any, sleeps: bool, said: str) -> None:
+        with pytest.raises(UserError, match=said):
+            radio_law(page, sleeps)
+
+    def test_what_a_page_leaves_out_is_what_the_radio_takes_at_rest(self) -> None:
+        page: Any = Page(idle=0.1)
+        assert radio_law(page, sleeps=False) == RadioLaw(0.1, idle_w=0.1, send_w=0.1, receive_w=0.1)
+        page = Page()
+        assert radio_law(page, sleeps=True) is None
+
     def test_a_radio_takes_no_less_when_it_sends(self) -> None:
         with pytest.raises(ValueError, match="no less when it sends"):
             RadioLaw(1.0, send_w=0.5, receive_w=1.0)
@@ -148,7 +184,8 @@ class TestPages:
 
 
 def test_readings_are_carried_in_the_interval_in_which_they_are_sent() -> None:
-    got = sense({"record.links": True, "duration": "30min", "record.interval": "10min", "workloads.readings.every": "10s"})
+    often = {"duration": "30min", "record.interval": "10min", "workloads.readings.every": "10s"}
+    got = sense({**often, "record.links": True})
     rows = got.table("carried").filter(pl.col("link") == "radio")
     assert rows["start_s"].to_list() == [0, 600, 1200]
     assert rows["carried_bytes"].to_list() == pytest.approx([60 * 20] * 3, abs=41)
