@@ -42,8 +42,10 @@ UNITS: Final[dict[str, dict[str, Fraction]]] = {
     "byterate": _scaled(_DECIMAL, "B/s"),
     "frequency": {"/s": Fraction(1), "/min": Fraction(1, 60), "/h": Fraction(1, 3600), "/d": Fraction(1, 86400),
                   "Hz": Fraction(1), "kHz": Fraction(1000)},
-    "power": {"W": Fraction(1), "mW": Fraction(1, 1000), "kW": Fraction(1000)},
-    "energy": {"J": Fraction(1), "kJ": Fraction(1000), "Wh": Fraction(3600), "kWh": Fraction(3_600_000)},
+    "power": {"W": Fraction(1), "uW": Fraction(1, 10**6), "mW": Fraction(1, 1000), "kW": Fraction(1000)},
+    "energy": {"J": Fraction(1), "mJ": Fraction(1, 1000), "kJ": Fraction(1000), "Wh": Fraction(3600),
+               "kWh": Fraction(3_600_000)},
+    "energy per bit": {"J/bit": Fraction(1), "nJ/bit": Fraction(1, 10**9), "mW/Mbps": Fraction(1, 10**9)},
     "length": {"m": Fraction(1), "km": Fraction(1000)},
     "speed": {"m/s": Fraction(1), "km/h": Fraction(1000, 3600)},
     "carbon intensity": {"g/J": Fraction(1), "g/kWh": Fraction(1, 3_600_000), "kg/kWh": Fraction(1, 3600)},
@@ -58,7 +60,8 @@ _INTEGERS: Final = frozenset({"duration", "size", "cpu", "count"})
 _BARE: Final = frozenset({"cpu", "ratio", "count"})
 _EXAMPLE: Final = {
     "duration": "10ms, 5min or 1h30min", "size": "64Mi or 45MB", "cpu": "500m or 2", "bitrate": "10Mbps",
-    "byterate": "20MB/s", "frequency": "10/s", "power": "3.5W", "energy": "50Wh", "length": "12km", "speed": "50km/h",
+    "byterate": "20MB/s", "frequency": "10/s", "power": "3.5W", "energy": "50Wh", "energy per bit": "50nJ/bit",
+    "length": "12km", "speed": "50km/h",
     "ratio": "0.5 or 50%", "count": "3", "carbon intensity": "300g/kWh", "price of time": "0.19USD/h",
     "price of data": "0.09USD/GB", "price of energy": "0.25USD/kWh",
 }  # fmt: skip

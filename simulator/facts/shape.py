@@ -26,8 +26,12 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "disk": Field("size", positive=True),
         "disk_write": Field("byterate", positive=True),
         "boot": Field("duration"),
+        # What of it passes before the kernel runs, and until it starts the first process; the rest is user space.
+        "boot_stages.firmware": Field("duration", required=False),
+        "boot_stages.kernel": Field("duration", required=False),
         "power.idle": Field("power"),
         "power.max": Field("power"),
+        "power.per_bit": Field("energy per bit", required=False),  # sent or received, where a link is no radio
         "max_pods": Field("count", required=False, positive=True),
         "disk_kind": Field("text", required=False, words=("microSD", "eMMC", "SSD", "NVMe", "HDD", "EBS", "flash")),
         "disk_endurance": Field("size", required=False, positive=True),  # bytes that can be written to it in its life
@@ -58,6 +62,15 @@ SHAPES: Final[Mapping[str, Mapping[str, Field]]] = {
         "promotion.idle": Field("duration", required=False),  # without traffic, after which the radio sleeps
         "promotion.delay": Field("duration", required=False),  # of the first message that wakes it
         "duty_cycle": Field("share", required=False, positive=True),  # of the time in which one may send
+        # What the radio of the link's first node takes, beside its machine (`simulator.physics.radio`).
+        "radio.idle": Field("power", required=False),  # asleep; of one that never sleeps, with nothing to send
+        "radio.promotion": Field("power", required=False),  # while it wakes
+        "radio.tail": Field("power", required=False),  # connected, with nothing to send
+        "radio.send": Field("power", required=False),  # while it sends, before what each bit adds
+        "radio.receive": Field("power", required=False),
+        "radio.send_bit": Field("energy per bit", required=False),
+        "radio.receive_bit": Field("energy per bit", required=False),
+        "radio.frame": Field("energy", required=False),  # of each reading, beside its airtime
     },
     "runtimes": RUNTIMES,
     "images": {

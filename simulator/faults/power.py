@@ -2,7 +2,8 @@
 
 Crashes, power cuts, failures, worn disks and empty batteries all come through here, so that they overlap as causes do:
 the first takes the machine down, the last to end brings it up. A machine whose power goes while it boots begins again.
-Its stages leave events: Booting, NodeBooted, then those of what runs on it (`simulator.runtime.boot`).
+Its stages leave events: Booting; FirmwareDone and KernelBooted, where somebody measured them; NodeBooted; then those of
+what runs on it (`simulator.runtime.boot`).
 """
 
 from __future__ import annotations
@@ -80,7 +81,20 @@ class Power:
             self._note("Booting")
             if self.watch is not None:
                 self.watch(True)
-            self._boot = self._clock.after(self._nodes.rows[self._node].boot_ns, self._booted)
+            self._stage(0, 0)
+
+    def _stage(self, number: int, since: int) -> None:
+        """A stage of the boot begins, so long (ns) after power came."""
+        row = self._nodes.rows[self._node]
+        if number == len(row.boot_stages):
+            self._boot = self._clock.after(row.boot_ns - since, self._booted)
+        else:
+            kind, ends = row.boot_stages[number]
+            self._boot = self._clock.after(ends - since, self._passed, kind, number, ends)
+
+    def _passed(self, kind: str, number: int, now: int) -> None:
+        self._note(kind)
+        self._stage(number + 1, now)
 
     def _booted(self) -> None:
         self._boot = None

@@ -43,6 +43,12 @@ def grid_energy_j(tables: Tables, context: MetricContext) -> float:
     return float(rows.filter(rows["supply"] == "grid")["energy_j"].sum()) if rows.height else nan
 
 
+def radio_energy_j(tables: Tables, context: MetricContext) -> float:
+    """What radios took."""
+    rows = _after(tables, context)
+    return float(rows.filter(rows["part"] == "radio")["energy_j"].sum()) if rows.height else nan
+
+
 def request_energy_j(tables: Tables, context: MetricContext) -> float:
     """Energy by completed requests."""
     begin = context.warm_up_s if context.whole_from_s is None else context.whole_from_s
@@ -115,7 +121,8 @@ METRICS: Final = (
         "J",
         "what all machines took in the intervals after the warm-up: the integral of their power, which is idle + "
         "(max - idle) x busy cores / cores while a machine has power; busy with requests, functions, starts, "
-        "unpacking, the orchestrator's components and what processes take by themselves (`background`)",
+        "unpacking, the orchestrator's components and what processes take by themselves (`background`); and of what "
+        "their radios and ports take",
         energy_j,
     ),
     Metric(
@@ -126,6 +133,13 @@ METRICS: Final = (
         pod_energy_j,
     ),
     Metric("grid_energy_j", "J", "the part of it that machines without a battery took", grid_energy_j),
+    Metric(
+        "radio_energy_j",
+        "J",
+        "the part of it that radios took, each that of its link's first node: asleep, waking, connected and sending as "
+        "its link's page says, and for each bit",
+        radio_energy_j,
+    ),
     Metric(
         "request_energy_j",
         "J",

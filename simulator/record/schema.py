@@ -283,12 +283,17 @@ FUNCTIONS = Table(
 
 ENERGY = Table(
     "energy",
-    "what one pod, or a machine for itself, took of a machine's energy in one interval; the rows of a machine add up "
+    "what one part of a machine took in one interval, for one pod or for itself; the rows of a machine add up "
     "to the integral of its power, exactly. Only where a scenario asks for it, or has batteries, carbon or prices",
     (
         Column("start_s", "time", "start of the interval"),
         Column("node", "code", "node name"),
         Column("pod", "code", "pod name; empty: the machine itself (starts, unpacking, components, idle cores)"),
+        Column(
+            "part",
+            "code",
+            "cores (with all else of power.idle and power.max), radio, or port (of links that are no radio)",
+        ),
         Column("supply", "code", "grid or battery"),
         Column("busy_core_s", "float", "core seconds of work; those beyond the machine's cores take no energy"),
         Column("energy_j", "float", "its work, and its share of the idle power, by the cores that it asks for"),

@@ -55,16 +55,18 @@ def energy_rows(machine: Machine, requests: Mapping[str, Floats], edges: Floats)
         own = own + busy.pop(who)
     total = own + sum(busy.values(), np.zeros(len(on_s)))
     fits = np.minimum(1.0, model.cores * on_s / np.where(total > 0, total, 1.0))
-    energy = _whole(model.idle_w * on_s + model.core_w * total * fits)
+    energy = whole_joules(model.idle_w * on_s + model.core_w * total * fits)
     charged = {
-        pod: _whole(model.core_w * core_s * fits + model.idle_w * held.get(pod, 0.0)) for pod, core_s in busy.items()
+        pod: whole_joules(model.core_w * core_s * fits + model.idle_w * held.get(pod, 0.0))
+        for pod, core_s in busy.items()
     }
     yield "", own, energy - sum(charged.values(), np.zeros(len(on_s)))
     for pod, joules in charged.items():
         yield pod, busy[pod], joules
 
 
-def _whole(joules: Floats) -> Floats:
+def whole_joules(joules: Floats) -> Floats:
+    """The nearest multiples of the quantum in which energies are kept."""
     found: Floats = np.rint(joules / _QUANTUM) * _QUANTUM
     return found
 

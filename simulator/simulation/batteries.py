@@ -12,28 +12,31 @@ from simulator.physics.battery import BatteryLaw
 from simulator.runtime.energy import Machine
 from simulator.simulation.clusters.world import World
 from simulator.simulation.light import Light, light, panel_w
+from simulator.simulation.transmitters import PARTS, Transmitters
 from simulator.spec.power import BatterySpec
 from simulator.spec.series import Series, read_series
 from simulator.spec.topology import NodeSpec
 from simulator.traffic.plane import RequestPlane
+from simulator.units import SECOND
 from simulator.world.battery import Battery
 
 
 class Supply:
-    """The battery of one machine, told the load at each change, and light and requests at each step."""
+    """The battery of one machine, told the load at each change, and light, requests and radios at each step."""
 
-    __slots__ = ("_begins", "_clock", "_light", "_losses", "_machine", "_plane", "_power", "_requests", "_seen", "_sky",
-                 "_spec", "_step", "battery")  # fmt: skip
+    __slots__ = ("_begins", "_clock", "_light", "_losses", "_machine", "_plane", "_power", "_requests", "_seen",
+                 "_sends_w", "_sent_j", "_sky", "_spec", "_step", "_transmitters", "battery")  # fmt: skip
 
     def __init__(
         self, world: World, plane: RequestPlane, machine: Machine, spec: NodeSpec,
-        *, power: Power, catalogue: Catalogue, folder: Path, begins: datetime,
+        *, power: Power, catalogue: Catalogue, transmitters: Transmitters, folder: Path, begins: datetime,
     ) -> None:  # fmt: skip
         """`folder` is where series are, `begins` the instant of t = 0, in UTC. Raises UserError where the battery
         cannot carry its machine, and where a series cannot be read."""
         assert spec.battery is not None
         name = world.nodes.names[machine.node]
-        law = battery_law(spec.battery, catalogue, name, machine.model.max_w)
+        most_w = machine.model.max_w + transmitters.most_w(machine.node)
+        law = battery_law(spec.battery, catalogue, name, most_w)
         self._clock, self._plane, self._machine, self._power = world.clock, plane, machine, power
         self._spec, self._begins, self._step = spec.solar, begins, int(spec.battery.step)
         self._light: Light | None = None
@@ -47,6 +50,8 @@ class Supply:
             self._losses = float(stated if page is None else page.quantity("losses"))  # type: ignore[arg-type]
         self._requests = 0.0  # cores that they kept busy in the step before
         self._seen = 0  # ns of their work so far
+        self._transmitters, self._sent_j = transmitters, 0.0
+        self._sends_w = transmitters.rest_w(machine.node)  # of radios and ports, likewise
         charge = law.capacity_j * float(spec.battery.charge)
         self.battery = Battery(world.clock, world.recorder, name, law, charge_j=charge, switch=self._switch)
 
@@ -58,7 +63,8 @@ class Supply:
 
     def load_changed(self) -> None:
         """The machine takes another power from now on."""
-        self.battery.set_load(self._machine.watts(self._requests))
+        sends_w = self._sends_w if self._machine.load.on else 0.0
+        self.battery.set_load(self._machine.watts(self._requests) + sends_w)
 
     def _switch(self, on: bool) -> None:
         if on:
@@ -78,6 +84,11 @@ class Supply:
             self._plane.settle(now)
             seen = self._plane.worked_ns(self._machine.node)
             self._requests, self._seen = (seen - self._seen) / self._step, seen
+        if now and self._transmitters.any:
+            self._transmitters.look()
+            sent = float(sum(self._transmitters.joules(part)[self._machine.node] for part in PARTS))
+            self._sends_w, self._sent_j = (sent - self._sent_j) / (self._step / SECOND), sent
+        if now:
             self.load_changed()
         self._clock.after(self._step, self._look)
 

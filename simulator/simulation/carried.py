@@ -55,6 +55,7 @@ class Carried:
         if now == self._seen:
             return
         self._plane.settle(now)
+        self._plane.telemetry.advance(now)
         rates: Floats = np.array(network.rate_bps)
         bytes_now, ns = np.array(network.bytes_carried), np.zeros(len(rates))
         for sent in (self._busy.total, self._plane.telemetry.sent_ns()):

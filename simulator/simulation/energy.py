@@ -14,7 +14,7 @@ import numpy as np
 from simulator.control.scaling.functions import FunctionPlatform
 from simulator.facts import Catalogue
 from simulator.physics.power import Floats, PowerModel, until
-from simulator.runtime.energy import Machine, energy_rows
+from simulator.runtime.energy import Machine, energy_rows, whole_joules
 from simulator.runtime.load import Load
 from simulator.runtime.pod_run import PodRun
 from simulator.simulation.batteries import Supply
@@ -24,6 +24,7 @@ from simulator.simulation.costs import Costs
 from simulator.simulation.grid import grids
 from simulator.simulation.layout import Layout, components_on
 from simulator.simulation.powers import Powers
+from simulator.simulation.transmitters import PARTS, Transmitters
 from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Scenario
 from simulator.traffic.busy import Busy
@@ -66,11 +67,13 @@ class Energy:
             for node in share.members
         }
         self._machines, self._supplies = list[Machine](), dict[int, Supply]()
+        self._taken: list[Floats] = []  # by radios and ports: by end of an interval, part and machine
         zones = dict.fromkeys(zone for node, zone in enumerate(world.nodes.zone) if node not in layout.batteries)
         self._carbon = grids(scenario, zones)
+        loads = [agents[node].load if node in agents else Load(world.clock) for node in range(len(world.nodes.rows))]
+        self._transmitters = Transmitters(world, plane, busy, catalogue, loads=loads)
         for node, row in enumerate(world.nodes.rows):
-            model = power_model(catalogue, row)
-            load = agents[node].load if node in agents else Load(world.clock)
+            model, load = power_model(catalogue, row), loads[node]
             machine, power = Machine(node, model, load, system.get(node, 0.0)), powers.of(node)
             self._machines.append(machine)
             if node in agents:
@@ -78,14 +81,29 @@ class Energy:
             if node in layout.batteries:
                 supply = self._supplies[node] = Supply(
                     world, plane, machine, layout.batteries[node], power=power, catalogue=catalogue,
-                    folder=scenario.folder, begins=scenario.begins.astimezone(UTC),
+                    transmitters=self._transmitters, folder=scenario.folder, begins=scenario.begins.astimezone(UTC),
                 )  # fmt: skip
                 load.watch(supply.load_changed)
             else:
                 load.watch()
-            power.watch = load.powered
+            power.watch = partial(self._powered, load)
+        if self._transmitters.any:
+            world.clock.after(self._interval, self._step)
         for supply in self._supplies.values():
             supply.start()
+
+    def _powered(self, load: Load, on: bool) -> None:
+        self._transmitters.look()
+        load.powered(on)
+
+    def _step(self) -> None:
+        """An interval ends."""
+        self._look()
+        self._world.clock.after(self._interval, self._step)
+
+    def _look(self) -> None:
+        self._transmitters.look()
+        self._taken.append(np.array([self._transmitters.joules(part) for part in PARTS]))
 
     def record(self) -> None:
         """Write the tables `energy` and `costs`, at the end of the run; the plane is settled."""
@@ -93,18 +111,33 @@ class Energy:
         edges = np.append(np.arange(0, end, self._interval), end) / SECOND
         requests = self._requests(len(edges) - 1)
         table, names, grid = self._world.recorder.energy, self._world.nodes.names, np.zeros(len(edges) - 1)
+        sent = self._sent(len(edges) - 1)
         grams = {zone: _means(series, edges) for zone, series in self._carbon.items()}
         for machine in self._machines:
             node = machine.node
             supply = "battery" if node in self._supplies else "grid"
             rate = grams.get(self._world.nodes.zone[node]) if supply == "grid" else np.zeros(len(edges) - 1)
-            for pod, core_s, joules in energy_rows(machine, requests.get(node, {}), edges):
+            own = [
+                (pod, "cores", core_s, joules)
+                for pod, core_s, joules in energy_rows(machine, requests.get(node, {}), edges)
+            ]
+            more = [("", part, np.zeros(len(edges) - 1), sent[:, i, node]) for i, part in enumerate(PARTS)]
+            for pod, part, core_s, joules in (*own, *more):
                 carbon = np.full(len(joules), np.nan) if rate is None or not self._scenario.carbon else joules * rate
                 if supply == "grid":
                     grid += joules
-                for i in np.flatnonzero((joules != 0) | (pod == "")).tolist():
-                    table.add(i * self._interval, names[node], pod, supply, core_s[i], joules[i], carbon[i])
+                for i in np.flatnonzero((joules != 0) | ((pod, part) == ("", "cores"))).tolist():
+                    table.add(i * self._interval, names[node], pod, part, supply, core_s[i], joules[i], carbon[i])
         self._costs.record(grid, edges)
+
+    def _sent(self, intervals: int) -> Floats:
+        """J of radios and ports by interval, part and machine."""
+        taken = self._taken[: intervals - 1]
+        self._look()
+        if not self._transmitters.any:
+            return np.zeros((intervals, *self._taken[-1].shape))
+        found: Floats = whole_joules(np.array([*taken, self._taken[-1]]))
+        return np.diff(found, axis=0, prepend=0.0)
 
     def _serving(self, node: int, run: PodRun, up: bool, how: str) -> None:
         self._pods[run.uid] = run.name

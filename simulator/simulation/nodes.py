@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue, Model
 from simulator.spec.system import runtimes_of
 from simulator.spec.topology import NodeSpec, expand_nodes
@@ -44,6 +45,7 @@ def node_rows(specs: Sequence[NodeSpec], catalogue: Catalogue, max_pods: Callabl
                 disk_bytes=int(spec.disk or model.quantity("disk")),
                 disk_write_bytes_per_s=float(spec.disk_write or model.quantity("disk_write")),
                 boot_ns=int(boots.quantity("boot") if spec.boot is None else spec.boot),
+                boot_stages=_stages(model) if system is None and spec.boot is None else (),
                 max_pods=spec.max_pods or max_pods(name),
                 runtimes=runtimes_of(catalogue, spec),
                 extended=spec.extended | {each.resource: each.count for each in accelerators},
@@ -57,6 +59,19 @@ def node_rows(specs: Sequence[NodeSpec], catalogue: Catalogue, max_pods: Callabl
             )
         )
     return rows
+
+
+def _stages(model: Model) -> tuple[tuple[str, int], ...]:
+    """Where firmware and kernel end. Raises UserError where they take longer than the whole boot."""
+    ends, stages = 0, []
+    for stage, event in (("firmware", "FirmwareDone"), ("kernel", "KernelBooted")):
+        if model.has(f"boot_stages.{stage}"):
+            ends += int(model.quantity(f"boot_stages.{stage}"))
+            stages.append((event, ends))
+    if ends > model.quantity("boot"):
+        said = f"{model.name} boots in less time than its firmware and kernel take"
+        raise UserError(Problem(said, hint="change the facts boot_stages.firmware and boot_stages.kernel, too"))
+    return tuple(stages)
 
 
 def _footprint(catalogue: Catalogue, system: Model | None) -> int:

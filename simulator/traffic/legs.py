@@ -19,13 +19,14 @@ Flags = NDArray[np.bool_]
 class Legs:
     """The links as readings meet them now."""
 
-    __slots__ = ("_rng", "_ways", "bits", "sent")
+    __slots__ = ("_rng", "_ways", "bits", "frames", "sent")
 
     def __init__(self, ways: Ways, rng: Rng) -> None:
         self._ways, self._rng = ways, rng
         # Of each directed link, where somebody wants to know: ns, and where its rate follows a trace bits instead.
         self.sent: Counter[int] | None = None
         self.bits = Counter[int]()
+        self.frames = Counter[int]()  # readings
 
     def set_out(self, source: Source, session: Session, created: Ints, start: Ints, until: int) -> Ints:
         """Readings (n,) that set out at `start` over the steps of a session, as rows under way (4, n). Those that come
@@ -74,6 +75,7 @@ class Legs:
                     self.sent[step[0]] += number * step[1]
                 else:
                     self.bits[step[0]] += number * step[5]
+                self.frames[step[0]] += number
 
     def left_behind(self, source: Source, session: Session, rows: Ints, now: int) -> list[Flying]:
         """Those readings (4, n) that are under way now, each by itself, as their session ends."""

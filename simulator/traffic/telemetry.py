@@ -95,6 +95,16 @@ class Telemetry:
         """How many bits of readings each directed link whose rate follows a trace has had to send."""
         return self._legs.bits
 
+    def frames(self) -> Mapping[int, int]:
+        """How many readings have been sent over each directed link, likewise."""
+        return self._legs.frames
+
+    def advance(self, now: int) -> None:
+        """Settle every source: what was sent by now is counted, to the last reading."""
+        self.settle(now)
+        for source in self._sources:
+            self._advance(source, now)
+
     def add(self, flow: TelemetryFlow, nodes: NodeTable, now: int) -> None:
         """A flow of readings that begins now. Each of its copies has a phase of its own."""
         number, seen, ages = len(self._flows), Counter[int](), self._readings.ages
@@ -211,9 +221,8 @@ class Telemetry:
 
     def finish(self, now: int) -> None:
         """Settle every source and write the table."""
-        self.settle(now)
+        self.advance(now)
         for source in self._sources:
-            self._advance(source, now)
             source.finish(now)
         self._readings.write(self._recorder)
 

@@ -40,6 +40,7 @@ class NodeRow:
     longitude: float = float("nan")
     system: str = ""  # the host's operating system, where it is one of the catalogue
     system_bytes: int = 0  # RAM that it holds
+    boot_stages: tuple[tuple[str, int], ...] = ()  # event and ns after power of each known stage but the last
 
 
 class NodeTable:

@@ -32,7 +32,7 @@ class Promotion:
     """
 
     __slots__ = ("_last", "_next", "_noted", "_runs", "delay_ns", "held", "hops", "idle_ns", "known", "queues", "ready",
-                 "woken")  # fmt: skip
+                 "slept", "woken")  # fmt: skip
 
     def __init__(self, idle_ns: int, delay_ns: int) -> None:
         self.idle_ns, self.delay_ns = idle_ns, delay_ns
@@ -41,6 +41,7 @@ class Promotion:
         self.held = 0  # transfers under way
         self.ready = 0  # when it is connected, since it last slept
         self.woken: list[int] = []  # when it was woken
+        self.slept: list[int] = []  # from when on it had slept, each time
         self.known = -idle_ns - 1  # the end of traffic that was noted
         self._last = -idle_ns - 1  # the end of all traffic but that in the queues, up to now
         self._noted: deque[tuple[int, int]] = deque()  # when, and until when
@@ -136,17 +137,23 @@ class Promotion:
     def _look(self) -> None:
         self._next = min(self._noted[0][0] if self._noted else _NEVER, self._runs[0][0] if self._runs else _NEVER)
 
+    def connected_until(self, now: int) -> int:
+        """Until when it has stayed connected since it last woke, as of now, of which everybody has told."""
+        return now if self.held else min(now, self._end() + self.idle_ns)
+
     def _asleep(self, now: int) -> bool:
-        if self.held:
-            return False
+        return not self.held and now > self._end() + self.idle_ns
+
+    def _end(self) -> int:
         last = self._last
         if self.queues:
             for hop in self.hops:
                 if self.queues[hop] > last:
                     last = self.queues[hop] or last
-        return now > last + self.idle_ns
+        return last
 
     def _wake(self, now: int) -> None:
+        self.slept.append(self._end() + self.idle_ns)
         self.ready = now + self.delay_ns
         self.woken.append(now)
 

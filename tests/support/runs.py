@@ -45,9 +45,9 @@ def hand_made_run(replication: int = 0, case: str | None = None) -> Run:
                               (300, "HandoverEnded", "lte mast-1"), (540, "CoverageLost", "lte mast-1")):  # fmt: skip
         recorder.events.add(at * SECOND, event, "edge-1", "edge-1", detail)
     for minute in range(10):
-        recorder.energy.add(minute * MINUTE, "edge-1", "", "battery", 0.0, 90.0, 0.0)
-        recorder.energy.add(minute * MINUTE, "edge-1", "web-1", "battery", 6.0, 30.0, 0.0)
-        recorder.energy.add(minute * MINUTE, "cloud", "", "grid", 0.0, 6000.0, 0.0)
+        recorder.energy.add(minute * MINUTE, "edge-1", "", "cores", "battery", 0.0, 90.0, 0.0)
+        recorder.energy.add(minute * MINUTE, "edge-1", "web-1", "cores", "battery", 6.0, 30.0, 0.0)
+        recorder.energy.add(minute * MINUTE, "cloud", "", "cores", "grid", 0.0, 6000.0, 0.0)
         if minute not in (3, 4):
             recorder.carried.add(minute * MINUTE, "wan-0", "edge-0", 375_000.0, 750_000.0)
         recorder.carried.add(minute * MINUTE, "wan-0", "cloud", 75.0, 7_500_000.0)

@@ -7,6 +7,7 @@ import pytest
 from failing import down_s, eight, power, times
 from kubelets import Kubelets, kubelets
 from networks import World, link
+from simulator.facts import Catalogue
 from simulator.faults import Power, apply_disk_fill, apply_power_cut
 from simulator.faults.wear import apply_wear
 from simulator.units import SECOND
@@ -122,3 +123,13 @@ def test_a_read_only_store_neither_takes_nor_loses_anything() -> None:
     with pytest.raises(ValueError, match=READ_ONLY):
         store.remove("i")
     assert store.used_bytes == store.written_bytes == 20
+
+
+def test_every_machine_that_boots_from_a_card_or_emmc_says_what_it_endures() -> None:
+    catalogue = Catalogue()
+    pages = [catalogue.model("nodes", name) for name in catalogue.names("nodes")]
+    flash = [page for page in pages if page.has("disk_kind") and page.text("disk_kind") in ("microSD", "eMMC")]
+    assert len(flash) == 9
+    for page in flash:
+        writes = page.quantity("disk_endurance") / page.quantity("disk")  # of the whole of it
+        assert writes == pytest.approx(160 if page.text("disk_kind") == "microSD" else 750, rel=0.01)

@@ -44,7 +44,7 @@ def test_every_metric_of_a_run_in_which_nothing_happened() -> None:
         *("model_delivery_s", "rebuild_s", "host_update_s"),
         *("give_up_s", "offline_running_ratio", "reboot_s", "late_reboot_s", "update_s", "late_update_s"),
         "update_last_s",
-        *("energy_j", "pod_energy_j", "grid_energy_j", "request_energy_j", "carbon_g", "cost_usd"),
+        *("energy_j", "pod_energy_j", "grid_energy_j", "radio_energy_j", "request_energy_j", "carbon_g", "cost_usd"),
         *("battery_empty_s", "battery_stops", "lowest_charge_j", "solar_j", "curtailed_j", "battery_loss_j"),
         *("cold_start_share", "cold_start_wait_s", "function_latency_s", "instance_life_s"),
         *("link_up_ratio", "majority_links_up_ratio"),
