@@ -59,6 +59,11 @@ def test_a_function_arrives_when_it_ended_less_its_duration(read: Read) -> None:
         (None, "trace x.csv: 1 invocations of no duration work for 1 ns"),
     ]
     assert "x.csv:2: it ended at 1 s after 2 s" in refused(read, "app,func,end_timestamp,duration\na,f,1,2\n")
+    more = read("app,func,end_timestamp,duration,memory\na,f,2.5,0.5,128\n")
+    assert told(more) == [(1, "table x.csv: ignores the columns memory")]
+    assert "x.csv:1: two columns are named duration" in refused(
+        read, "app,func,end_timestamp,duration,duration\na,f,2,1,2\n"
+    )
 
 
 LLM = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n"
@@ -192,6 +197,7 @@ def test_services_of_one_log_have_a_table_each(read: Read) -> None:
         ("0,4,1.5,s", "x.csv:2: status: 1.5 is no number from 0 to 1"),
         ("a,4,1,s", "x.csv:2: start_time: 'a' is no number"),
         ("0,4,1,", "x.csv:2: service: the outage of which one?"),
+        ("0,4,1,../s", "x.csv:2: service: '../s' cannot be part of a file's name"),
         ("0,4,1", "x.csv:2: 3 values, and the heading names 4"),
         ("0,4,0.2,s", "x.csv:1: the log has no outage (a severity below one half"),
     ],
