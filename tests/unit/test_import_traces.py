@@ -241,6 +241,15 @@ def test_a_simkube_trace_is_what_was_created_when_and_what_changed_later_is_told
     ]
 
 
+def test_two_workloads_of_one_name_in_two_namespaces_are_two() -> None:
+    there = applied(1, ("a", 1)), applied(1, ("a", 2)).replace('"uid"', '"namespace": "shop", "uid"')
+    report = Report("t.json")
+    found = read_simkube(simkube(*there, applied(2, deleted=("a",))), report)
+    assert [obj["metadata"].get("namespace") for obj in found.created[0]] == [None, "shop"]
+    (told,) = report.repairs
+    assert told.message.startswith("Deployment a: is deleted after 1 s")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
