@@ -167,6 +167,7 @@ class Squares:
             begin, end = float(path.at[leg]), float(path.ends[leg])
             y, vy = float(path.latitude[leg]) - self.south, float(path.v_latitude[leg])
             x, vx = float(path.longitude[leg]) - self.west, float(path.v_longitude[leg])
+            x -= 360 * round(x / 360)  # the short way, over the date line too
             takes = 0.0 if end == inf else end - begin
             borders = np.concatenate([[0.0, takes], self._crossings(y, vy, takes), self._crossings(x, vx, takes)])
             inner = np.unique(borders)

@@ -42,7 +42,8 @@ def draw(run: Run) -> Drawing:
     block = ceil(count / _COLUMNS)
     used = np.zeros((len(lane), ceil(count / block)))
     for link, sender, start, _, utilisation in data.iter_rows():
-        used[lane[link, sender], round(start / interval) // block] += utilisation / block
+        used[lane[link, sender], round(start / interval) // block] += utilisation
+    used /= np.minimum(block, count - block * np.arange(used.shape[1]))  # the last block may be shorter
     unit_s, unit = time_unit(run)
     starts = (np.arange(used.shape[1] + 1) * block * interval).clip(max=until) / unit_s
     figure = go.Figure()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from simulator.errors import Problem, UserError
 from simulator.physics.power import Floats
 from simulator.simulation.clusters.world import World
 from simulator.spec.power import Prices
@@ -19,8 +22,11 @@ class Costs:
     """
 
     def __init__(self, world: World, plane: RequestPlane, busy: Busy, scenario: Scenario) -> None:
+        """Raises UserError for a price that never counts, for all that it would be of has an earlier one."""
         self._world, self._plane, self._busy = world, plane, busy
         self._prices = scenario.prices or Prices()
+        self._nodes = _first(self._prices.nodes, world.nodes.names, "nodes")
+        self._data = _first(self._prices.data, [link.name for link in world.network.links], "data")
         self._from = int(scenario.warm_up)
         self._before = [0.0] * len(world.network.rate_bps)
         self._ns = [0] * len(self._before)  # up to the last change of rates, by directed link
@@ -35,20 +41,18 @@ class Costs:
         world, prices, table = self._world, self._prices, self._world.recorder.costs
         names, links = world.nodes.names, world.network.links
         span = (world.clock.now - self._from) / SECOND
-        for glob, price in prices.nodes.items():
-            for node in matching(glob, names):
-                table.add("node", names[node], float(price) * span)
+        for node, price in self._nodes.items():
+            table.add("node", names[node], price * span)
         carried = [now - before for now, before in zip(self._bytes(), self._before, strict=True)]
-        for glob, rate in prices.egress.items():
+        for glob, price in prices.egress.items():
             mine = set(matching(glob, names))
             for i, link in enumerate(links):
                 out = (link.a in mine) * carried[2 * i] * (link.b not in mine)
                 out += (link.b in mine) * carried[2 * i + 1] * (link.a not in mine)
                 if link.a in mine or link.b in mine:
-                    table.add("egress", link.name, float(rate) * out)
-        for glob, rate in prices.data.items():
-            for i in matching(glob, [link.name for link in links]):
-                table.add("data", links[i].name, float(rate) * (carried[2 * i] + carried[2 * i + 1]))
+                    table.add("egress", link.name, float(price) * out)
+        for i, price in self._data.items():
+            table.add("data", links[i].name, price * (carried[2 * i] + carried[2 * i + 1]))
         if prices.energy is not None:
             after = grid_j[edges[:-1] >= self._from / SECOND].sum()
             table.add("energy", "", float(prices.energy) * float(after))
@@ -77,3 +81,15 @@ class Costs:
         telemetry = self._plane.telemetry.sent_ns()
         self._sent = [before + now for before, now in zip(self._sent, self._since(), strict=True)]
         self._ns = [self._busy.total[hop] + telemetry.get(hop, 0) for hop in range(len(self._ns))]
+
+
+def _first(prices: Mapping[str, float], names: Sequence[str], of: str) -> dict[int, float]:
+    """The price of each whose name some glob matches, by position: that of the first one."""
+    found: dict[int, float] = {}
+    for glob, price in prices.items():
+        mine = [i for i in matching(glob, names) if i not in found]
+        if not mine:
+            said = f"the price of {glob} never counts: those before it match all of that"
+            raise UserError(Problem(said, path=f"prices.{of}.{glob}", hint="write it before them"))
+        found |= dict.fromkeys(mine, float(price))
+    return found

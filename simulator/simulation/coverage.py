@@ -79,7 +79,7 @@ def _map(item: Coverage, site: Site, cells: Sequence[int], where: str) -> Callab
     match item:
         case DistanceCoverage():
             radius = np.full(len(cells), float(item.radius))
-            for glob, other in item.radii.items():
+            for glob, other in reversed(item.radii.items()):  # the first that matches counts
                 found = matching(glob, names)
                 if not found:
                     raise UserError(Problem(f"{glob} matches no cell", path=f"{where}.radii.{glob}"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ Light = Callable[[datetime], float]  # W/m² of the panel's plane under a clear 
 def panel_w(spec: SolarSpec, light: Light, sky: Series, losses: float, *, begins: datetime, at: int) -> float:
     """What the panel gives, in W, with the light and the weather of an instant (ns of the run)."""
     clear = light(begins + timedelta(microseconds=at / 1000))
-    share = float(sky[int(np.searchsorted([time for time, _ in sky], at, side="right")) - 1][1])
+    share = float(sky[bisect_right(sky, at, key=itemgetter(0)) - 1][1])
     return float(spec.peak) * clear / STANDARD_W * share * (1 - losses)
 
 

@@ -73,7 +73,7 @@ def _cells(scenario: Scenario, layout: Layout) -> Iterator[dict[str, Any]]:
             case DistanceCoverage():
                 cells = matching(item.cell, names)
                 radius = dict.fromkeys(cells, float(item.radius))
-                for glob, other in item.radii.items():
+                for glob, other in reversed(item.radii.items()):
                     radius |= {cells[i]: float(other) for i in matching(glob, [names[cell] for cell in cells])}
                 for cell in cells:
                     place = {"latitude": layout.nodes[cell].latitude, "longitude": layout.nodes[cell].longitude}

@@ -50,7 +50,8 @@ class Coverage(Item):
 
 
 class DistanceCoverage(Coverage):
-    """A cell covers a circle of `radius` around it; `radii` are those of cells with another one, by their names.
+    """A cell covers a circle of `radius` around it; `radii` are those of cells with another one, by their names: of
+    several globs the first that matches counts.
 
     Of the cells that cover a node the nearest serves it. It stays with its cell until that does not cover it any more,
     or is farther than another by the `margin`: 20% means a fifth farther. Without one, the model's fact handover.margin

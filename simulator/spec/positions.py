@@ -29,6 +29,8 @@ def read_positions(path: Path, origin: Place | None) -> dict[str, list[Corner]]:
     report = Report(str(path))
     text = read_text(path, report)
     planar = set(_METRES) <= set(heading(text))
+    if planar and set(_DEGREES) & set(heading(text)):
+        raise report.refuse(1, "positions are in metres and in degrees", "leave one of the two out")
     if planar and origin is None:
         raise report.refuse(1, "positions in metres need an origin", "add origin: {latitude: 45.2, longitude: 5.7}")
     if not planar and origin is not None:
@@ -71,7 +73,9 @@ def read_squares(path: Path, side: float) -> tuple[tuple[float, float], dict[tup
             report.wrong(line, "the row names no cell", "leave out the squares that nothing covers")
             continue
         corner = corner or place
-        steps = [(here - first) / side for here, first in zip(place, corner, strict=True)]
+        east = place[1] - corner[1]
+        east -= 360 * round(east / 360)  # the short way, over the date line too
+        steps = [(place[0] - corner[0]) / side, east / side]
         square = round(steps[0]), round(steps[1])
         if max(abs(steps[0] - square[0]), abs(steps[1] - square[1])) > 1e-3:
             report.wrong(line, f"the corner lies on no square of {side:g} degrees from the first one", "see square")

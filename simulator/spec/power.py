@@ -82,8 +82,10 @@ class BatterySpec(Spec):
 
 
 class Prices(Spec):
-    """In USD. `nodes`: of time on machines, used or not, by glob; `egress`: of bytes that leave machines for others
-    that the same glob does not match; `data`: of bytes on links, both ways; `energy`: of what comes from the grid."""
+    """In USD. `nodes`: of time on machines, used or not; `egress`: of bytes that leave machines for others that the
+    same glob does not match; `data`: of bytes on links, both ways; `energy`: of what comes from the grid. Of several
+    globs the first that matches counts; of `egress` each, for one network may lie within another.
+    """
 
     nodes: dict[Glob, TimePrice] = empty()
     egress: dict[Glob, DataPrice] = empty()

@@ -37,7 +37,10 @@ def read_azure_functions_2021(path: Path) -> list[FunctionTrace]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             rows = csv.DictReader(lines)
-            missing = [name for name in _AZURE_2021 if name not in (rows.fieldnames or ())]
+            names = list(rows.fieldnames or ())
+            if twice := [name for name in _AZURE_2021 if names.count(name) > 1]:
+                raise UserError(Problem(f"two columns are named {twice[0]}", str(path), 1))
+            missing = [name for name in _AZURE_2021 if name not in names]
             if missing:
                 said = f"is no azure-functions-2021: it has no column {', '.join(missing)}"
                 raise UserError(Problem(said, str(path), 1, hint=f"its columns are {', '.join(_AZURE_2021)}"))

@@ -18,7 +18,10 @@ def read_windows(path: Path) -> list[tuple[int, int]]:
     """
     report = Report(str(path))
     text = read_text(path, report)
-    second = "end_s" if "end_s" in heading(text) else "duration_s"
+    names = heading(text)
+    if {"end_s", "duration_s"} <= {*names}:
+        raise report.refuse(1, "outages have an end and a duration", "leave one of the columns out")
+    second = "end_s" if "end_s" in names else "duration_s"
     windows, last = list[tuple[int, int]](), 0
     for line, row in read_table(text, ("start_s", second), report):
         start = number(row["start_s"], "start_s", line, report, low=0, high=_LONGEST_S)

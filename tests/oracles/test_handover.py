@@ -15,6 +15,7 @@ from scenarios import run, simulation, world_of
 from simulator.physics.coverage import NONE, Cells, Squares
 from simulator.physics.movement import RADIUS_M, Path, first_farther, within
 from simulator.physics.waypoints import random_waypoint
+from simulator.spec.positions import read_squares
 
 STEP = 0.05  # s, between two looks of the brute force
 
@@ -130,6 +131,27 @@ def test_looking_at_a_map_all_the_time_finds_the_same(seed: int) -> None:
         edge = min(abs(time - begin) for begin in begins)
         assert exact[last][1] == here or edge < 1e-6
     assert len(exact) > 10
+
+
+def test_a_map_and_a_way_across_the_date_line(tmp_path: File) -> None:
+    """Four squares of a degree, two on each side, crossed in ten seconds each."""
+    rows = "\n".join(
+        f"-17,{longitude},{cell}" for longitude, cell in ((178, "a"), (179, "b"), (-180, "c"), (-179, "d"))
+    )
+    (tmp_path / "m.csv").write_text(f"latitude,longitude,cell\n{rows}\n", "utf-8")
+    (south, west), found = read_squares(tmp_path / "m.csv", 1.0)
+    assert found == {(0, 0): "a", (0, 1): "b", (0, 2): "c", (0, 3): "d"}
+    squares = Squares(south, west, 1.0, {place: "abcd".index(cell) for place, cell in found.items()})
+    for longitudes in ((178, -178), (-182, -178), (178, 182)):
+        path = Path([0, 40], [-16.5, -16.5], longitudes)
+        assert [(round(at, 6), cell) for at, cell in served(squares.reach(path), 39)] == [
+            (0, 0),
+            (10, 1),
+            (20, 2),
+            (30, 3),
+        ]
+    back = Path([0, 40], [-16.5, -16.5], (-178, 178))
+    assert [cell for _, cell in served(squares.reach(back), 39)] == [3, 2, 1, 0]
 
 
 def test_work_follows_handovers_and_not_corners() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from simulator.errors import UserError
 from simulator.physics.solar import air_mass, beam_w, day_hours, declination, haurwitz_w, plane_w, sun
-from simulator.simulation.light import light
+from simulator.simulation.light import light, panel_w
 from simulator.spec.power import SolarSpec
 
 PLACES = [(0.0, 0.0), (30.0, -100.0), (46.5, 9.5), (60.0, 25.0), (-35.0, 149.0)]
@@ -82,6 +82,13 @@ def test_a_panel_that_faces_the_sun_gets_the_beam_and_one_that_turns_away_the_sk
     assert facing == pytest.approx(beam_w(low) * (1 + 0.1 * (1 + sin(radians(low.elevation))) / 2))
     assert facing > plane_w(low, 0, 180) > plane_w(low, 90, (low.azimuth + 180) % 360) > 0
     assert plane_w(sun(datetime(2026, 1, 8, 0, tzinfo=UTC), 52.5, 13.4), 60, 180) == 0
+
+
+def test_the_weather_holds_from_its_time_on() -> None:
+    begins, sky = datetime(2026, 6, 21, tzinfo=UTC), ((0, 1.0), (100, 0.5), (300, 0.25))
+    spec = SolarSpec(peak="20W")
+    gives = [panel_w(spec, lambda _: 1000.0, sky, 0.1, begins=begins, at=at) for at in (0, 99, 100, 299, 300, 10**9)]
+    assert gives == pytest.approx([18, 18, 9, 9, 4.5, 4.5])
 
 
 def test_pvlib_is_asked_for_and_not_there() -> None:

@@ -301,6 +301,16 @@ def test_each_price_adds_its_own_cost() -> None:
     assert there_and_back["lan"] == pytest.approx(cost["data", "lan"], rel=0.05)  # a third of it is asked, not answered
 
 
+def test_of_several_prices_the_first_that_matches_counts() -> None:
+    def nodes(**prices: str) -> dict[str, float]:
+        rows = run({"prices": {"nodes": prices}, "workloads": []}).table("costs")
+        return dict(rows.select("name", "cost_usd").iter_rows())
+
+    assert nodes(**{"hub": "3USD/h", "*": "0.3USD/h"}) == pytest.approx({"hub": 1.0, "pi": 0.1, "till": 0.1})
+    with pytest.raises(UserError, match="the price of hub never counts"):
+        nodes(**{"*": "0.3USD/h", "hub": "3USD/h"})
+
+
 def test_what_comes_before_the_end_of_the_warm_up_costs_nothing() -> None:
     cost = run({"prices": {"nodes": {"*": "0.3USD/h"}, "data": {"wan": "1USD/GB"}}, "warm_up": "10min"}).table("costs")
     assert cost.filter(pl.col("item") == "node")["cost_usd"].to_list() == pytest.approx([0.05] * 3)

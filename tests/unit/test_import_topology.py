@@ -101,6 +101,16 @@ REPAIRS = {
         (node("a"), node("b"), edge("a", "b", 1e9), edge("b", "a", 2e9)),
         FIRST + 3, f"edge a b: is parallel to that of line {FIRST + 2}: the two are one link with the rates of both",
     ),
+    "parallel edges, one of them without a rate": (
+        (node("a"), node("b"), edge("a", "b", None), edge("b", "a", 2e9)),
+        FIRST + 3,
+        f"edge a b: is parallel to that of line {FIRST + 2}: the two are one link, with the rate of the one that tells "
+        "it",
+    ),
+    "an edge with a direction of its own": (
+        (node("a"), node("b"), edge("a", "b").replace("<edge", '<edge directed="true"')),
+        FIRST + 2, "edge a b: is directed by itself, and leads both ways as the graph's others do",
+    ),
     "a second part": (
         (node("z"), node("a"), node("b"), edge("a", "b")),
         FIRST, "node z: is not joined to the largest part of 2, and is left out with its edges",
@@ -170,6 +180,23 @@ def test_the_two_directions_of_a_directed_graph_are_one_link(read: Read) -> None
     found = read(graphml(node("a"), node("b"), edge("a", "b", 1e9), edge("b", "a", 2e9), directed=True))
     assert not found.repairs
     assert [(link.up, link.down, link.rate) for link in found.topology.links] == [(1e9, 2e9, None)]
+    alone = read(graphml(node("a"), node("b"), edge("a", "b", 1e9), directed=True))
+    assert told(alone) == [(FIRST + 2, "edge a b: leads one way only, and stands for both")]
+
+
+def test_rates_in_our_own_words_are_added_and_what_else_edges_say_differently_is_told(read: Read) -> None:
+    head = (
+        '{"directed": %s, "nodes": [{"id": "a", "lat": 50, "lon": 8}, {"id": "b", "lat": 51, "lon": 8}], "links": [\n'
+    )
+    there = '{"source": "a", "target": "b", "rate": "1Gbps", "latency": "1ms"},\n'
+    back = '{"source": "b", "target": "a", "rate": "2Gbps", "latency": "5ms", "dist": 9}]}'
+    parallel, directed = (read(head % word + there + back, "net.json") for word in ("false", "true"))
+    left_out = (3, "edge a b: what it says of latency, dist is left out: the edge of line 2 holds")
+    both = (3, "edge a b: is parallel to that of line 2: the two are one link with the rates of both")
+    assert (told(parallel), told(directed)) == ([both, left_out], [left_out])
+    (one,), (two,) = parallel.topology.links, directed.topology.links
+    assert (one.rate, two.up, two.down) == (3e9, 1e9, 2e9)
+    assert one.latency == two.latency == 1e6
 
 
 REFUSED = {
@@ -204,7 +231,8 @@ def test_node_link_json_and_its_byte_order_mark(read: Read) -> None:
     found = read(b"\xef\xbb\xbf" + text.encode(), "net.json")
     assert told(found) == [
         (1, "file net.json: begins with a byte-order mark, which is left out"),
-        (5, "edge 0 1: is parallel to that of line 4: the two are one link with the rates of both"),
+        (5, "edge 0 1: is parallel to that of line 4: the two are one link"),
+        (5, "edge 0 1: what it says of latency is left out: the edge of line 4 holds"),
         (4, "link aachen-bonn: has no rate in the file, and takes that of fibre-wan"),
     ]
     assert [str(link.length) for link in found.topology.links] == ["75500.0"]
@@ -257,7 +285,16 @@ def test_sites_and_users(read: Read, tmp_path: Path) -> None:
     assert [(link.model, link.length) for link in found.topology.links[2:]] == [("lte", None)] * 2
 
 
+def test_sites_on_both_sides_of_the_date_line_have_their_middle_between_them(read: Read) -> None:
+    rows = "SITE_ID,LATITUDE,LONGITUDE,NAME\n1,-17,179.9,A\n2,-17,-179.8,B\n"
+    found = read(rows, "sites.csv").topology
+    assert found.nodes[-1].longitude == pytest.approx(-179.95)
+    assert all(link.length < 20e3 for link in found.links if link.length is not None)
+
+
 def test_what_is_wrong_with_sites_is_told_by_line(read: Read) -> None:
+    nameless = refused(read, "SITE_ID,LATITUDE,LONGITUDE,NAME\n,-17,179.9,A\n", "sites.csv")
+    assert nameless == "sites.csv:2: a site has no SITE_ID"
     assert "sites.csv:2: 11 values, and the heading names 10 (a value with a comma" in refused(
         read, SITES.replace('"Corner A, B"', "Corner A, B"), "sites.csv"
     )

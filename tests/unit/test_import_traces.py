@@ -59,6 +59,11 @@ def test_a_function_arrives_when_it_ended_less_its_duration(read: Read) -> None:
         (None, "trace x.csv: 1 invocations of no duration work for 1 ns"),
     ]
     assert "x.csv:2: it ended at 1 s after 2 s" in refused(read, "app,func,end_timestamp,duration\na,f,1,2\n")
+    more = read("app,func,end_timestamp,duration,memory\na,f,2.5,0.5,128\n")
+    assert told(more) == [(1, "table x.csv: ignores the columns memory")]
+    assert "x.csv:1: two columns are named duration" in refused(
+        read, "app,func,end_timestamp,duration,duration\na,f,2,1,2\n"
+    )
 
 
 LLM = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n"
@@ -192,6 +197,7 @@ def test_services_of_one_log_have_a_table_each(read: Read) -> None:
         ("0,4,1.5,s", "x.csv:2: status: 1.5 is no number from 0 to 1"),
         ("a,4,1,s", "x.csv:2: start_time: 'a' is no number"),
         ("0,4,1,", "x.csv:2: service: the outage of which one?"),
+        ("0,4,1,../s", "x.csv:2: service: '../s' cannot be part of a file's name"),
         ("0,4,1", "x.csv:2: 3 values, and the heading names 4"),
         ("0,4,0.2,s", "x.csv:1: the log has no outage (a severity below one half"),
     ],
@@ -233,6 +239,15 @@ def test_a_simkube_trace_is_what_was_created_when_and_what_changed_later_is_told
         (5, " goes from 1 to 3 replicas after 40 s, and stays as it began: nothing changes it here"),
         (6, " is deleted after 50 s, and stays: nothing deletes it here"),
     ]
+
+
+def test_two_workloads_of_one_name_in_two_namespaces_are_two() -> None:
+    there = applied(1, ("a", 1)), applied(1, ("a", 2)).replace('"uid"', '"namespace": "shop", "uid"')
+    report = Report("t.json")
+    found = read_simkube(simkube(*there, applied(2, deleted=("a",))), report)
+    assert [obj["metadata"].get("namespace") for obj in found.created[0]] == [None, "shop"]
+    (told,) = report.repairs
+    assert told.message.startswith("Deployment a: is deleted after 1 s")
 
 
 @pytest.mark.parametrize(

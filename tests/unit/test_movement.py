@@ -142,6 +142,7 @@ def test_positions_in_metres_are_those_in_degrees(tmp_path: Path) -> None:
     ("lines", "said"),
     [
         (["time_s,node,x_m,y_m", "0,bus-0,0,0"], "need an origin"),
+        (["time_s,node,x_m,y_m,latitude", "0,bus-0,0,0,45"], "in metres and in degrees"),
         (["time_s,node,latitude", "0,bus-0,45"], "no column longitude"),
         (["time_s,node,latitude,longitude", "5,bus-0,45,5", "5,bus-0,45,6"], "t.csv:3: the time is not after"),
         (["time_s,node,latitude,longitude", "5,bus-0,145,5"], "t.csv:2: latitude: 145 is no number from -90 to 90"),
@@ -321,6 +322,9 @@ def test_parameters_of_coverage_move_the_metrics() -> None:
     assert smaller.summary["uncovered_s"] > small.summary["uncovered_s"] > base.summary["uncovered_s"] == 0
     one = run(road(), {"coverage.lte.radii": {"mast-2": "100m"}})
     assert one.summary["uncovered_s"] > 0
+    first = run(road(), {"coverage.lte.radii": {"mast-2": "100m", "mast-*": "400m"}})
+    assert first.summary["uncovered_s"] == one.summary["uncovered_s"]
+    assert {cell["cell"]: cell["radius_m"] for cell in first.world["cells"]}["mast-2"] == 100
     sticky = run(road(), {"coverage.lte.margin": "60%"})
     assert times(sticky)[0] > times(base)[0]
     long = run(road(), {"coverage.lte.handover": "3s"})

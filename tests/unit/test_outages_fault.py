@@ -211,6 +211,7 @@ class TestOutages:
             ("start_s,end_s\n5,9\n8,10\n", ":3: the outage begins before the one above it has ended"),
             ("start_s,end_s\n5,5\n", ":2: the outage takes no time"),
             ("start_s,duration_s\n5,x\n", "'x' is no number"),
+            ("start_s,end_s,duration_s\n5,9,2\n", ":1: outages have an end and a duration"),
             ("start_s,length\n5,1\n", "there is no column duration_s"),
             ("start_s,end_s\n", "the file has no outage"),
         ],

@@ -210,6 +210,17 @@ def test_faults_that_happen_at_random_shade_nothing() -> None:
     assert not raster.draw(run).figure.layout.shapes
 
 
+def test_a_last_cell_of_fewer_intervals_is_their_mean_too() -> None:
+    run = hand_made_run()
+    link = run.world["links"][0]
+    half = {"start_s": [float(k) for k in range(1201)], "link": link["name"], "sender": link["a"], "carried_bytes": 1.0,
+            "room_bytes": 2.0}  # fmt: skip
+    run.tables = {**run.tables, "carried": pl.DataFrame(half)}
+    run.world = {**run.world, "duration_s": 1201.0, "interval_s": 1.0}
+    (cells,) = links.draw(run).figure.data[0].z
+    assert list(cells) == [0.5] * 401  # of three intervals each, the last of one
+
+
 # The table that the heat map is drawn from.
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from simulator.spec.readers.columns import Tables, seconds
 from simulator.spec.readers.report import Report
-from simulator.spec.readers.table import number, read_table
+from simulator.spec.readers.table import heading, number, read_table, tell_ignored
 from simulator.spec.trace import read_azure_functions_2021
 from simulator.units import SECOND
 
@@ -18,8 +18,9 @@ LLM: Final = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 _INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z?")
 
 
-def read_functions(path: Path, report: Report) -> Tables:
-    """Every invocation by its arrival, which is its end less its duration, with its work."""
+def read_functions(path: Path, text: str, report: Report) -> Tables:
+    """Every invocation by its arrival, which is its end less its duration, with its work. `text` is the file's."""
+    tell_ignored(heading(text), {*FUNCTIONS}, report)
     functions = read_azure_functions_2021(path)
     calls = sorted(
         (at, number, work)
@@ -56,7 +57,7 @@ def read_llm(text: str, report: Report) -> Tables:
             report.repaired(line, "request: comes before the one in front of it, and is put in its place")
         sorted_until = max(sorted_until, at)
         found.append((at, row["ContextTokens"], row["GeneratedTokens"]))
-    if not found:
+    if not found and not report.problems:
         report.wrong(1, "the trace has no request")
     report.check()
     found.sort(key=lambda request: request[0])

@@ -51,6 +51,7 @@ class _Reader:
         self._of: tuple[str, dict[str, str], int] | None = None  # the node or edge that is being read
         self._data: dict[str, Any] = {}
         self._key, self._words = "", ""
+        self._default = "false"  # whether edges are directed that do not say so
 
     def _doctype(self, *_: Any) -> None:
         raise self._report.refuse(self.parser.CurrentLineNumber, "declares a document type", "remove <!DOCTYPE …>")
@@ -69,6 +70,7 @@ class _Reader:
             if self.seen:
                 raise self._report.refuse(line, "has a second graph", "a topology is one graph")
             self.seen, self.graph.directed = True, attributes.get("edgedefault") == "directed"
+            self._default = "true" if self.graph.directed else "false"
         elif tag in ("node", "edge"):
             self._of, self._data = (tag, attributes, line), dict(self._defaults[tag])
         elif tag == "data":
@@ -105,4 +107,8 @@ class _Reader:
             self.graph.vertices.append(vertex_of(attributes["id"], self._data, line, self._report))
         else:
             ends = attributes["source"], attributes["target"]
+            if attributes.get("directed", self._default) != self._default:
+                both = "is directed by itself, and leads both ways as the graph's others do"
+                one = "is undirected by itself, and is taken as one direction as the graph's others are"
+                self._report.repaired(line, f"edge {' '.join(ends)}: {one if self.graph.directed else both}")
             self.graph.edges.append(edge_of(*ends, self._data, line, self._report))

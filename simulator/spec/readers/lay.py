@@ -11,6 +11,7 @@ from simulator.geography import great_circle_km
 from simulator.spec.readers.graph import Edge, Graph, Vertex
 from simulator.spec.readers.names import slug, unique
 from simulator.spec.readers.report import Report
+from simulator.units import UnitError, parse
 
 ROUTER: Final = "backbone-router"
 
@@ -112,18 +113,42 @@ def _joined(graph: Graph, report: Report) -> list[Edge]:
 
 
 def _one(edges: list[Edge], *, directed: bool, report: Report) -> Edge:
+    label = f"edge {edges[0].a} {edges[0].b}"
+    if len(edges) > 1 and not any({"up", "down"} & edge.own.keys() for edge in edges):
+        edges = [_by_number(edge) for edge in edges]
     first = edges[0]
     back = [edge for edge in edges if directed and edge.a != first.a]
     forth = [edge for edge in edges if edge not in back] if back else edges
-    label = f"edge {first.a} {first.b}"
+    if directed and not back:
+        report.repaired(first.line, f"{label}: leads one way only, and stands for both")
     for same in (forth, back):
         for edge in same[1:]:
-            said = f"is parallel to that of line {same[0].line}: the two are one link with the rates of both"
+            known = sum(each.bps is not None for each in (same[0], edge))
+            rates = ("", ", with the rate of the one that tells it", " with the rates of both")[known]
+            said = f"is parallel to that of line {same[0].line}: the two are one link{rates}"
+            report.repaired(edge.line, f"{label}: {said}")
+    for edge in edges[1:]:
+        others = [key for key, value in edge.own.items() if value != first.own.get(key)]
+        if edge.km not in (None, first.km):
+            others.append("dist")
+        if others:
+            said = f"what it says of {', '.join(others)} is left out: the edge of line {first.line} holds"
             report.repaired(edge.line, f"{label}: {said}")
     one = replace(first, bps=_sum(forth), own=dict(first.own))
     if back and (one.bps or _sum(back)):
         one.own |= {"up": _rate(one.bps or _sum(back)), "down": _rate(_sum(back) or one.bps)}
     return one
+
+
+def _by_number(edge: Edge) -> Edge:
+    """The edge with a rate in our own words as a number, so that it can be added to others."""
+    if edge.bps is not None or "rate" not in edge.own:
+        return edge
+    try:
+        bps = float(parse(edge.own["rate"], "bitrate"))
+    except UnitError:
+        return edge  # refused with its line when the topology is parsed
+    return replace(edge, bps=bps, own={key: value for key, value in edge.own.items() if key != "rate"})
 
 
 def _sum(edges: Iterable[Edge]) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from simulator.units import SECOND
 
 _COLUMNS: Final = ("start_time", "end_time", "status", "service")
 _MOST: Final = 1000
+_NAME: Final = re.compile(r"\w[\w .-]*")
 
 Outage = tuple[int, int, int, int]  # start and end in ns, how many parts are down, line
 
@@ -33,6 +35,9 @@ def read_outages(path: Path, params: Mapping[str, Any] | None = None) -> Tables:
         outage = _outage(line, row, parts, report)
         if not row["service"]:
             report.wrong(line, "service: the outage of which one?")
+        elif not _NAME.fullmatch(row["service"]):
+            said = f"service: {row['service']!r} cannot be part of a file's name, which its table's has to be"
+            report.wrong(line, said, "letters, digits, spaces and . _ -")
         elif outage is not None:
             found.setdefault(row["service"], []).append(outage)
     if not found and not report.problems:
@@ -75,8 +80,9 @@ def _outage(line: int, row: Mapping[str, str], parts: int, report: Report) -> Ou
         report.wrong(line, f"the outage ends at {end:g} s, before it begins at {start:g} s")
         return None
     down = int(severity * parts + 0.5)
-    if end == start or severity == 0:
-        said = "takes no time" if end == start else "has severity 0"
+    begin, stop = round(start * SECOND), round(end * SECOND)
+    if stop == begin or severity == 0:
+        said = "takes no time" if stop == begin else "has severity 0"
         report.repaired(line, f"{label}: {said}, and is left out")
         return None
     if not down:
@@ -88,7 +94,7 @@ def _outage(line: int, row: Mapping[str, str], parts: int, report: Report) -> Ou
         report.repaired(
             line, f"{label}: of severity {severity:.6g} takes {down} of {parts} {'part' if parts == 1 else 'parts'}"
         )
-    return round(start * SECOND), round(end * SECOND), down, line
+    return begin, stop, down, line
 
 
 def _tell_order(service: str, outages: list[Outage], report: Report) -> None:

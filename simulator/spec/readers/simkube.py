@@ -37,7 +37,7 @@ def read_simkube(text: str, report: Report) -> Applied:
             document.line(("version",)), f"is a SimKube trace of version {data.get('version')}, not {_VERSION}"
         )
     created: dict[int, list[dict[str, Any]]] = {}
-    known: dict[tuple[str, str], dict[str, Any]] = {}
+    known: dict[tuple[str, str, str], dict[str, Any]] = {}  # by kind, namespace and name
     times: list[int] = []
     applied = 0
     for number, event in enumerate(data["events"]):
@@ -58,14 +58,13 @@ def read_simkube(text: str, report: Report) -> Applied:
             if name not in known:
                 created.setdefault(at, []).append(plain)
             elif plain["spec"] != known[name]["spec"]:
-                _tell_change(name[1], known[name]["spec"], plain["spec"], at=at, line=place, report=report)
+                _tell_change(_called(name), known[name]["spec"], plain["spec"], at=at, line=place, report=report)
             known[name] = plain
         for index, obj in enumerate(event.get("deleted_objs") or ()):
             place = document.line(("events", number, "deleted_objs", index))
             if (name := _name(obj, place, report)) is not None:
-                report.repaired(
-                    place, f"{name[0]} {name[1]}: is deleted after {at} s, and stays: nothing deletes it here"
-                )
+                said = f"{_called(name)}: is deleted after {at} s, and stays: nothing deletes it here"
+                report.repaired(place, said)
     if not known and not report.problems:
         report.wrong(1, "the trace applies nothing")
     report.check()
@@ -73,13 +72,19 @@ def read_simkube(text: str, report: Report) -> Applied:
     return Applied(created, times[-1] - times[0], counts)
 
 
-def _name(obj: Any, line: int | None, report: Report) -> tuple[str, str] | None:
-    """Kind and name."""
+def _name(obj: Any, line: int | None, report: Report) -> tuple[str, str, str] | None:
+    """Kind, namespace and name."""
     meta = obj.get("metadata") if isinstance(obj, dict) else None
     if not isinstance(meta, dict) or not isinstance(meta.get("name"), str) or not isinstance(obj.get("spec"), dict):
         report.wrong(line, "is no Kubernetes object: it has no metadata.name and spec")
         return None
-    return str(obj.get("kind", "")), meta["name"]
+    return str(obj.get("kind", "")), str(meta.get("namespace") or "default"), meta["name"]
+
+
+def _called(name: tuple[str, str, str]) -> str:
+    """As messages call it: Deployment shop/api."""
+    kind, namespace, own = name
+    return f"{kind} {own}" if namespace == "default" else f"{kind} {namespace}/{own}"
 
 
 def _plain(obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,4 +101,4 @@ def _tell_change(
         said = f"goes from {old.get('replicas')} to {new.get('replicas')} replicas"
     else:
         said = f"changes its {', '.join(keys)}"
-    report.repaired(line, f"deployment {name}: {said} after {at} s, and stays as it began: nothing changes it here")
+    report.repaired(line, f"{name}: {said} after {at} s, and stays as it began: nothing changes it here")

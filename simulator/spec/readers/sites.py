@@ -20,16 +20,18 @@ def read_sites(text: str, report: Report) -> Graph:
     first: dict[str, int] = {}
     for line, row in read_table(text, SITES, report, _MORE):
         vertex = Vertex(row["SITE_ID"], f"site-{row['SITE_ID']}", line)
-        if vertex.id in first:
+        if not vertex.id:
+            report.wrong(line, "a site has no SITE_ID")
+        elif vertex.id in first:
             report.wrong(line, f"two sites have the SITE_ID {vertex.id}", f"the first is on line {first[vertex.id]}")
         first[vertex.id] = line
         _put(vertex, row["LATITUDE"], row["LONGITUDE"], report)
         graph.vertices.append(vertex)
-    if not graph.vertices:
+    if not graph.vertices and not report.problems:
         report.wrong(1, "the file has no sites")
     report.check()
     lat = sum(v.latitude or 0 for v in graph.vertices) / len(graph.vertices)
-    lon = sum(v.longitude or 0 for v in graph.vertices) / len(graph.vertices)
+    lon = _middle([v.longitude or 0 for v in graph.vertices])
     graph.edges = [Edge(vertex.id, "", vertex.line) for vertex in graph.vertices]
     graph.vertices.append(Vertex("", "hub", None, lat, lon, own={"model": "backbone-router", "role": "router"}))
     report.repaired(1, f"table {report.name}: has no links, so each site is joined to a router hub in their middle")
@@ -45,7 +47,7 @@ def read_users(text: str, graph: Graph, models: dict[str, str], report: Report) 
         vertex = Vertex(f"user {number}", f"user-{number}", line, own=own)
         _put(vertex, row["Latitude"], row["Longitude"], report)
         found.append(vertex)
-    if not found:
+    if not found and not report.problems:
         report.wrong(1, "the file has no users")
     report.check()
     for user in found:
@@ -54,6 +56,13 @@ def read_users(text: str, graph: Graph, models: dict[str, str], report: Report) 
         # From the user to the site: `up` of the access is the user's. A model of access has its own latency.
         graph.edges.append(Edge(user.id, near.id, None, own={"model": models["access"]}))
     graph.vertices += found
+
+
+def _middle(longitudes: list[float]) -> float:
+    """The mean of longitudes, also of some on both sides of the date line: those to the west of it go on beyond 180."""
+    if max(longitudes) - min(longitudes) <= 180:
+        return sum(longitudes) / len(longitudes)
+    return (sum(longitude % 360 for longitude in longitudes) / len(longitudes) + 180) % 360 - 180
 
 
 def _put(vertex: Vertex, latitude: str, longitude: str, report: Report) -> None:

@@ -31,7 +31,7 @@ def read_table(text: str, wanted: Sequence[str], report: Report, known: Sequence
             if names.count(name) != 1:
                 said = f"two columns are named {name}" if name in names else f"there is no column {name}"
                 raise report.refuse(1, said, did_you_mean(name, [n for n in names if n], "its columns are"))
-        _ignored(names, {*wanted, *known}, report)
+        tell_ignored(names, {*wanted, *known}, report)
         at = {name: names.index(name) for name in wanted}
         for row in rows:
             if len(row) == len(names):
@@ -45,7 +45,8 @@ def read_table(text: str, wanted: Sequence[str], report: Report, known: Sequence
         raise report.refuse(rows.line_num, f"is no CSV: {error}") from None
 
 
-def _ignored(names: Sequence[str], read: set[str], report: Report) -> None:
+def tell_ignored(names: Sequence[str], read: set[str], report: Report) -> None:
+    """Tell which columns nobody reads."""
     nameless = sum(not name for name in names)
     others = list(dict.fromkeys(name for name in names if name and name not in read))
     if nameless:

@@ -21,7 +21,7 @@ def read_trace(path: Path) -> Tables:
     text = read_text(path, report)
     names = heading(text)
     if {*calls.FUNCTIONS} <= {*names}:
-        return calls.read_functions(path, report)
+        return calls.read_functions(path, text, report)
     if {*calls.LLM} <= {*names}:
         return calls.read_llm(text, report)
     if form := bandwidth.form_of(names):
