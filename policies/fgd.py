@@ -2,25 +2,29 @@
 
 Idea: Weng et al., USENIX ATC 2023. What is free on a node is fragmented for a kind of pod that cannot use it: all of
 it, where such a pod does not fit or wants no accelerator; else those devices that have less than its share. A pod
-goes where the expected fragmentation, over the kinds of pods seen so far, grows least. Complexity: O(nodes) numpy, and
-O(devices² · kinds) for each state of a node that has not been met. Caveats: the kinds are weighed by what has come up
-to now, where the paper weighs by a whole trace; looks at one resource, `resource`.
+goes where the expected fragmentation, over the kinds of pods that are usual, grows least. `typical` says which are, as
+in the paper: a list of pods in openb's columns; without it, those seen so far. Complexity: O(nodes) numpy, and
+O(devices² · kinds) for each state of a node that has not been met. Caveat: looks at one resource, `resource`.
 """
 
+import csv
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 
 from simulator.policy import Bind, ClusterView, Decision, Placement, PodView, Wait
 
 _WHOLE = 1000  # thousandths
+_COLUMNS = ("cpu_milli", "memory_mib", "num_gpu", "gpu_milli")
 
 
 class Fgd(Placement):
     """The feasible node and device with the least growth of fragmentation."""
 
-    def __init__(self, resource: str = "nvidia.com/gpu") -> None:
+    def __init__(self, resource: str = "nvidia.com/gpu", typical: Path | None = None) -> None:
         self.resource = resource
+        self.typical = None if typical is None else _counted(typical)
 
     def place(self, pod: PodView, cluster: ClusterView) -> Decision:
         """The first of equals by node, then by device."""
@@ -44,23 +48,38 @@ class Fgd(Placement):
 
     def _memory(self) -> "_Memory":
         if not hasattr(self, "_seen"):
-            self._seen = _Memory()
+            self._seen = _Memory(self.typical)
         return self._seen
+
+
+def _counted(file: Path) -> Counter[tuple[int, int, int, int]]:
+    """How many pods of each kind the file lists. Raises ValueError where it is no such list."""
+    counts: Counter[tuple[int, int, int, int]] = Counter()
+    with Path(file).open(encoding="utf-8-sig", newline="") as lines:
+        for row in csv.DictReader(lines):
+            try:
+                cpu, mib, count, share = (int(row[key]) for key in _COLUMNS)
+            except (KeyError, TypeError) as error:
+                raise ValueError(f"{file} does not list pods in the columns {', '.join(_COLUMNS)}") from error
+            counts[cpu, mib << 20, count, share if count else 0] += 1
+    return counts
 
 
 class _Memory:
     """What has been computed: the growth for each kind of pod on each state of a node. It decides nothing."""
 
-    def __init__(self) -> None:
-        self.counts: Counter[tuple[int, int, int, int]] = Counter()
+    def __init__(self, typical: Counter[tuple[int, int, int, int]] | None) -> None:
+        self.learns = not typical
+        self.counts: Counter[tuple[int, int, int, int]] = Counter(typical)
         self.ids: dict[bytes, int] = {}
         self.known: dict[tuple[int, int, int, int], tuple[np.ndarray, np.ndarray]] = {}
         self.due = 1  # pods after which the kinds are weighed anew
 
     def growth(self, kind: tuple[int, int, int, int], states: np.ndarray, fits: np.ndarray) -> tuple[np.ndarray, ...]:
         """By node: how much fragmentation grows with such a pod there, and the device that it gets (-1: no one)."""
-        self.counts[kind] += 1
-        if self.counts.total() >= self.due:
+        if self.learns:
+            self.counts[kind] += 1
+        if not hasattr(self, "kinds") or (self.learns and self.counts.total() >= self.due):
             self.due, self.known = 2 * self.due, {}
             self.kinds = np.array(list(self.counts))
             self.weights = np.array(list(self.counts.values())) / self.counts.total()

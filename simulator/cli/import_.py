@@ -24,9 +24,9 @@ def import_(
     Parameters
     ----------
     kind
-        topology: GraphML, node-link JSON, a name of topohub's, EUA sites, round trips between regions. trace: Azure
-        Functions 2021, Azure LLM 2023, SimKube, throughput, a distribution. outages: Cloud Uptime Archive. kubernetes:
-        `kubectl get … -o yaml`.
+        topology: GraphML, node-link JSON, a name of topohub's, EUA sites, round trips between regions, openb's nodes.
+        trace: Azure Functions 2021, Azure LLM 2023, openb's pods, SimKube, throughput, a distribution. outages: Cloud
+        Uptime Archive. kubernetes: `kubectl get … -o yaml`.
     file
         What to read.
     out

@@ -63,7 +63,8 @@ def instantiate(
     """What `{use: ref, params: …}` means: a class's instance, or a function with its parameters bound.
 
     `given` is how many leading positional parameters of a function the caller will supply itself: 2 for a placement
-    (pod, cluster). Raises UserError for a parameter that is not accepted, one that is missing, or one refused.
+    (pod, cluster). A parameter that is annotated as a Path names a file relative to `base`. Raises UserError for a
+    parameter that is not accepted, one that is missing, one refused, or a file that is not there.
     """
     target = resolve(ref, base, folder, what)
     accepted, required = _parameters(target, given)
@@ -79,10 +80,11 @@ def instantiate(
     ]
     if problems:
         raise UserError(problems)
+    located = _located(target, params, base)
     if not inspect.isclass(target):
-        return partial(target, **params) if params else target
+        return partial(target, **located) if located else target
     try:
-        return target(**params)
+        return target(**located)
     except (TypeError, ValueError) as error:
         raise UserError(Problem(f"{what} {ref!r} refuses its parameters: {error}", path="params")) from error
 
@@ -216,6 +218,19 @@ def _parameters(target: Any, given: int) -> tuple[list[str] | None, list[str]]:
         return None, []
     named = [p for p in parameters if p.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)]
     return [p.name for p in named], [p.name for p in named if p.default is kinds.empty]
+
+
+def _located(target: Any, params: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """The parameters, and each that is a file at its place."""
+    found = dict(params)
+    for name, parameter in inspect.signature(target).parameters.items():
+        of = (parameter.annotation, *getattr(parameter.annotation, "__args__", ()))
+        if isinstance(found.get(name), str) and not {Path, "Path", "Path | None"}.isdisjoint(of):
+            found[name] = base / found[name]
+            if not found[name].is_file():
+                hint = "files are relative to the experiment's"
+                raise UserError(Problem(f"there is no file {found[name]}", path=f"params.{name}", hint=hint))
+    return found
 
 
 def _near(name: str, known: list[str] | None) -> str:

@@ -9,7 +9,7 @@ Better = Literal["up", "down"]
 UP: Final = frozenset(
     {
         *("availability", "requests_completed", "delivered_messages", "offline_running_ratio"),
-        *("pods_started", "start_rate"),
+        *("pods_started", "start_rate", "allocated_accelerators"),
         *("all_up_ratio", "link_up_ratio", "majority_links_up_ratio", "lowest_charge_j", "solar_j"),
     }
 )

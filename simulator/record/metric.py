@@ -22,6 +22,7 @@ class MetricContext:
     """What a metric needs beside the tables; every time in seconds of simulated time.
 
     `wanted`: owner -> wanted number of pods. `faults`: (start, end) of each, end infinite where it never ends.
+    `accelerators_m` are the thousandths of all accelerators, `allocated_m` those that pods with a node hold at the end.
     `latency(q)`: quantile q in [0, 1] of the merged latency sketch after the warm-up; `mean_latency_s` likewise.
     """
 
@@ -33,6 +34,8 @@ class MetricContext:
     mean_latency_s: float = nan
     whole_from_s: float | None = None  # the first interval begins that the warm-up leaves whole; None: at its end
     links: int = 0  # of the topology
+    accelerators_m: int = 0
+    allocated_m: int = 0
 
 
 Compute = Callable[[Tables, MetricContext], float]

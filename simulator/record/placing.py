@@ -72,6 +72,11 @@ def unschedulable_pods(tables: Tables, _: MetricContext) -> float:
     return float(last.filter(pl.col("decision").ne("Bind") & ~pl.col("pod").is_in(gone.implode())).height)
 
 
+def allocated_accelerators(_: Tables, context: MetricContext) -> float:
+    """What pods hold of all accelerators."""
+    return context.allocated_m / context.accelerators_m if context.accelerators_m else nan
+
+
 METRICS: Final = (
     Metric(
         "evicted_pods",
@@ -110,5 +115,11 @@ METRICS: Final = (
         "count",
         "pods not deleted whose last placement decision at the end of the run is not Bind",
         unschedulable_pods,
+    ),
+    Metric(
+        "allocated_accelerators",
+        "ratio",
+        "accelerators, in thousandths, that pods with a node ask for at the end of the run, by those of all nodes",
+        allocated_accelerators,
     ),
 )

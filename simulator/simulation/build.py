@@ -62,6 +62,7 @@ from simulator.spec.mechanism import NodeMatch, Server
 from simulator.spec.notes import gathered
 from simulator.spec.orchestrator import Orchestrator, load_orchestrator
 from simulator.spec.pods import Pods
+from simulator.spec.pods import each as kinds_of
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Service
@@ -228,7 +229,7 @@ def compiled(scenario: Scenario, catalogue: Catalogue, layout: Layout, source: S
         scenario.behaviour,
         services=[item for _, item in look.services],
         functions=[single for _, item in look.functions for single, _ in each(item, scenario.folder)],
-        pods=[item for _, item in look.pods],
+        pods=[kinds_of(item, scenario.folder) for _, item in look.pods],
         sites=layout.sites,
         later=[fault.image for fault in scenario.faults if isinstance(fault, Update)],
         handlers=RuntimeTable(catalogue).handlers([layout.nodes[i] for i in layout.members]),
@@ -320,12 +321,13 @@ def _apply(parts: Parts, seed: int, replication: int, source: Source) -> None:
         cluster.start()
     for at, objects in later.items():
         once_up(world.clock, parts.cluster.server, at, partial(parts.cluster.apply, objects))
-    for item in scenario.workloads:
+    for number, item in enumerate(scenario.workloads):
         if isinstance(item, Model):
             add_model(world, parts.cluster, item, int(item.at or 0))
         elif isinstance(item, Pods):
-            template = plan.workload.pods[item.name]
-            add_pods(world, parts.cluster, item, template, folder=scenario.folder, end=int(scenario.duration))
+            bare = plan.workload.pods[item.name]
+            with written_at(f"workloads.{number}"):
+                add_pods(world, parts.cluster, item, bare, folder=scenario.folder, end=int(scenario.duration))
 
 
 def _by_time(plan: Plan) -> dict[int, list[ApiObject]]:

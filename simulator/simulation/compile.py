@@ -20,6 +20,7 @@ from simulator.spec.kubernetes.scheduling import Affinity, LabelSelector
 from simulator.spec.kubernetes.workloads import DaemonSet, Deployment, DeploymentSpec, Job, ReplicaSet
 from simulator.spec.need import AcceleratorNeed
 from simulator.spec.pods import Pods
+from simulator.spec.readers.openb import PodTrace
 from simulator.spec.workload import Service as ServiceItem
 from simulator.world.device import MEMORY, MILLI
 from simulator.world.image import Image
@@ -33,10 +34,18 @@ _DISTRIBUTION = {"PreferClose": "PreferClose", "PreferSameZone": "PreferClose", 
 
 
 @dataclass(frozen=True, slots=True)
+class BarePods:
+    """What the pods of an item of kind pods are: a template for each of their kinds, and the trace that they are of."""
+
+    templates: tuple[PodTemplate, ...]
+    trace: PodTrace | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledWorkload:
     """What is to run. `objects` in the order of the files, services last; `behaviours` by workload name; `images` by
     the name in the containers; `config_bytes`: the size of each ConfigMap and Secret; `notes`: what was assumed;
-    `functions`: what an instance of each function is, by its name; `pods`: what each pod of an item of kind pods is.
+    `functions`: what an instance of each function is, by its name; `pods`: what the pods of each item of kind pods are.
     """
 
     objects: tuple[api.ApiObject, ...]
@@ -45,7 +54,7 @@ class CompiledWorkload:
     config_bytes: Mapping[str, int]
     notes: tuple[str, ...]
     functions: Mapping[str, PodTemplate] = field(default_factory=dict)
-    pods: Mapping[str, PodTemplate] = field(default_factory=dict)
+    pods: Mapping[str, BarePods] = field(default_factory=dict)
 
     def joined(self, more: CompiledWorkload) -> CompiledWorkload:
         """Both together."""
@@ -83,7 +92,7 @@ def compile_manifest(
     *,
     services: Sequence[ServiceItem] = (),
     functions: Sequence[Function] = (),
-    pods: Sequence[Pods] = (),
+    pods: Sequence[tuple[Sequence[Pods], PodTrace | None]] = (),
     sites: Sequence[str] = (),
     later: Iterable[str] = (),
     handlers: Mapping[str, Handler] = _NO_HANDLERS,
@@ -98,7 +107,7 @@ def compile_manifest(
     workloads = [(obj, template) for obj in roots(given) if (template := template_of(obj)) is not None]
     by_service = [(item, _service_template(item)) for item in services]
     by_function = [(item, _service_template(item)) for item in functions]
-    by_pods = [(item, _bare(item)) for item in pods]
+    by_pods = [(kind, _bare(kind)) for kinds, _ in pods for kind in kinds]
     names = [c.image for _, t in (*workloads, *by_service, *by_function, *by_pods) for c in _containers(t)]
     used = {name: _image(name, images) for name in dict.fromkeys((*names, *later))}
     cluster = Cluster(
@@ -125,7 +134,10 @@ def compile_manifest(
         item.name: pod_template(item.name, template, Behaviour(start=item.start), cluster)
         for item, template in by_function
     }
-    bare = {item.name: pod_template(item.name, template, None, cluster) for item, template in by_pods}
+    made_of: dict[str, list[PodTemplate]] = {}
+    for item, template in by_pods:
+        made_of.setdefault(item.name, []).append(pod_template(item.name, template, None, cluster))
+    bare = {kinds[0].name: BarePods(tuple(made_of[kinds[0].name]), trace) for kinds, trace in pods}
     notes = (*_assumed(objects, behaviours), *(f"pods {name}: {_HOLDS}" for name in bare))
     return CompiledWorkload(tuple(objects), behaviours, used, sizes, notes, instances, bare)
 

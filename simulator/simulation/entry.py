@@ -86,7 +86,7 @@ def resolve(data: Mapping[str, Any], base: Path) -> Mapping[str, Sequence[Row]]:
     ]  # fmt: skip
     pods = [*_pods(plan.workload.objects)]
     pods += [_pod(name, "function", None, template) for name, template in plan.workload.functions.items()]
-    pods += [_pod(name, "pods", None, template) for name, template in plan.workload.pods.items()]
+    pods += [_pod(name, "pods", None, kind) for name, bare in plan.workload.pods.items() for kind in bare.templates]
     models = [
         {
             "model": item.name, "size_bytes": int(item.size), "published_s": int(item.at or 0) / SECOND,

@@ -22,6 +22,7 @@ from simulator.spec.faults import HostUpdate, LinkFault, NodeFault, Stop, Update
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry
 from simulator.units import SECOND, duration
+from simulator.world.device import WHOLE, asked
 
 if TYPE_CHECKING:
     import polars as pl
@@ -238,6 +239,7 @@ class Simulation:
             mean_latency_s=sketch.mean / SECOND,
             whole_from_s=-(-warm_up // interval) * interval / SECOND,
             links=len(parts.world.network.links),
+            **_accelerators(parts),
         )
         return Run(
             name=name,
@@ -272,6 +274,18 @@ def _orchestrators(parts: Parts) -> dict[str, Any]:
     """Name and version of every orchestrator that ran; a single one's, or by cluster."""
     named = {name: page.reference for name, page in parts.plan.pages.items()}
     return {"orchestrator": named[""]} if "" in named else {"clusters": named}
+
+
+def _accelerators(parts: Parts) -> dict[str, int]:
+    """Thousandths of the accelerators of all clusters, and those that pods with a node ask for."""
+    nodes = [node for cluster in parts.clusters.values() for node in cluster.node_objects.values()]
+    pods = [pod for cluster in parts.clusters.values() for pod in cluster.server.list(Pod)]
+    held = [pod.template.extended for pod in pods if pod.node and pod.phase not in ("Succeeded", "Failed")]
+    offered = {each.resource for node in nodes for each in node.accelerators}
+    return {
+        "accelerators_m": sum(each.count * WHOLE for node in nodes for each in node.accelerators),
+        "allocated_m": sum(n.count * n.share for of in held for n in asked(of) if n.resource in offered),
+    }
 
 
 def _wanted(parts: Parts) -> dict[str, int]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from os.path import isdir, isfile
 from pathlib import Path as FilePath
 
-from simulator.errors import Problem
+from simulator.errors import Problem, UserError
 from simulator.facts.yaml import Path as Place
 from simulator.spec.distribution import files
 from simulator.spec.kubernetes.kinds import roots
 from simulator.spec.kubernetes.pod import Pod
 from simulator.spec.look import Look
 from simulator.spec.near import did_you_mean
+from simulator.spec.pods import each
 from simulator.units import SECOND
 
 _MOST_PODS = 1_000_000
@@ -24,14 +25,21 @@ def check_bare_pods(look: Look) -> Iterator[Problem]:
     written = [obj for obj in roots(look.objects) if isinstance(obj, Pod)]
     for number, item in look.pods:
         named: list[tuple[Place, FilePath]] = [(("run",), path) for path in files(item.run, folder)]
-        if (trace := item.arrivals.trace) is not None:
+        if item.trace is not None:
+            named.append((("trace",), folder / item.trace))
+        if item.arrivals is not None and (trace := item.arrivals.trace) is not None:
             named.append((("arrivals", "trace"), folder / trace.partition("#")[0]))
         for place, path in named:
             if not isfile(path):
                 near = [p.name for p in path.parent.glob("*.csv")] if isdir(path.parent) else ()
                 hint = did_you_mean(path.name, near) or "files are relative to the experiment's"
                 yield look.source.problem(("workloads", number, *place), f"there is no file {path}", hint)
-        poisson, every = item.arrivals.poisson, item.arrivals.every
+        if item.trace is not None and isfile(folder / item.trace):
+            try:
+                each(item, folder)
+            except UserError as error:
+                yield from error.problems
+        poisson, every = (item.arrivals.poisson, item.arrivals.every) if item.arrivals is not None else (None, None)
         rate = float(poisson) if poisson is not None else SECOND / every if every is not None else 0.0
         if item.count is None and rate * ends_s > _MOST_PODS:
             said = f"pods {item.name}: more than {_MOST_PODS} of them"

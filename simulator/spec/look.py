@@ -20,7 +20,7 @@ from simulator.spec.kubernetes.cluster import Service as K8sService
 from simulator.spec.kubernetes.kinds import roots
 from simulator.spec.kubernetes.pod import template_of
 from simulator.spec.kubernetes.read import Manifest, read_manifest
-from simulator.spec.pods import Pods
+from simulator.spec.pods import Pods, each
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
 from simulator.spec.topology import Topology, expand_links, expand_nodes, matching
@@ -181,6 +181,10 @@ class Look:
         """What is not simulated, by name, and what looks forgotten."""
         if (read := self.scenario.topology_file) is not None:
             yield from (repair.message for repair in read.repairs)
+        for _, item in self.pods:
+            yield from (
+                (repair.message for repair in trace.repairs) if (trace := each(item, self.scenario.folder)[1]) else ()
+            )
         for manifest in self.manifests.values():
             yield from manifest.notes
         for item, label in zip(self.scenario.workloads, labels(self.scenario.workloads), strict=True):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from schedulers import MI, Plane, node, template
+from simulator.errors import UserError
 from simulator.policy import Bind
 from simulator.policy.reference import instantiate
 from simulator.units import SECOND
@@ -27,14 +28,26 @@ def policy(name: str, **params: Any) -> Any:
 TAKEN = {"a": (1, 6), "b": (2, 3), "c": (3, 1), "d": (0, 0)}
 
 
-def where(name: str, cpu: float, ram: float, **params: Any) -> str:
-    """The node that a pod of so many cores and GiB is put on."""
-    bed = Plane([node(each) for each in TAKEN], policy=lambda pod, _view: Bind("abcd".index(pod.name)))
+class Drawn:
+    """Draws as they are written down, by their name."""
+
+    def __init__(self, columns: dict[str, list[float]]) -> None:
+        self._columns = columns
+
+    def draws(self, name: str, *_: Any) -> Any:
+        return np.array(self._columns[name])
+
+
+def where(name: str, cpu: float, ram: float, nodes: str = "abcd", draws: dict[str, list[float]] | None = None) -> str:
+    """The one of `nodes` that a pod of so many cores and GiB is put on; `draws` are the columns that are drawn."""
+    bed = Plane([node(each) for each in nodes], policy=lambda pod, _view: Bind(nodes.index(pod.name)))
     for each, (cores, gib) in TAKEN.items():
-        if cores:
+        if cores and each in nodes:
             bed.pod(each, template(cores * 1000, gib * GI, workload=each))
     bed.run(5)
-    bed.scheduler.set_policy(policy(name, **params))
+    bed.scheduler.set_policy(policy(name))
+    if draws:
+        bed.scheduler._rng = Drawn(draws)  # type: ignore[assignment]  # what it draws is written down
     bed.pod("x", template(int(cpu * 1000), int(ram * GI)))
     bed.run(5)
     return bed.places()["x"]
@@ -61,6 +74,20 @@ def where(name: str, cpu: float, ram: float, **params: Any) -> str:
 )
 def test_where_a_pod_goes(name: str, cpu: float, ram: float, node: str) -> None:
     assert where(name, cpu, ram) == node
+
+
+def test_the_default_takes_the_highest_sum_of_its_scores() -> None:
+    """With a core and a GiB more: b 3/4 of cpu and 4/8 of memory are taken, c 4/4 and 2/8. LeastAllocated is 37.5 for
+    both; BalancedAllocation, 100 less half the difference of the shares, is 87.5 for b and 62.5 for c."""
+    assert where("kube-default", 1, 1, "cb") == "b"
+    # And d, with 1/4 and 1/8, has 81.25 and 93.75.
+    assert where("kube-default", 1, 1) == "d"
+
+
+def test_at_random_is_the_largest_draw_of_those_with_room() -> None:
+    column = {"policy/random": [0.9, 0.2, 0.7, 0.4]}
+    assert where("random", 1, 1, draws=column) == "a"
+    assert where("random", 1, 3, draws=column) == "c"  # a has 2 GiB left
 
 
 def tiers(name: str, cpu: float = 1, images: dict[str, dict[str, int]] | None = None, **params: Any) -> str:
@@ -147,18 +174,22 @@ GPU = "nvidia.com/gpu"
 SHARED = {"a": (700, 0), "b": (500, 300), "c": (0, 0)}
 
 
-def device(name: str) -> tuple[str, tuple[int, ...]]:
-    """The node and the device that a policy gives the pod."""
+def shared() -> Plane:
+    """The nodes and what is taken there."""
     boxes = [node(n, extended={GPU: 2}, accelerators=(Accelerators(GPU, "T4", 2),)) for n in SHARED]
     given = {f"{n}{i}": (row, i, taken) for row, n in enumerate(SHARED) for i, taken in enumerate(SHARED[n]) if taken}
     bed = Plane(boxes, policy=lambda pod, _view: Bind(given[pod.name][0], {GPU: (given[pod.name][1],)}))
     for each, (_, _, taken) in given.items():
         bed.pod(each, template(0, 0, workload=each, extended={f"{GPU}-milli": taken}))
     bed.run(5)
-    bed.scheduler.set_policy(policy(name))
-    pod = bed.pod("x", template(100, 0, extended={f"{GPU}-milli": 400}))
+    return bed
+
+
+def device(bed: Plane, name: str = "x") -> tuple[str, tuple[int, ...]]:
+    """The node and the device that the pod gets."""
+    pod = bed.pod(name, template(100, 0, extended={f"{GPU}-milli": 400}))
     bed.run(5)
-    return bed.places()["x"], pod.devices[GPU]
+    return bed.places()[name], pod.devices[GPU]
 
 
 @pytest.mark.parametrize(
@@ -174,4 +205,41 @@ def device(name: str) -> tuple[str, tuple[int, ...]]:
     ],
 )
 def test_which_device_a_pod_gets(name: str, where: tuple[str, tuple[int, ...]]) -> None:
-    assert device(name) == where
+    bed = shared()
+    bed.scheduler.set_policy(policy(name))
+    assert device(bed) == where
+
+
+def test_a_device_at_random_is_the_node_s_largest_draw_and_a_place_among_its_devices_with_room() -> None:
+    bed = shared()
+    bed.scheduler.set_policy(policy("gpu-random"))
+    bed.scheduler._rng = Drawn({"policy/node": [0.2, 0.9, 0.8], "policy/device": [0.9, 0.6, 0.1]})  # type: ignore[assignment]
+    assert device(bed) == ("b", (1,))  # 0.6 of two devices: the second
+    bed.scheduler._rng = Drawn({"policy/node": [0.7, 0.1, 0.2], "policy/device": [0.1, 0.6, 0.1]})  # type: ignore[assignment]
+    assert device(bed, "y") == ("a", (1,))  # the only one of a's that has 400 free
+
+
+@pytest.mark.parametrize(("name", "node"), [("gpu-clustering", "b"), ("gpu-best-fit", "a")])
+def test_who_clusters_goes_to_its_like_where_who_fits_best_goes_to_the_fullest(name: str, node: str) -> None:
+    bed, chosen = shared(), policy(name)
+    bed.scheduler.set_policy(chosen)
+    assert device(bed) == ("b", (0,))  # of which 100 and 700 are free then
+    bed.scheduler.set_policy(lambda _pod, _view: Bind(0, {GPU: (1,)}))
+    bed.pod("more", template(0, 0, workload="more", extended={f"{GPU}-milli": 600}))  # a: 300 and 400 are free
+    bed.run(5)
+    bed.scheduler.set_policy(chosen)
+    assert device(bed, "y") == (node, (1,))
+
+
+def test_fragmentation_is_weighed_by_the_pods_that_are_said_to_be_usual(tmp_path: Path) -> None:
+    """Where all want a whole device, what is free of one in use is wasted: 400 less of it, if the pod goes to one of
+    b's, and 600 more, if it opens another."""
+    (tmp_path / "p.csv").write_text("cpu_milli,memory_mib,num_gpu,gpu_milli\n0,0,1,1000\n", "utf-8")
+    bed = shared()
+    bed.scheduler.set_policy(instantiate("fgd", {"typical": "p.csv"}, tmp_path, given=2))
+    assert device(bed) == ("b", (0,))
+    with pytest.raises(UserError, match="there is no file"):
+        instantiate("fgd", {"typical": "gone.csv"}, tmp_path, given=2)
+    (tmp_path / "p.csv").write_text("cpu,gpu\n0,1\n", "utf-8")
+    with pytest.raises(UserError, match="does not list pods in the columns cpu_milli"):
+        instantiate("fgd", {"typical": "p.csv"}, tmp_path, given=2)

@@ -1,4 +1,4 @@
-"""A topology from a file: ours in YAML, GraphML, node-link JSON, sites and users, or round trips between regions."""
+"""A topology from a file: ours in YAML, GraphML, node-link JSON, sites and users, round trips of regions, openb."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from simulator.errors import Problem, UserError
 from simulator.facts.yaml import Document, load_yaml
 from simulator.spec.near import did_you_mean
 from simulator.spec.problems import Source
+from simulator.spec.readers import openb
 from simulator.spec.readers.graph import Graph
 from simulator.spec.readers.graphml import read_graphml
 from simulator.spec.readers.lay import lay
@@ -24,6 +25,7 @@ from simulator.spec.topology import Topology
 _MODELS: Final = {"node": "edge-server", "link": "fibre-wan"}
 _OF_SITES: Final = {"users": "", "user": "raspberry-pi-zero-2w", "access": "lte"}
 _OF_REGIONS: Final = {"node": "cloud-vm", "link": "fibre-wan"}
+_OF_OPENB: Final = {"node": "edge-server", "link": "ethernet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ def read_topology(
     if format == "littoral":
         _chosen(given, {}, format, report)
         document = load_yaml(text, report.file)
+    elif format == "openb":
+        document = openb.read_nodes(text, _chosen(given, _OF_OPENB, format, report), report)
     else:
         graph, models = _graph(format, text, given, folder, report)
         document = lay(graph, models, report)
@@ -82,7 +86,9 @@ def _format(path: Path, text: str, report: Report) -> str:
         return "latency-pairs"
     if names[:1] == ("region",):
         return "latency-matrix"
-    hint = ".graphml, .json (node-link), .yaml (nodes and links), or CSV of EUA sites or of round trips between regions"
+    if {*openb.NODES} <= {*names}:
+        return "openb"
+    hint = ".graphml, .json (node-link), .yaml (nodes and links), or CSV of EUA sites, of round trips, or of openb"
     raise report.refuse(1, "is no topology that is known", hint)
 
 

@@ -1,17 +1,17 @@
-"""A trace from a file: of invocations, requests, throughput, or times that something takes."""
+"""A trace from a file: of invocations, requests, pods, throughput, or times that something takes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from simulator.spec.readers import bandwidth, calls, sojourn
+from simulator.spec.readers import bandwidth, calls, openb, sojourn
 from simulator.spec.readers.columns import Tables
 from simulator.spec.readers.report import Report, read_text
 from simulator.spec.readers.table import heading
 
 _KNOWN = (
     "azure-functions-2021 (app,func,end_timestamp,duration), azure-llm-2023 (TIMESTAMP,ContextTokens,GeneratedTokens), "
-    "throughput of cellular-5g-us or the FCC, an empirical CDF, or a SimKube trace (.json)"
+    "openb (name,cpu_milli,…), throughput of cellular-5g-us or the FCC, an empirical CDF, or a SimKube trace (.json)"
 )
 
 
@@ -24,6 +24,10 @@ def read_trace(path: Path) -> Tables:
         return calls.read_functions(path, text, report)
     if {*calls.LLM} <= {*names}:
         return calls.read_llm(text, report)
+    if {*openb.PODS} <= {*names}:
+        return openb.tables(text, report)
+    if {*openb.NODES} <= {*names}:
+        raise report.refuse(1, "has the nodes of openb, and is a topology")
     if form := bandwidth.form_of(names):
         return bandwidth.read_form(text, form, report)
     if {"grid_lat", "grid_lon"} <= {*names}:
