@@ -78,6 +78,19 @@ class TestWhose:
         assert got.summary["radio_energy_j"] == joules(got, "radio")
         assert (table["energy_j"] * 2**20 == np.rint(table["energy_j"] * 2**20)).all()
 
+    def test_bits_and_airtime_are_those_of_what_the_link_carries(self) -> None:
+        usual = lte(None, {"record.links": True}, ASKS)
+        for fact, more, way, each in (
+            ("send_bit", "1438.39mW/Mbps", "sensor", 8e-6),  # J a byte
+            ("receive_bit", "1051.97mW/Mbps", "barn", 8e-6),
+            ("send", "2.2W", "sensor", 8 / 33.7e6),  # s a byte
+            ("receive", "2.2W", "barn", 8 / 81.8e6),
+        ):
+            rows = usual.table("carried").filter((pl.col("link") == "radio") & (pl.col("sender") == way))
+            other = lte({f"links.lte.radio.{fact}": more}, {"record.links": True}, ASKS)
+            added = joules(other, "radio") - joules(usual, "radio")
+            assert added == pytest.approx(each * rows["carried_bytes"].sum(), rel=1e-4)
+
     def test_however_often_one_looks_a_radio_takes_the_same(self) -> None:
         seldom = lte(None, {"record.interval": "5min"}, ASKS)
         assert joules(seldom, "radio") == pytest.approx(joules(lte(None, None, ASKS), "radio"), rel=1e-9)
@@ -96,6 +109,17 @@ class TestWhose:
         looks, looks_not = (lte(None, {"record.energy": on}, ASKS) for on in (True, False))
         for name in ("messages", "traffic", "events"):
             assert looks.table(name).equals(looks_not.table(name))
+
+    @pytest.mark.parametrize("at", ["device", "gateway"])
+    def test_what_a_steady_spool_sends_is_counted_as_well(self, at: str) -> None:
+        steady = {"workloads.readings.spool": {"at": at, "size": "1kB"}, "duration": "6h", "record.interval": "6h",
+                  "workloads.readings.every": "2min", "record.links": True}  # fmt: skip
+        got = sense(steady, {"links.lorawan.loss": 0})
+        carried = got.table("carried").filter((pl.col("link") == "radio") & (pl.col("sender") == "sensor"))
+        sent = got.table("messages")["delivered"].sum()
+        assert sent > 170
+        assert carried["carried_bytes"].to_list() == pytest.approx([20 * sent], abs=41)
+        assert joules(got, "radio") == pytest.approx(0.2436 * sent, rel=0.02)
 
     def test_a_machine_without_power_has_no_radio_that_takes_any(self) -> None:
         off = {"kind": "crash", "name": "off", "node": "sensor", "at": "2min"}

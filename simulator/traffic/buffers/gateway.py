@@ -202,6 +202,8 @@ class Gateway:
         """So many readings of a source come, the first at `first`, one each period, and leave after `wait`."""
         flow, period = self.flows[source.number], source.every
         starts, delay = first + wait, int(self._delay[source.number])
+        for session in (source.session, self._connection.ways[flow.name]):
+            self._legs.count(session, number)
         acked = delay + self._connection.known_ns(flow)
         ended = min(number, max(0, (until - starts - delay) // period + 1))
         known = min(ended, max(0, (until - starts - acked) // period + 1))
