@@ -250,6 +250,8 @@ def _column(path: Path, column: str, dimension: str) -> list[float]:
     if column not in (rows.fieldnames or ()):
         known = ", ".join(rows.fieldnames or ())
         raise UserError(Problem(f"has no column {column}", str(path), 1, hint=f"its columns are {known}"))
+    if list(rows.fieldnames or ()).count(column) > 1:
+        raise UserError(Problem(f"two columns are named {column}", str(path), 1))
     values: list[float] = []
     problems: list[Problem] = []
     for row in rows:

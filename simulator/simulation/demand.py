@@ -158,6 +158,8 @@ def _trace(reference: str, folder: Path) -> NDArray[np.int64]:
             if column not in (rows.fieldnames or []):
                 known = ", ".join(rows.fieldnames or [])
                 raise UserError(Problem(f"there is no column {column!r}", str(path), 1, hint=f"its columns: {known}"))
+            if list(rows.fieldnames or []).count(column) > 1:
+                raise UserError(Problem(f"two columns are named {column}", str(path), 1))
             seconds: list[float] = []
             for row in rows:
                 try:

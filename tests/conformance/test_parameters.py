@@ -1,8 +1,8 @@
 """Each parameter of the physical world moves a column: network, faults, buffers, energy, movement, and their facts.
 
 The tables of `tests/support/walk_*` change one parameter of a tiny scenario, and name the table and column (or the
-metric) that moves, and its direction; `ELSEWHERE` names tests that do so already. What is in neither has a
-reason in `STILL`; a parameter that is in none of the three fails here.
+metric) that moves, and its direction; `ELSEWHERE` names tests that do so already. What is in neither has a reason in
+`STILL`; a parameter that is in none of the three fails here.
 """
 
 from __future__ import annotations

@@ -102,7 +102,8 @@ FILES = {
 class Move:
     """`now` instead of `was` lets a column (`table.column?where=what`) or a metric rise (+) or fall (-).
 
-    Of a column of times the first counts, of ages and latencies the mean, of words their number, of others the sum.
+    Of a column of times the first counts, of ages and latencies the mean, of words their number, of others the sum. The
+    settings are keys of `base`, or (with a dot) paths.
     """
 
     parameter: str  # `Class.field`, or `kind.fact`
@@ -149,7 +150,7 @@ def measured(run: Run, column: str) -> float:
     if found.dtype.is_float():
         found = found.drop_nans()
     if values == "time_s":
-        return found[0] if len(found) else float("inf")
+        return found[0] if len(found) else float("nan")  # what never happens did not move
     if not found.dtype.is_numeric():
         return len(found)
     return float(found.mean()) if values.endswith("_s") else float(found.sum())

@@ -95,7 +95,7 @@ JOBS = [
     job("arrivals", {"every": "15s"}, "pods.time_s?pod=job-5&state=started", "+"),
     job("count", 9, "pods.pod?state=started", "+"),
     job("cpu", "3.5", "pods.time_s?pod=job-5&state=started", "+"),
-    job("ram", "15GiB", "pods.time_s?pod=job-5&state=started", "+"),
+    job("ram", "3GiB", "pods.time_s?pod=job-5&state=started", "+"),
     job("node_selector", {"nobody": "has"}, "pods.pod?state=started", "-"),
     job("run", "50s", "pods.time_s?state=stopped", "+"),
     *(

@@ -9,7 +9,6 @@ from walk import BUS, Move, page
 
 BOX = {"kind": "random-waypoint", "node": "bus-*", "south": 45.0, "north": 45.009, "west": 5.699, "east": 5.701,
        "slowest": "20m/s", "fastest": "21m/s"}  # fmt: skip
-# What else somebody writes of machines, radios and the control plane.
 ASKED = {"workloads": asked(), "images": IMAGES, "duration": "30s"}
 
 

@@ -66,7 +66,12 @@ def test_a_quality_of_service_that_needs_a_buffer_is_said_not_to_be_simulated(tm
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("t\n1\nsoon\n", "'soon' is no time"), ("t\n-1\n", "negative"), ("u\n1\n", "no column 't'")],
+    [
+        ("t\n1\nsoon\n", "'soon' is no time"),
+        ("t\n-1\n", "negative"),
+        ("u\n1\n", "no column 't'"),
+        ("t,t\n1,2\n", "two columns are named t"),
+    ],
 )
 def test_a_trace_that_is_none_is_refused_with_its_file(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "load.csv").write_text(text, "utf-8")

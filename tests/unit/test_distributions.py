@@ -191,3 +191,9 @@ def test_a_broken_column_names_its_line(tmp_path: Path, text: str, line: int) ->
 def test_a_missing_file_is_the_user_s_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         from_spec({"empirical": "none.csv#took"}, folder=tmp_path)
+
+
+def test_a_column_that_is_there_twice_is_none(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("took,took\n1s,2s\n", "utf-8")
+    with pytest.raises(UserError, match="two columns are named took"):
+        from_spec({"empirical": "t.csv#took"}, folder=tmp_path)
