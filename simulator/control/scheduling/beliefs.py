@@ -16,6 +16,7 @@ from simulator.world.pod import PodTemplate
 if TYPE_CHECKING:
     from simulator.control.scheduling.cycle import Cycle
     from simulator.control.scheduling.info import NodeInfo
+    from simulator.control.scheduling.truth import Known
 
 # (to, names) -> seconds from each of these nodes to a node, or the nearest of a zone
 Distances = Callable[[str, tuple[str, ...]], Floats]
@@ -24,18 +25,18 @@ Distances = Callable[[str, tuple[str, ...]], Floats]
 class Beliefs:
     """`simulator.policy.view.Knowledge` of the cycles of one moment, each about one pod; maybe of none."""
 
-    __slots__ = ("_cycles", "_distances", "_info", "_now", "_uniform")
+    __slots__ = ("_cycles", "_distances", "_info", "_now", "_uniform", "known")
 
     def __init__(
         self, info: NodeInfo, cycles: Sequence[Cycle], now: int, uniform: Callable[[str], Floats],
-        distances: Distances | None,
+        distances: Distances | None, *, known: Known | None = None,
     ) -> None:  # fmt: skip
         self._cycles = {id(cycle.pod_view): cycle for cycle in cycles}  # the cycle keeps the view, and so its id
-        self._info = info
+        self._info, self.known = info, known  # known: how nodes really are, where that is to be seen
         self._now, self._uniform, self._distances = now, uniform, distances
 
     def age_s(self) -> Floats:
-        return self._info.age_ns(self._now) / SECOND
+        return self._info.age_ns(self._now) / SECOND if self.known is None else np.zeros(len(self._info.names))
 
     def feasible(self, pod: PodView) -> Bools:
         return self._of(pod).feasible()
