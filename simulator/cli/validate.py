@@ -28,7 +28,7 @@ def validate(*cases: str, workers: int | None = None, executor: str | None = Non
     Parameters
     ----------
     cases
-        Names of experiments in experiments/validation/; default: all.
+        Names of experiments in experiments/validation/; default: all whose data are here.
     workers
         Processes at most.
     executor
@@ -37,6 +37,8 @@ def validate(*cases: str, workers: int | None = None, executor: str | None = Non
     at_least(workers=(workers, 1))
     rows: list[dict[str, Any]] = []
     names = chosen(cases)
+    for name, files in missing().items() if not cases else ():
+        say(f"{name}: left out, for its data are not here: {', '.join(files)}")
     with shown() as watch:
         for number, name in enumerate(names, start=1):
             loaded = backend.load(FOLDER + name)
@@ -68,14 +70,26 @@ def _text(rows: list[dict[str, Any]]) -> str:
 
 
 def chosen(wanted: tuple[str, ...]) -> list[str]:
-    """The cases by name. Raises UserError for a name that is none."""
-    from simulator.spec import experiment_names  # noqa: PLC0415  # pydantic
-
-    shipped = [name.removeprefix(FOLDER) for name in experiment_names() if name.startswith(FOLDER)]
+    """The cases by name; without names all whose data are here. Raises UserError for a name that is none."""
+    shipped = _shipped()
     if unknown := [name for name in wanted if name.removeprefix(FOLDER) not in shipped]:
         hint = f"one of {', '.join(shipped)}" if shipped else "none ships with this version"
         raise UserError([Problem(f"no validation case named {name!r}", hint=hint) for name in unknown])
-    return [name.removeprefix(FOLDER) for name in wanted] or shipped
+    gone = missing()
+    return [name.removeprefix(FOLDER) for name in wanted] or [name for name in shipped if name not in gone]
+
+
+def missing() -> dict[str, list[str]]:
+    """The cases that read data from outside the repository which are not here, and those."""
+    from simulator.spec.load import data_elsewhere  # noqa: PLC0415  # pydantic
+
+    return {name: files for name in _shipped() if (files := data_elsewhere(FOLDER + name))}
+
+
+def _shipped() -> list[str]:
+    from simulator.spec import experiment_names  # noqa: PLC0415  # pydantic
+
+    return [name.removeprefix(FOLDER) for name in experiment_names() if name.startswith(FOLDER)]
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:

@@ -74,6 +74,9 @@ from simulator.world.node import NodeTable
 from simulator.world.registry import Registry
 from simulator.world.roaming import Roaming
 
+PERFECT = (
+    "perfect_knowledge: the policy sees what nodes really are; this is a bound, and no result of a real controller"
+)
 _NO_NETWORK = "its requests pass no network on their way to an instance and back"
 
 
@@ -101,6 +104,8 @@ class Plan:
         beside = (f"function {load.item.name}: {_NO_NETWORK}" for load in self.functions)
         none = nowhere(self.workload, [self.layout.nodes[i] for i in self.layout.members])
         yield from gathered((*undescribed(images), *self.workload.notes, *beside, *none))
+        if self.deciders.perfect_knowledge:
+            yield PERFECT
         for name, why in self.refused.items():
             yield f"node {name} was left out: {why}"
         for key in self.catalogue.ledger.unread_overrides():

@@ -41,7 +41,8 @@ _KINDS: Final = (
 )  # fmt: skip
 # Points that only a scheduler of the Kubernetes family asks, or a loop beside it.
 _SCHEDULERS: Final = (
-    "placement", "filters", "scores", "order", "preemption", "rescheduling", "autoscaling", "caching",
+    "placement", "perfect_knowledge", "filters", "scores", "order", "preemption", "rescheduling", "autoscaling",
+    "caching",
 )  # fmt: skip
 # Karmada's own: equal static weights.
 _DIVISION: Final = "weighted"
@@ -58,6 +59,7 @@ class Deciders:
     scores: tuple[tuple[Score | ScoreFunction, float], ...] = ()
     order: Order | OrderFunction | None = None
     preemption: Preemption | PreemptionFunction | None = None
+    perfect_knowledge: bool = False
     rescheduling: Rescheduling | ReschedulingFunction | None = None
     autoscaling: Autoscaling | AutoscalingFunction | None = None
     caching: Caching | CachingFunction | None = None
@@ -66,7 +68,7 @@ class Deciders:
         """The orchestrator's scheduler with these plug-ins after its own."""
         return replace(
             settings, filters=(*settings.filters, *self.filters), scores=(*settings.scores, *self.scores),
-            order=self.order, preemption=self.preemption,
+            order=self.order, preemption=self.preemption, perfect_knowledge=self.perfect_knowledge,
         )  # fmt: skip
 
 
@@ -99,6 +101,7 @@ def read_deciders(scenario: Scenario) -> Deciders:
         ),
         at("order", Order, 1),
         at("preemption", Preemption, 3),
+        policies.perfect_knowledge,
         paced("rescheduling", Rescheduling, 2),
         paced("autoscaling", Autoscaling, 1),
         paced("caching", Caching, 2),

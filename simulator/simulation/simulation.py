@@ -253,7 +253,7 @@ class Simulation:
             warnings=(*parts.warnings(), *_policy_errors(tables, self.scenario.placement.use)),
             facts=tuple(parts.catalogue.ledger.rows()),
             world=picture(parts, wanted, end),
-            manifest={**_orchestrators(parts), "events": parts.world.clock.fired},
+            manifest={**_orchestrators(parts), **_bound(parts), "events": parts.world.clock.fired},
         )
 
 
@@ -268,6 +268,11 @@ def _policy_errors(tables: Mapping[str, pl.DataFrame], policy: str) -> Iterator[
     found = events.filter(events["kind"] == "PolicyError")["detail"]
     if len(found):
         yield f"policy {policy} {found[0]}; the default decided in its place (policy_errors counts how often)"
+
+
+def _bound(parts: Parts) -> dict[str, Any]:
+    """That its policy knew more than it could, if it did."""
+    return {"perfect_knowledge": True} if parts.plan.deciders.perfect_knowledge else {}
 
 
 def _orchestrators(parts: Parts) -> dict[str, Any]:

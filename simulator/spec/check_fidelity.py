@@ -23,6 +23,9 @@ def check_fidelity(look: Look) -> Iterator[Problem]:
     for number, fault in enumerate(scenario.faults):
         said = f"fidelity: scheduling has no faults, and so no {fault.kind}"
         yield look.source.problem(("faults", number, "kind"), said, _HINT)
+    if scenario.policies is not None and scenario.policies.perfect_knowledge:
+        said = "fidelity: scheduling has nothing that is otherwise than believed"
+        yield look.source.problem(("policies", "perfect_knowledge"), said, _HINT)
     if scenario.clusters is not None:
         yield look.source.problem(("clusters",), "fidelity: scheduling has one cluster", _HINT)
     if scenario.start == "placed":

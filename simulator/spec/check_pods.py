@@ -13,7 +13,6 @@ from simulator.spec.kubernetes.kinds import roots
 from simulator.spec.kubernetes.pod import Pod
 from simulator.spec.look import Look
 from simulator.spec.near import did_you_mean
-from simulator.spec.pods import each
 from simulator.units import SECOND
 
 _MOST_PODS = 1_000_000
@@ -34,11 +33,9 @@ def check_bare_pods(look: Look) -> Iterator[Problem]:
                 near = [p.name for p in path.parent.glob("*.csv")] if isdir(path.parent) else ()
                 hint = did_you_mean(path.name, near) or "files are relative to the experiment's"
                 yield look.source.problem(("workloads", number, *place), f"there is no file {path}", hint)
-        if item.trace is not None and isfile(folder / item.trace):
-            try:
-                each(item, folder)
-            except UserError as error:
-                yield from error.problems
+        read = look.traces.get(number)
+        if isinstance(read, UserError) and isfile(folder / str(item.trace)):
+            yield from read.problems
         poisson, every = (item.arrivals.poisson, item.arrivals.every) if item.arrivals is not None else (None, None)
         rate = float(poisson) if poisson is not None else SECOND / every if every is not None else 0.0
         if item.count is None and rate * ends_s > _MOST_PODS:

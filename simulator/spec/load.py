@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from importlib.resources import files
@@ -26,6 +27,7 @@ from simulator.spec.problems import Source, raise_all, show, translate
 from simulator.spec.repair import repaired
 
 _SUFFIXES = (".yaml", ".yml", ".json")
+_ELSEWHERE = re.compile(r"(?:\.\./){3,}[-\w./]*\w")  # out of experiments/validation/, and of the repository
 
 
 def _shipped(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Path]]:
@@ -51,6 +53,13 @@ def find_experiment(ref: str | Path) -> Path:
         hint = did_you_mean(str(ref), shipped, "shipped are")
         raise UserError(Problem(f"no experiment named {str(ref)!r}, and no such file", hint=hint))
     return shipped[str(ref)]
+
+
+def data_elsewhere(ref: str) -> list[str]:
+    """The data outside the repository that a shipped experiment names and that are not there, as it writes them."""
+    file = find_experiment(ref)
+    named = dict.fromkeys(_ELSEWHERE.findall(file.read_text("utf-8")))
+    return [path for path in named if not isfile(file.parent / path)]
 
 
 def load_experiment(

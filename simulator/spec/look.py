@@ -20,8 +20,9 @@ from simulator.spec.kubernetes.cluster import Service as K8sService
 from simulator.spec.kubernetes.kinds import roots
 from simulator.spec.kubernetes.pod import template_of
 from simulator.spec.kubernetes.read import Manifest, read_manifest
-from simulator.spec.pods import Pods, each
+from simulator.spec.pods import Pods
 from simulator.spec.problems import UNKNOWN, Source
+from simulator.spec.readers.openb import PodTrace, read_pods
 from simulator.spec.scenario import Scenario
 from simulator.spec.topology import Topology, expand_links, expand_nodes, matching
 from simulator.spec.workload import Manifest as ManifestItem
@@ -33,10 +34,11 @@ MOST_LINKS = 1_000_000
 
 @dataclass(slots=True)
 class Shelf:
-    """What was read already, for the next look at nearly the same scenario: manifests by file, and what is wrong with
-    naming a model, by kind and name (nothing, if there is such a model)."""
+    """What was read already, for the next look at nearly the same scenario: manifests by file, traces of pods, and what
+    is wrong with naming a model, by kind and name (nothing, if there is such a model)."""
 
     manifests: dict[Path, Manifest] = field(default_factory=dict)
+    traces: dict[Path, PodTrace | UserError] = field(default_factory=dict)
     models: dict[tuple[str, str], tuple[Problem, ...]] = field(default_factory=dict)
 
 
@@ -100,6 +102,18 @@ class Look:
     def pods(self) -> list[tuple[int, Pods]]:
         """The `pods` items with their positions."""
         return [(n, item) for n, item in enumerate(self.scenario.workloads) if isinstance(item, Pods)]
+
+    @property
+    def traces(self) -> dict[int, PodTrace | UserError]:
+        """What the trace of a `pods` item says, or what is wrong with it, by the item's position."""
+        traced = {number: self.scenario.folder / item.trace for number, item in self.pods if item.trace is not None}
+        for path in traced.values():
+            if path not in self.shelf.traces:
+                try:
+                    self.shelf.traces[path] = read_pods(path)
+                except UserError as error:
+                    self.shelf.traces[path] = error
+        return {number: self.shelf.traces[path] for number, path in traced.items()}
 
     @cached_property
     def pods_of(self) -> dict[str, dict[str, str]]:
@@ -181,10 +195,9 @@ class Look:
         """What is not simulated, by name, and what looks forgotten."""
         if (read := self.scenario.topology_file) is not None:
             yield from (repair.message for repair in read.repairs)
-        for _, item in self.pods:
-            yield from (
-                (repair.message for repair in trace.repairs) if (trace := each(item, self.scenario.folder)[1]) else ()
-            )
+        for trace in self.traces.values():
+            if not isinstance(trace, UserError):
+                yield from (repair.message for repair in trace.repairs)
         for manifest in self.manifests.values():
             yield from manifest.notes
         for item, label in zip(self.scenario.workloads, labels(self.scenario.workloads), strict=True):

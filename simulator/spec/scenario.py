@@ -62,6 +62,9 @@ class Weighted(Use):
 class Policies(Spec):
     """Who decides, by decision point; and filter and score plug-ins that join the orchestrator's own.
 
+    With `perfect_knowledge` those who choose nodes see what is, not what is believed: which nodes are up and in reach,
+    the cpu and memory that is free there, age 0. Nobody's controller can; it is for bounds, and the results say so.
+
     `order` says which of the pods that are due is tried first, `preemption` who is deleted for one that found no node,
     `rescheduling` which running pods move, `autoscaling` how many replicas a Deployment has, `caching` which images
     nodes pull ahead; without them the queue is by priority, and nothing of that happens. `scaling` is for the functions
@@ -69,6 +72,7 @@ class Policies(Spec):
     """
 
     placement: Reference = "kube-default"
+    perfect_knowledge: Flag = False
     filters: tuple[Reference, ...] = ()
     scores: tuple[Weighted, ...] = ()
     order: Reference | None = None

@@ -13,6 +13,7 @@ from commands import littoral
 from simulator.facts import Catalogue
 from simulator.simulation.runtimes import RuntimeTable
 from simulator.spec import Scenario, experiment_names
+from simulator.spec.load import data_elsewhere
 from simulator.spec.look import Look
 from simulator.spec.problems import UNKNOWN
 from simulator.study import backend
@@ -49,7 +50,7 @@ def test_show_prints_the_facts_of_a_row_with_their_sources(name: str) -> None:
 def used() -> Iterator[tuple[str, str]]:
     """(model, experiment) of every runtime, host system and RuntimeClass in every point of the shipped experiments."""
     table = RuntimeTable(Catalogue())
-    for name in experiment_names():
+    for name in (name for name in experiment_names() if not data_elsewhere(name)):
         loaded = backend.load(name, metrics=False)
         for point in plan_of(loaded).points:
             scenario = Scenario.parse(point.data["scenario"]).placed(loaded.scenario.folder, {})

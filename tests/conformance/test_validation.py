@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from commands import littoral
+from simulator.cli import validate
 from simulator.cli.validate import chosen
+from simulator.spec.load import data_elsewhere
 from simulator.study import backend
 
 KEYS = {
@@ -31,6 +35,20 @@ def test_every_verdict_is_the_recorded_one(case: str) -> None:
         allowed = row["tolerance"] * (abs(row["measured"]) if row["relative"] else 1)
         off = abs(row["predicted"] - row["measured"])
         assert (off <= allowed) == (row["verdict"] == "within")
+
+
+def test_a_case_without_its_data_is_told_and_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "there.csv").touch()
+    case = tmp_path / "a" / "b" / "c" / "case.yaml"
+    case.parent.mkdir(parents=True)
+    case.write_text("file: ../../../there.csv\nother: {trace: ../../../gone.csv, use: ../policy.py}\n", "utf-8")
+    assert data_elsewhere(str(case)) == ["../../../gone.csv"]
+    gone = {name: ["../../../x.csv"] for name in chosen(()) if name != "image-pull"}
+    monkeypatch.setattr(validate, "missing", lambda: gone)
+    said = littoral("validate", "--json", "--executor", "serial")
+    assert {row["case"] for row in said.document} == {"image-pull"}
+    assert "mm1: left out, for its data are not here: ../../../x.csv" in said.err
+    assert chosen(("mm1",)) == ["mm1"]  # who asks for it is told what is wrong
 
 
 def test_the_table_shows_the_interval_and_the_error() -> None:

@@ -16,6 +16,7 @@ from simulator.world.pod import PodTemplate
 if TYPE_CHECKING:
     from simulator.control.scheduling.cycle import Cycle
     from simulator.control.scheduling.info import NodeInfo
+    from simulator.control.scheduling.truth import Known
 
 
 class Atlas(Protocol):
@@ -33,18 +34,18 @@ class Atlas(Protocol):
 class Beliefs:
     """`simulator.policy.view.Knowledge` of the cycles of one moment, each about one pod; maybe of none."""
 
-    __slots__ = ("_atlas", "_cycles", "_info", "_now", "_uniform")
+    __slots__ = ("_atlas", "_cycles", "_info", "_now", "_uniform", "known")
 
     def __init__(
         self, info: NodeInfo, cycles: Sequence[Cycle], now: int, uniform: Callable[[str], Floats],
-        atlas: Atlas | None,
+        atlas: Atlas | None, *, known: Known | None = None,
     ) -> None:  # fmt: skip
         self._cycles = {id(cycle.pod_view): cycle for cycle in cycles}  # the cycle keeps the view, and so its id
-        self._info = info
+        self._info, self.known = info, known  # known: how nodes really are, where that is to be seen
         self._now, self._uniform, self._atlas = now, uniform, atlas
 
     def age_s(self) -> Floats:
-        return self._info.age_ns(self._now) / SECOND
+        return self._info.age_ns(self._now) / SECOND if self.known is None else np.zeros(len(self._info.names))
 
     def feasible(self, pod: PodView) -> Bools:
         return self._of(pod).feasible()

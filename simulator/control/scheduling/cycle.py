@@ -14,6 +14,7 @@ from simulator.control.scheduling.filters import Filter
 from simulator.control.scheduling.filters.spread import matching
 from simulator.control.scheduling.info import NodeInfo
 from simulator.control.scheduling.profile import Count, Profile
+from simulator.control.scheduling.truth import Known
 from simulator.policy import ClusterView, PodView, Reason
 from simulator.policy.view import Bools, Floats, Ints
 from simulator.units import seconds
@@ -33,6 +34,7 @@ class Cycle:
         "examined",
         "found",
         "info",
+        "known",
         "pod",
         "pod_view",
         "profile",
@@ -51,7 +53,9 @@ class Cycle:
         start: int,
         uniform: Callable[[str], Floats],
         atlas: Atlas | None = None,
+        known: Known | None = None,
     ) -> None:
+        self.known = known  # how nodes really are, where that is to be known
         self._framework = framework
         self._made_of = (attempt, now, uniform, atlas)
         self.info = info
@@ -69,7 +73,7 @@ class Cycle:
         """What a policy or a plug-in sees; it answers about the pods of the other cycles too. Made when asked for: the
         view keeps the cycle, never the other way round."""
         info, (_, now, uniform, atlas) = self.info, self._made_of
-        return cluster_view(info, now, Beliefs(info, (self, *others), now, uniform, atlas))
+        return cluster_view(info, now, Beliefs(info, (self, *others), now, uniform, atlas, known=self.known))
 
     def without_plugins(self) -> Cycle:
         """The same question, by the orchestrator's own filters and scores."""
@@ -83,7 +87,7 @@ class Cycle:
         attempt, now, uniform, atlas = self._made_of
         return Cycle(
             framework, self.info, self.pod, attempt=attempt, now=now, start=self.start, uniform=uniform,
-            atlas=atlas,
+            atlas=atlas, known=self.known,
         )  # fmt: skip
 
     # What filters and scores ask
@@ -165,11 +169,15 @@ class Cycle:
 
 
 def cluster_view(info: NodeInfo, now: int, beliefs: Beliefs) -> ClusterView:
-    """The nodes as this control plane believes in them at `now` (ns)."""
+    """The nodes as this control plane believes in them at `now` (ns), or knows them to be."""
+    shown, known = info.shown, beliefs.known
+    if known is not None:
+        real = {"ready": known.up, "free_cpu_m": known.free_cpu_m, "free_ram_bytes": known.free_ram_bytes}
+        shown = {**shown, **real}
     return ClusterView(
         now_s=seconds(now), names=info.names, zones=info.zones, platforms=info.platforms, labels=info.labels,
         free_extended=info.shown_extended, free_devices=info.devices.shown,
-        free_device_bytes=info.devices.shown_bytes, **info.shown, _knows=beliefs,
+        free_device_bytes=info.devices.shown_bytes, **shown, _knows=beliefs,
     )  # fmt: skip
 
 

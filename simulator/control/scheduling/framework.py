@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from simulator import policy
 from simulator.control.scheduling.filters import FILTERS, Filter, PluginFilter
 from simulator.control.scheduling.filters.nominated import NominatedPods
+from simulator.control.scheduling.filters.true_nodes import TrueNodes
 from simulator.control.scheduling.scores import SCORES, PluginScore, Score
 from simulator.control.scheduling.scores.images import ImageLocality
 from simulator.control.scheduling.scores.neighbours import InterPodAffinity
@@ -27,6 +28,8 @@ class Framework:
         )
         if settings.preemption is not None:
             self.filters += (NominatedPods(),)
+        if settings.perfect_knowledge:
+            self.filters += (TrueNodes(),)
         self.scores: tuple[tuple[Score, float], ...] = tuple(
             (_score(each, settings), weight) for each, weight in settings.scores
         )

@@ -26,6 +26,7 @@ from simulator.control.scheduling.preempting import Preemptor
 from simulator.control.scheduling.queue import Queued, SchedulingQueue
 from simulator.control.scheduling.ranking import Ranking
 from simulator.control.scheduling.settings import SchedulerSettings
+from simulator.control.scheduling.truth import Known, Truth
 from simulator.engine.clock import Clock, Timer
 from simulator.policy import Bind, ClusterView, Decision, Placement, Reason, Reject, Wait
 from simulator.policy.view import Floats
@@ -42,7 +43,7 @@ class Scheduler:
 
     `policy` answers each ask at once. Without one (None) the scheduler stops at `pending` until `answer` is called.
     `heard_ns(node, now)` tells when a node was last heard of; without it, what its object says. `atlas` knows what
-    nodes do not report, if there is one.
+    nodes do not report, if there is one; `truth` how nodes really are, which only a scheduler of perfect knowledge looks at.
     """
 
     __slots__ = (
@@ -65,6 +66,7 @@ class Scheduler:
         "_server",
         "_settings",
         "_start",
+        "_truth",
         "_unlisted",
         "_unseen",
         "info",
@@ -87,11 +89,15 @@ class Scheduler:
         settings: SchedulerSettings,
         heard_ns: HeardNs | None = None,
         atlas: Atlas | None = None,
+        truth: Truth | None = None,
     ) -> None:
         self._clock, self._rng, self._recorder = clock, rng, recorder
         self._server, self._client, self._settings = server, client, settings
         self._heard_ns = heard_ns
         self._atlas = atlas
+        self._truth = truth if settings.perfect_knowledge else None
+        if self._truth is not None:
+            self._truth.tell(self._really_changed)
         self._framework = Framework(settings)
         self._own = policy
         self._feedback: Feedback | None = None
@@ -158,15 +164,23 @@ class Scheduler:
             return None
         info, now = self.info, self._clock.now
         info.refresh()
+        known = self._known()
 
         def uniform(of: str) -> Floats:
             return self._rng.draws(f"policy/{of}", info.keys, key(name))
 
         def cycle_of(pod: Pod) -> Cycle:
-            return Cycle(self._framework, info, pod, attempt=1, now=now, start=0, uniform=uniform)
+            return Cycle(self._framework, info, pod, attempt=1, now=now, start=0, uniform=uniform, known=known)
 
-        view = cluster_view(info, now, Beliefs(info, (), now, uniform, self._atlas))
+        view = cluster_view(info, now, Beliefs(info, (), now, uniform, self._atlas, known=known))
         return view, PlacedPods(info, now, cycle_of=cycle_of)
+
+    def _known(self) -> Known | None:
+        return None if self._truth is None else self._truth.look(self.info)
+
+    def _really_changed(self) -> None:
+        if self.up:
+            self.queue.happened(Event.NODE_TAINTS)
 
     # Life and death
 
@@ -340,6 +354,7 @@ class Scheduler:
     def _ask(self, items: list[Queued]) -> list[Ask]:
         """One ask for each pod, with one view for all."""
         self.info.refresh()
+        known = self._known()
         keys, moment = self.info.keys, f"{items[0].pod.name}/{items[0].attempts}"
 
         def uniform(name: str) -> Floats:
@@ -355,6 +370,7 @@ class Scheduler:
                 start=self._start,
                 uniform=uniform,
                 atlas=self._atlas,
+                known=known,
             )
             for item in items
         ]

@@ -64,6 +64,7 @@ class SchedulerSettings:
     hard_affinity_weight: int  # what an existing pod's required affinity counts in the InterPodAffinity score
     order: Order | OrderFunction | None = None  # of the pods that are due; None: by priority, then age
     preemption: Preemption | PreemptionFunction | None = None  # None: nobody goes for anybody
+    perfect_knowledge: bool = False  # who decides sees how nodes really are (`truth`): a bound
     thinking: Draws | None = None  # simulated time that the policy takes for one answer, besides the cycle
     on_policy_error: Literal["fallback", "stop"] = "fallback"
     answer_limit_s: float = 10.0  # wall clock for one answer; it ends the run and never enters simulated time

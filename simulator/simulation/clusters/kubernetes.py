@@ -20,6 +20,7 @@ from simulator.control.liveness.heartbeat import Heartbeats
 from simulator.control.scheduling.answering import Policy
 from simulator.control.scheduling.scheduler import Scheduler
 from simulator.control.scheduling.settings import SchedulerSettings
+from simulator.control.scheduling.truth import Truth
 from simulator.faults import Switch
 from simulator.runtime.agent import NodeAgent
 from simulator.runtime.settings import AgentSettings
@@ -124,6 +125,7 @@ class Cluster:
             settings=scheduling,
             heard_ns=heartbeats.heard_ns,
             atlas=world.atlas,
+            truth=Truth(reach, self.agents),
         )
         self.machines = Machines(
             world, layout, page, server=server, reach=reach, manager=self.manager, scheduler=self.scheduler
