@@ -44,6 +44,7 @@ from simulator.simulation.observer import Observer
 from simulator.simulation.placed import settle, transplant
 from simulator.simulation.pods import add_pods, check_orchestrator
 from simulator.simulation.rebuild import build_time, check_linked
+from simulator.simulation.routing import add_routing
 from simulator.simulation.runtimes import RuntimeTable, check_stacks
 from simulator.simulation.settings import kubernetes as settings
 from simulator.simulation.settings.availability import check_servers
@@ -62,6 +63,7 @@ from simulator.spec.notes import gathered
 from simulator.spec.orchestrator import Orchestrator, load_orchestrator
 from simulator.spec.pods import Pods
 from simulator.spec.problems import UNKNOWN, Source
+from simulator.spec.quantity import Ratio
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Service
 from simulator.streams import Rng
@@ -267,6 +269,7 @@ def build(
         exact_events=exact_events,
         retransmission=tcp,
     )
+    add_routing(world, scenario, plane)
     follow(roaming, plane, layout, network, rng)
     add_mirrors(world)
     add_sites(world, scenario.registry)
@@ -345,8 +348,10 @@ def _settled(scenario: Scenario, seed: int, replication: int, source: Source) ->
     quiet = [item for item in scenario.workloads if isinstance(item, Manifest | Service) and not item.at]
     policies = scenario.policies
     if policies is not None:  # nothing moves or scales before the beginning
-        policies = policies.model_copy(update={"rescheduling": None, "autoscaling": None, "caching": None})
-    changes = {"start": "empty", "workloads": tuple(quiet), "faults": (), "policies": policies}
+        later = ("rescheduling", "autoscaling", "caching", "routing")
+        policies = policies.model_copy(update=dict.fromkeys(later))
+    record = scenario.record.model_copy(update={"routing": Ratio(0)})
+    changes = {"start": "empty", "workloads": tuple(quiet), "faults": (), "policies": policies, "record": record}
     empty = scenario.model_copy(update=changes).placed(scenario.folder, scenario.facts)
     parts = build(empty, seed, replication, source=source)
     settle(parts.world.clock, parts.cluster.server)

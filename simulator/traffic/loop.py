@@ -46,7 +46,7 @@ class Loop(Agenda):
         ended_ids, ended_issued, ended_times, ended_codes = (
             tally.ended_ids, tally.ended_issued, tally.ended_times, tally.ended_codes,
         )  # fmt: skip
-        network, up = plane.network, ways.up
+        network, up, router = plane.network, ways.up, plane.router
         push, pop, replace, new = heappush, heappop, heapreplace, object.__new__
         changes = network.changes
         due = self.late_ones(-1)
@@ -149,7 +149,9 @@ class Loop(Agenda):
                 if choices is None:
                     choices = plane.choose(site, place)
                 n = len(choices)
-                if n == 1:
+                if router is not None and n:
+                    choice = router.pick(choices, site, request, t)
+                elif n == 1:
                     choice = choices[0]
                 elif n:
                     picks = request.columns.get(site.pick) or request.batch.uniforms(site.pick, site.batched)
@@ -203,6 +205,8 @@ class Loop(Agenda):
                     pop(heap)
                     x = None
                     continue
+                if router is not None:
+                    router.over(x.choice, t, heard=True)
                 parent = x.parent
                 if x.error:
                     reason, kind = x.error, _FAIL
@@ -263,8 +267,13 @@ class Loop(Agenda):
             else:  # LATE
                 x = entry.what
                 if x.open and (x.parent is None or x.parent.kind == WAIT):
+                    if router is not None:
+                        router.over(x.choice, t, heard=False)
                     reason, kind = TIMEOUT, _FAIL
                 else:
+                    if router is not None and x.open:  # its asker is dead
+                        router.over(x.choice, t, heard=False)
+                        x.open = False
                     pop(heap)
                     x = None
 

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.control.scheduling.watchdog import LIMIT_S
 from simulator.policy import Filter, Order, Preemption, Score
 from simulator.policy.api import FilterFunction, OrderFunction, ScoreFunction
 from simulator.policy.preemption import PreemptionFunction
@@ -66,4 +67,4 @@ class SchedulerSettings:
     preemption: Preemption | PreemptionFunction | None = None  # None: nobody goes for anybody
     thinking: Draws | None = None  # simulated time that the policy takes for one answer, besides the cycle
     on_policy_error: Literal["fallback", "stop"] = "fallback"
-    answer_limit_s: float = 10.0  # wall clock for one answer; it ends the run and never enters simulated time
+    answer_limit_s: float = LIMIT_S  # wall clock for one answer; it ends the run and never enters simulated time
