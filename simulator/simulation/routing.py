@@ -23,6 +23,4 @@ def add_routing(world: World, scenario: Scenario, plane: RequestPlane) -> None:
         plane.route_by(Splitter(policy, asker.ask, world.nodes, world.network, rng=world.rng))
     else:
         sample = float(scenario.record.routing)
-        plane.route_by(
-            Balancer(policy, asker.ask, world.nodes, world.network, recorder=world.recorder, sample=sample)
-        )
+        plane.route_by(Balancer(policy, asker.ask, world.nodes, world.network, recorder=world.recorder, sample=sample))

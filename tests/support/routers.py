@@ -33,13 +33,11 @@ def ask(_subject: str, fault_of: Callable[[Any], str], decide: Callable[..., Any
     return said
 
 
-def router(
-    policy: Any, rng: Rng, recorder: Recorder, nodes: NodeTable, network: Network, sample: float = 0.0
-) -> Router:
+def router(policy: Any, rng: Rng, recorder: Recorder, nodes: NodeTable, network: Network) -> Router:
     """Of a policy, or a shipped one by name."""
     if policy == "uneven":
         policy = Uneven()
     made = instantiate(f"routing/{policy}", {}, Path(), given=2) if isinstance(policy, str) else policy
     if isinstance(made, Split):
         return Splitter(made, ask, nodes, network, rng=rng)
-    return Balancer(made, ask, nodes, network, recorder=recorder, sample=sample)
+    return Balancer(made, ask, nodes, network, recorder=recorder)
