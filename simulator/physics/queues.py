@@ -120,7 +120,8 @@ def ekm1_sojourn(phases: int, arrival: float, service: float) -> float:
 def two_choices_tail(load: float, i: int) -> float:
     """Share of very many exponential servers that have at least i customers, each of whom joined the shorter queue of
     two drawn at random. (Mitzenmacher, IEEE TPDS 12(10), 2001: λ^(2^i - 1).)"""
-    return pow(load, 2**i - 1)
+    exponent: int = 2**i - 1
+    return load**exponent
 
 
 def two_choices_sojourn(load: float) -> float:

@@ -9,7 +9,7 @@ from simulator.policy.placed import PlacedView
 from simulator.policy.preemption import Evict, Preemption
 from simulator.policy.rescheduling import Rescheduling
 from simulator.policy.routing import BalancerView, EndpointsView, ProxyView, RequestView, Routing, Split
-from simulator.policy.scaling import FunctionView, Keep, Scaling
+from simulator.policy.scaling import FunctionView, Keep, Scaling, VariantView
 from simulator.policy.view import ClusterView, PodView
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "Score",
     "ServiceView",
     "Split",
+    "VariantView",
     "Wait",
     "WorkloadView",
 ]

@@ -56,7 +56,7 @@ from simulator.spec.check_match import check_node_match
 from simulator.spec.check_models import named_models
 from simulator.spec.clusters import top
 from simulator.spec.faults import Update
-from simulator.spec.function import each
+from simulator.spec.function import built, each
 from simulator.spec.look import Look
 from simulator.spec.mechanism import NodeMatch, Server
 from simulator.spec.notes import gathered
@@ -211,8 +211,9 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN, replication: i
     ]
     if problems:
         raise UserError(problems)
-    deciders, functions = read_deciders(scenario), read_functions(scenario)
-    problems = list(check_pauses(look, functions, RuntimeTable(catalogue), machines))
+    runtimes = RuntimeTable(catalogue)
+    deciders, functions = read_deciders(scenario), read_functions(scenario, runtimes, machines)
+    problems = list(check_pauses(look, functions, runtimes, machines))
     if problems:
         raise UserError(problems)
     return Plan(scenario, catalogue, pages, layout, workload, deciders, functions, refused)
@@ -227,7 +228,12 @@ def compiled(scenario: Scenario, catalogue: Catalogue, layout: Layout, source: S
         {**scenario.images, **{name: of_page(catalogue, page) for name, page in missing.items()}},
         scenario.behaviour,
         services=[item for _, item in look.services],
-        functions=[single for _, item in look.functions for single, _ in each(item, scenario.folder)],
+        functions=[
+            variant
+            for _, item in look.functions
+            for single, _ in each(item, scenario.folder)
+            for variant in built(single)
+        ],
         pods=[item for _, item in look.pods],
         sites=layout.sites,
         later=[fault.image for fault in scenario.faults if isinstance(fault, Update)],
