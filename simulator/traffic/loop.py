@@ -37,7 +37,7 @@ class Loop(Agenda):
     __slots__ = ()
 
     def run(self, now: int) -> None:  # noqa: PLR0915  # one function, for a method call costs as much as a stage visit
-        """Let everything happen that is due by `now`."""
+        """Let everything happen that is due by `now`; or until a try is `paused`."""
         plane, heap, visits = self.plane, self.heap, self.visits
         spans = None if self.busy is None else self.busy.spans
         ways, tally = plane.ways, plane.tally
@@ -53,6 +53,9 @@ class Loop(Agenda):
         bound = min(now, due)
         x: Try | None = None
         kind = t = 0
+        if self.paused is not None:
+            (t, request, site, parent, place), self.paused = self.paused, None
+            x, kind = new(Try), _ASK  # another takes its place there
         while True:
             if x is None:
                 if not heap or heap[0][0] > bound:
@@ -151,6 +154,9 @@ class Loop(Agenda):
                 n = len(choices)
                 if router is not None and n:
                     choice = router.pick(choices, site, request, t)
+                    if choice is None:
+                        self.paused = t, request, site, parent, place
+                        return
                 elif n == 1:
                     choice = choices[0]
                 elif n:

@@ -17,7 +17,7 @@ from simulator.traffic.busy import Busy
 from simulator.traffic.calls import Choice, Choices, Site
 from simulator.traffic.flows import Behaviour, Call, Closed, RequestFlow, TelemetryFlow
 from simulator.traffic.loop import Loop
-from simulator.traffic.routing import Router
+from simulator.traffic.routing import Outside, Router
 from simulator.traffic.schedules import Schedule
 from simulator.traffic.stations import Station, place_of
 from simulator.traffic.stream import Stream
@@ -81,9 +81,11 @@ class RequestPlane:
 
     # What is told.
 
-    def route_by(self, router: Router) -> None:
-        """Let this choose among endpoints. Before the first flow; readings of telemetry keep to their own draws."""
+    def route_by(self, router: Router | None) -> None:
+        """Let this choose among endpoints from now on; None: they are drawn. Telemetry keeps to its own draws."""
+        self._settle()
         self.router = router
+        self._forget()
 
     def add_behaviour(self, workload: str, behaviour: Behaviour) -> None:
         """How pods of a workload serve. Before the first of them is up."""
@@ -305,6 +307,21 @@ class RequestPlane:
                 self.loop.busy.settle(until)
         self._stream.end(now)
         self.telemetry.settle(now)
+
+    def ask(self, until: int) -> bool:
+        """Let requests happen up to `until`, while nothing else does, or to the first that an outside router is to
+        answer for: whether there is one. The router is told who has ended."""
+        router, tally = self.router, self.tally
+        assert isinstance(router, Outside)
+        before, router.asking = len(tally.ended_ids), True
+        try:
+            self.loop.run(until)
+        finally:
+            router.asking = False
+        if len(tally.ended_ids) > before:
+            columns = (tally.ended_issued, tally.ended_times, [code & 15 for code in tally.ended_codes[before:]])
+            router.ended.append(np.array([column[-len(columns[2]) :] for column in columns], np.int64))
+        return router.pending is not None
 
     def finish(self, now: int) -> None:
         """Settle, and write the rest of the tables."""

@@ -52,8 +52,8 @@ class Router:
         """Those that may be picked, of the endpoints that the proxy has; at least one."""
         raise NotImplementedError
 
-    def pick(self, choices: Choices, site: Site, request: Request, now: int) -> Choice:
-        """The endpoint of a try that is issued now."""
+    def pick(self, choices: Choices, site: Site, request: Request, now: int) -> Choice | None:
+        """The endpoint of a try that is issued now; None: the answer is still to come, and the plane waits for it."""
         raise NotImplementedError
 
     def over(self, choice: Choice, now: int, *, heard: bool) -> None:
@@ -111,7 +111,7 @@ class Splitter(Router):
         if lot.turns:
             lot.next += 1
             return choices[(lot.next - 1) % n]
-        u = (request.columns.get(site.pick) or request.batch.uniforms(site.pick, site.batched))[request.i]
+        u = _draw(request, site, site.pick)
         return choices[bisect_right(lot.upto, u) if lot.upto else int(u * n)]
 
     def _lot(self, proxy: int, service: str, choices: Choices) -> Lot:
@@ -182,7 +182,7 @@ class Balancer(Router):
         view = ProxyView(self._nodes.names[proxy], self._nodes.zone[proxy], service)
         return Choices(choices, _Bench(view, seen, np.array(rows, np.int64), self._static(proxy, choices)))
 
-    def pick(self, choices: Choices, site: Site, request: Request, now: int) -> Choice:
+    def pick(self, choices: Choices, site: Site, request: Request, now: int) -> Choice | None:
         """What the policy answers; where there is but one, nobody is asked."""
         choice = choices[0] if len(choices) == 1 else self._asked(choices, site, request, now)
         seen, row = choice.known
@@ -191,33 +191,82 @@ class Balancer(Router):
 
     def over(self, choice: Choice, now: int, *, heard: bool) -> None:
         """One try less is outstanding."""
-        seen, row = choice.known
-        seen.outstanding[row] -= 1
-        if heard:
-            seen.heard[row] = now / SECOND
+        if choice.known is not None:  # it was issued before there was a balancer
+            seen, row = choice.known
+            seen.outstanding[row] -= 1
+            if heard:
+                seen.heard[row] = now / SECOND
 
     def _asked(self, choices: Choices, site: Site, request: Request, now: int) -> Choice:
         bench: _Bench = choices.lot
-        seen, rows, now_s, n = bench.seen, bench.rows, now / SECOND, len(choices)
+        of, view = self._views(choices, site, request, now)
+        said = self._ask(of.service, bench.fault, self._route, of, view, at=now)
+        chosen = choices[int(of.uniform("instead") * len(choices) if said is None else said)]
+        if self._sample and _draw(request, site, f"sample/{of.flow}") < self._sample:
+            name = f"{of.source}/{site.name}/{request.id & _K}"
+            node = self._nodes.names[chosen.station.node]
+            self._recorder.decisions.add(now, name, "Route", node, 0, len(choices), len(choices))
+        return chosen
+
+    def _views(self, choices: Choices, site: Site, request: Request, now: int) -> tuple[RequestView, BalancerView]:
+        bench: _Bench = choices.lot
+        proxy, seen, now_s = bench.proxy, bench.seen, now / SECOND
 
         def uniform(name: str) -> float:
-            full = f"route/{name}/{site.name}"
-            column = request.columns.get(full) or request.batch.uniforms(full, site.batched)
-            return column[request.i]
+            return _draw(request, site, f"route/{name}/{site.name}")
 
-        proxy, flow = bench.proxy, site.name.partition(">")[0].partition("~")[0]
         of = RequestView(
-            proxy.node, proxy.zone, proxy.service, self._nodes.names[choices[0].asker], flow,
-            now_s, site.tried + 1, site.request_bytes, site.response_bytes, uniform,
+            proxy.node, proxy.zone, proxy.service, self._nodes.names[choices[0].asker],
+            site.name.partition(">")[0].partition("~")[0], now_s, site.tried + 1, site.request_bytes,
+            site.response_bytes, uniform,
         )  # fmt: skip
-        view = BalancerView(*bench.static, outstanding=seen.outstanding[rows], age_s=now_s - seen.heard[rows])
-        said = self._ask(proxy.service, bench.fault, self._route, of, view, at=now)
-        chosen = choices[int(uniform("instead") * n if said is None else said)]
-        if self._sample:
-            full = f"sample/{of.flow}"
-            column = request.columns.get(full) or request.batch.uniforms(full, site.batched)
-            if column[request.i] < self._sample:
-                name = f"{of.source}/{site.name}/{request.id & _K}"
-                node = self._nodes.names[chosen.station.node]
-                self._recorder.decisions.add(now, name, "Route", node, 0, n, n)
-        return chosen
+        outstanding, age_s = seen.outstanding[bench.rows], now_s - seen.heard[bench.rows]
+        return of, BalancerView(*bench.static, outstanding=outstanding, age_s=age_s)
+
+
+class RouteAsk:
+    """Which endpoint serves this try? Answered once, with a row."""
+
+    __slots__ = ("endpoints", "request")
+
+    def __init__(self, request: RequestView, endpoints: BalancerView) -> None:
+        self.request, self.endpoints = request, endpoints
+
+
+class Outside(Balancer):
+    """Lets somebody outside answer: while it is `asking`, the plane stops at each ask until `answer` is called. What
+    comes otherwise is drawn uniformly."""
+
+    __slots__ = ("_row", "asking", "ended", "pending")
+
+    def __init__(self, ask: Ask, nodes: NodeTable, network: Network, *, recorder: Recorder, sample: float) -> None:
+        super().__init__(self._given, ask, nodes, network, recorder=recorder, sample=sample)
+        self.asking = False
+        self.pending: RouteAsk | None = None
+        self.ended: list[Ints] = []  # requests: when they were issued and ended (ns), and their outcome; (3, n)
+        self._row: int | None = None
+
+    def answer(self, row: int) -> None:
+        """Answer the pending ask. Raises ValueError if there is none."""
+        if self.pending is None:
+            raise ValueError("nothing has been asked")
+        self.pending, self._row = None, row
+
+    def pick(self, choices: Choices, site: Site, request: Request, now: int) -> Choice | None:
+        """The answer; None if it is still to be given."""
+        if self.asking and self._row is None and len(choices) > 1:
+            if self.pending is None:
+                self.pending = RouteAsk(*self._views(choices, site, request, now))
+            return None
+        self.pending = None
+        return super().pick(choices, site, request, now)
+
+    def _given(self, request: RequestView, endpoints: BalancerView) -> int:
+        row, self._row = self._row, None
+        return int(request.uniform("instead") * len(endpoints)) if row is None else row
+
+
+def _draw(request: Request, site: Site, name: str) -> float:
+    """A uniform draw of this name, of the request."""
+    column = request.columns.get(name) or request.batch.uniforms(name, site.batched)
+    return column[request.i]  # type: ignore[no-any-return]  # a list, or what answers like one

@@ -448,3 +448,55 @@ def test_what_routes_nothing_is_an_error(
 def test_nobody_decides_is_a_way_to_say_so(tmp_path: Path) -> None:
     none, nothing = (Simulation(scenario(tmp_path, routing)).finish() for routing in ("none", None))
     assert digest(none) == digest(nothing)
+
+
+# Asked outside
+
+
+def test_who_answers_as_the_policy_would_gets_the_same_bytes(tmp_path: Path) -> None:
+    """Everything but the name of who decided: with what else happens, cuts and crashes among it."""
+    faults = [
+        {"kind": "cut", "link": "lan-1", "at": "5s", "duration": "4s", "mode": "silent"},
+        {"kind": "crash", "node": "edge-2", "at": "8s", "reboot_after": "3s"},
+    ]
+    least = instantiate("routing/least-loaded", {}, Path())
+    expected = Simulation(scenario(tmp_path, "least-loaded", faults=faults)).finish()
+    s = Simulation(scenario(tmp_path, None, faults=faults))
+    asked = ended = 0
+    for ask in s.decisions(point="routing"):
+        assert s.now_s <= ask.request.now_s
+        ended += s.outcomes().shape[1]
+        s.answer(ask, least.route(ask.request, ask.endpoints))
+        asked += 1
+    ended += s.outcomes().shape[1]
+    run = s.finish()
+    assert 300 < asked <= run.summary["requests_issued"] + 5
+    assert ended == run.summary["requests_issued"] - run.summary["requests_in_flight"]
+    assert digest(run) == digest(expected)
+
+
+def test_an_ask_is_answered_once_and_by_a_row(tmp_path: Path) -> None:
+    s = Simulation(scenario(tmp_path, None))
+    asks = s.decisions(point="routing")
+    ask = next(asks)
+    s.answer(ask, 1)
+    with pytest.raises(ValueError, match="not what is being asked"):
+        s.answer(ask, 1)
+    following = next(asks)
+    with pytest.raises(ValueError, match="was not answered"):
+        next(asks)
+    s.answer(following, 99)
+    run = s.finish()
+    assert run.summary["policy_errors"] == 1
+
+
+def test_what_nobody_answers_is_left_to_the_policy(tmp_path: Path) -> None:
+    s = Simulation(scenario(tmp_path, "./mine.py:last", record={"routing": 1.0}))
+    for ask in s.decisions(until=10, point="routing"):
+        s.answer(ask, 0)
+    s.release()
+    rows = s.finish().table("decisions")
+    rows = rows.filter(rows["decision"] == "Route")
+    early, late = (set(rows.filter(part)["node"]) for part in (rows["time_s"] <= 10, rows["time_s"] > 10))
+    assert len(early) == len(late) == 1
+    assert early != late
