@@ -7,7 +7,7 @@ from typing import Literal
 from simulator.cli.answer import Answer, table
 from simulator.errors import RunFailed
 
-Point = Literal["placement", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching"]
+Point = Literal["placement", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching", "routing"]
 LIMIT_S = 60.0  # wall clock of all checks: each asks a policy a few dozen times
 
 
@@ -20,7 +20,8 @@ def check_policy(reference: str, /, *, point: Point = "placement") -> Answer:
         A shipped name, ./file.py:Name, package.module:Name, or distribution/entry-point.
     point
         The decision point that it is for: placement of pods on nodes; clusters, the division of workloads over the
-        members of a hub; order, of the pods that are due; preemption, rescheduling, autoscaling and caching. A class
+        members of a hub; order, of the pods that are due; preemption, rescheduling, autoscaling and caching; routing,
+        of requests to endpoints. A class
         says it itself; a plain function does not.
     """
     from simulator.control.scheduling.watchdog import Overtime, limited  # noqa: PLC0415  # only here

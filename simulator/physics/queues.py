@@ -106,3 +106,24 @@ def machine_repair(machines: int, mtbf: float, mttr: float, repairers: int) -> t
 def token_bucket_last(jobs: int, rate: float, burst: int) -> float:
     """When the last of `jobs` asked for at once gets its token: `burst` at the start, then `rate` a unit of time."""
     return max(0, jobs - burst) / rate
+
+
+def ekm1_sojourn(phases: int, arrival: float, service: float) -> float:
+    """E_k/M/1: mean time in the system where every k-th of a Poisson stream comes, at rate `arrival`. (Kleinrock,
+    "Queueing Systems" I, 1975, 6.4: σ = A*(μ - μσ), T = 1/(μ(1 - σ)).)"""
+    sigma = arrival / service
+    for _ in range(1000):  # converges as a geometric series
+        sigma = (phases * arrival / (phases * arrival + service * (1 - sigma))) ** phases
+    return 1 / (service * (1 - sigma))
+
+
+def two_choices_tail(load: float, i: int) -> float:
+    """Share of very many exponential servers that have at least i customers, each of whom joined the shorter queue of
+    two drawn at random. (Mitzenmacher, IEEE TPDS 12(10), 2001: λ^(2^i - 1).)"""
+    exponent: int = 2**i - 1
+    return load**exponent
+
+
+def two_choices_sojourn(load: float) -> float:
+    """The mean time in that system, in mean services: by Little's law the sum of the tails over the load."""
+    return sum(two_choices_tail(load, i) for i in range(1, 60)) / load

@@ -8,11 +8,13 @@ from simulator.policy.decision import Bind, Decision, Migrate, Reason, Reject, S
 from simulator.policy.placed import PlacedView
 from simulator.policy.preemption import Evict, Preemption
 from simulator.policy.rescheduling import Rescheduling
-from simulator.policy.scaling import FunctionView, Keep, Scaling
+from simulator.policy.routing import BalancerView, EndpointsView, ProxyView, RequestView, Routing, Split
+from simulator.policy.scaling import FunctionView, Keep, Scaling, VariantView
 from simulator.policy.view import ClusterView, PodView
 
 __all__ = [
     "Autoscaling",
+    "BalancerView",
     "Batch",
     "Bind",
     "Caching",
@@ -21,6 +23,7 @@ __all__ = [
     "Decision",
     "Divide",
     "Division",
+    "EndpointsView",
     "Evict",
     "Filter",
     "FunctionView",
@@ -33,14 +36,19 @@ __all__ = [
     "Placement",
     "PodView",
     "Preemption",
+    "ProxyView",
     "Pull",
     "Reason",
     "Reject",
+    "RequestView",
     "Rescheduling",
+    "Routing",
     "Scale",
     "Scaling",
     "Score",
     "ServiceView",
+    "Split",
+    "VariantView",
     "Wait",
     "WorkloadView",
 ]

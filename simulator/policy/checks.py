@@ -29,8 +29,10 @@ from simulator.policy.preemption import Preemption
 from simulator.policy.promises import CheckFailed
 from simulator.policy.reference import instantiate
 from simulator.policy.rescheduling import Rescheduling
+from simulator.policy.routing import Routing, Split
+from simulator.policy.routing_checks import ROUTING_CHECKS, SPLIT_CHECKS
 
-Point = Literal["placement", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching"]
+Point = Literal["placement", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching", "routing"]
 _LOOPS: Final = (
     ("preemption", Preemption),
     ("rescheduling", Rescheduling),
@@ -92,6 +94,10 @@ def checks_of(subject: Any, point: str = "placement") -> tuple[Callable[[Any], N
         return CLUSTER_CHECKS
     if point == "order" or isinstance(subject, Order):
         return ORDER_CHECKS
+    if isinstance(subject, Split):
+        return SPLIT_CHECKS
+    if point == "routing" or isinstance(subject, Routing):
+        return ROUTING_CHECKS
     for name, kind in _LOOPS:
         if point == name or isinstance(subject, kind):
             return LOOP_CHECKS[name]

@@ -20,8 +20,11 @@ from simulator.policy.clusters import ClusterPolicy
 from simulator.policy.preemption import Preemption
 from simulator.policy.profiled import profiled
 from simulator.policy.rescheduling import Rescheduling
+from simulator.policy.routing import Routing, Split
 
-_CLASSES: Final = (Placement, Batch, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling, Caching)
+_CLASSES: Final = (
+    Placement, Batch, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling, Caching, Routing, Split,
+)  # fmt: skip
 _CLOCKS: Final = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today"})
 
 

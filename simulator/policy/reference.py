@@ -24,7 +24,7 @@ from simulator.errors import Problem, UserError
 
 Folder = Literal["policies", "topologies"]
 # Decision points whose shipped policies have a folder of their own.
-POINTS = ("autoscaling", "caching", "clusters", "order", "preemption", "rescheduling", "scaling")
+POINTS = ("autoscaling", "caching", "clusters", "order", "preemption", "rescheduling", "routing", "scaling")
 GRAMMAR = "a shipped name, ./file.py:Name, package.module:Name, or distribution/entry-point"
 
 

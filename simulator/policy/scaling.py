@@ -8,6 +8,17 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
+class VariantView:
+    """A function as it is built for one runtime, by what the runtime's pages state. Times on the reference core."""
+
+    runtime: str
+    isolation: str  # process, user-kernel, vm, language, enclave
+    cold_start_s: float  # mean of the runtime's part of a start and the function's own; the orchestrator's is not in it
+    slowdown: float  # of work
+    ram_bytes: int  # that an instance takes beyond its own
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionView:
     """What is known of a function before its first request. Sizes and CPU are what one instance asks for."""
 
@@ -15,6 +26,9 @@ class FunctionView:
     concurrency: int  # requests in one instance at once
     cpu_m: int
     ram_bytes: int
+    rate_per_s: float = 0.0  # requests, in the mean, as they are described: what a platform has learnt of its past
+    work_s: float = 0.0  # of a request, in the mean, on the reference core
+    variants: tuple[VariantView, ...] = ()  # the runtimes that it is built for; empty: it has but one
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,7 @@ class Keep:
     most: int | None = None
     full: Literal["refuse", "queue"] = "refuse"
     paused: bool = False
+    variant: int = 0  # the row of the variant that instances are of
 
 
 class Scaling:

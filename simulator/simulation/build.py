@@ -45,6 +45,7 @@ from simulator.simulation.observer import Observer
 from simulator.simulation.placed import settle, transplant
 from simulator.simulation.pods import add_pods, check_orchestrator
 from simulator.simulation.rebuild import build_time, check_linked
+from simulator.simulation.routing import add_routing
 from simulator.simulation.runtimes import RuntimeTable, check_stacks
 from simulator.simulation.settings import kubernetes as settings
 from simulator.simulation.settings.availability import check_servers
@@ -56,7 +57,7 @@ from simulator.spec.check_match import check_node_match
 from simulator.spec.check_models import named_models
 from simulator.spec.clusters import top
 from simulator.spec.faults import Update
-from simulator.spec.function import each
+from simulator.spec.function import built, each
 from simulator.spec.look import Look
 from simulator.spec.mechanism import NodeMatch, Server
 from simulator.spec.notes import gathered
@@ -64,6 +65,7 @@ from simulator.spec.orchestrator import Orchestrator, load_orchestrator
 from simulator.spec.pods import Pods
 from simulator.spec.pods import each as kinds_of
 from simulator.spec.problems import UNKNOWN, Source
+from simulator.spec.quantity import Ratio
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Service
 from simulator.streams import Rng
@@ -217,8 +219,9 @@ def read(scenario: Scenario, seed: int, source: Source = UNKNOWN, replication: i
     ]
     if problems:
         raise UserError(problems)
-    deciders, functions = read_deciders(scenario), read_functions(scenario)
-    problems = list(check_pauses(look, functions, RuntimeTable(catalogue), machines))
+    runtimes = RuntimeTable(catalogue)
+    deciders, functions = read_deciders(scenario), read_functions(scenario, runtimes, machines)
+    problems = list(check_pauses(look, functions, runtimes, machines))
     if problems:
         raise UserError(problems)
     return Plan(scenario, catalogue, pages, layout, workload, deciders, functions, refused)
@@ -233,7 +236,12 @@ def compiled(scenario: Scenario, catalogue: Catalogue, layout: Layout, source: S
         {**scenario.images, **{name: of_page(catalogue, page) for name, page in missing.items()}},
         scenario.behaviour,
         services=[item for _, item in look.services],
-        functions=[single for _, item in look.functions for single, _ in each(item, scenario.folder)],
+        functions=[
+            variant
+            for _, item in look.functions
+            for single, _ in each(item, scenario.folder)
+            for variant in built(single)
+        ],
         pods=[kinds_of(item, scenario.folder) for _, item in look.pods],
         sites=layout.sites,
         later=[fault.image for fault in scenario.faults if isinstance(fault, Update)],
@@ -276,6 +284,7 @@ def build(
         exact_events=exact_events,
         retransmission=tcp,
     )
+    add_routing(world, scenario, plane)
     follow(roaming, plane, layout, network, rng)
     add_mirrors(world)
     add_sites(world, scenario.registry)
@@ -355,8 +364,10 @@ def _settled(scenario: Scenario, seed: int, replication: int, source: Source) ->
     quiet = [item for item in scenario.workloads if isinstance(item, Manifest | Service) and not item.at]
     policies = scenario.policies
     if policies is not None:  # nothing moves or scales before the beginning
-        policies = policies.model_copy(update={"rescheduling": None, "autoscaling": None, "caching": None})
-    changes = {"start": "empty", "workloads": tuple(quiet), "faults": (), "policies": policies}
+        later = ("rescheduling", "autoscaling", "caching", "routing")
+        policies = policies.model_copy(update=dict.fromkeys(later))
+    record = scenario.record.model_copy(update={"routing": Ratio(0)})
+    changes = {"start": "empty", "workloads": tuple(quiet), "faults": (), "policies": policies, "record": record}
     empty = scenario.model_copy(update=changes).placed(scenario.folder, scenario.facts)
     parts = build(empty, seed, replication, source=source)
     settle(parts.world.clock, parts.cluster.server)

@@ -207,7 +207,7 @@ def _service_template(item: ServiceItem | Function) -> PodTemplateSpec:
     need = item.accelerator if isinstance(item, ServiceItem) else None
     limits |= _devices(need) if need else {}
     container = Container(
-        name=item.name.lower().replace(".", "-").replace("_", "-")[:63],
+        name=item.name.partition("@")[0].lower().replace(".", "-").replace("_", "-")[:63],
         image=item.image,
         resources=ResourceRequirements(requests=requests, limits=limits),
     )

@@ -21,7 +21,9 @@ from simulator.policy import (
     Placement,
     Preemption,
     Rescheduling,
+    Routing,
     Score,
+    Split,
 )
 from simulator.policy.api import FilterFunction, OrderFunction, ScoreFunction
 from simulator.policy.autoscaling import AutoscalingFunction
@@ -30,14 +32,17 @@ from simulator.policy.clusters import ClusterPolicyFunction
 from simulator.policy.preemption import PreemptionFunction
 from simulator.policy.reference import at_point, instantiate
 from simulator.policy.rescheduling import ReschedulingFunction
+from simulator.policy.routing import RoutingFunction
 from simulator.spec.base import Reference, Use, use
 from simulator.spec.function import Function
 from simulator.spec.mechanism import Division, Framework
 from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Policies, Scenario
+from simulator.spec.workload import Requests
 
 _KINDS: Final = (
     Placement, Batch, Filter, Score, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling, Caching,
+    Routing, Split,
 )  # fmt: skip
 # Points that only a scheduler of the Kubernetes family asks, or a loop beside it.
 _SCHEDULERS: Final = (
@@ -63,6 +68,7 @@ class Deciders:
     rescheduling: Rescheduling | ReschedulingFunction | None = None
     autoscaling: Autoscaling | AutoscalingFunction | None = None
     caching: Caching | CachingFunction | None = None
+    routing: Routing | Split | RoutingFunction | None = None
 
     def join(self, settings: SchedulerSettings) -> SchedulerSettings:
         """The orchestrator's scheduler with these plug-ins after its own."""
@@ -82,7 +88,7 @@ def read_deciders(scenario: Scenario) -> Deciders:
         except UserError as error:
             problems.extend(error.problems)
 
-    def at(point: str, base: type, given: int, otherwise: str | None = None) -> Any:
+    def at(point: str, base: type | UnionType, given: int, otherwise: str | None = None) -> Any:
         chosen: Reference | None = getattr(policies, point) or otherwise
         return None if chosen is None else make(_at(point, chosen), f"policies.{point}", base, given)
 
@@ -105,7 +111,11 @@ def read_deciders(scenario: Scenario) -> Deciders:
         paced("rescheduling", Rescheduling, 2),
         paced("autoscaling", Autoscaling, 1),
         paced("caching", Caching, 2),
+        at("routing", Routing | Split, 2),
     )
+    if scenario.record.routing and isinstance(found.routing, Split):
+        said = "a policy that divides by weights is asked about no single request"
+        problems.append(Problem(said, path="scenario.record.routing", hint="leave it out"))
     if problems:
         raise UserError(problems)
     return found
@@ -131,6 +141,7 @@ def check_points(scenario: Scenario, pages: Iterable[Orchestrator]) -> Iterator[
         if not asking:
             said, why = "no function asks the scenario's scaling policy", "it is for those that have none"
             yield Problem(said, path="scenario.policies.scaling", hint=why)
+    yield from _check_routing(scenario)
     if given is not None and given.autoscaling is not None and any(page.find(Division) for page in known):
         said = "a hub's workloads have the replicas that it gives to members: no loop of a hub sets them yet"
         yield Problem(said, path="scenario.policies.autoscaling", hint="one cluster without a hub")
@@ -141,6 +152,19 @@ def check_points(scenario: Scenario, pages: Iterable[Orchestrator]) -> Iterator[
     for point in _SCHEDULERS:
         if given is not None and point in given.model_fields_set:
             yield Problem(f"{who} has no scheduler that asks for {point}", path=f"scenario.policies.{point}", hint=hint)
+
+
+def _check_routing(scenario: Scenario) -> Iterator[Problem]:
+    """A policy for requests, and a record of its answers, where there is nobody who asks or answers."""
+    given = scenario.policies
+    routing = given is not None and given.routing is not None
+    if routing and not any(isinstance(item, Requests) for item in scenario.workloads):
+        said = "no request asks for an endpoint"
+        hint = "it is for workloads of kind requests, and what their services call"
+        yield Problem(said, path="scenario.policies.routing", hint=hint)
+    if scenario.record.routing and not routing:
+        said = "no policy is asked where a request goes"
+        yield Problem(said, path="scenario.record.routing", hint="give one under policies.routing")
 
 
 def _at(point: str, chosen: Reference) -> Use:

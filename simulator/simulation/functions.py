@@ -11,9 +11,11 @@ import numpy as np
 from simulator.control.api.admission import Admission
 from simulator.control.api.client import Client
 from simulator.control.scaling.functions import FunctionPlatform
+from simulator.control.scheduling.decision import fault_in
 from simulator.errors import Problem, UserError
-from simulator.policy import FunctionView, Keep, Scaling
+from simulator.policy import FunctionView, Keep, Scaling, VariantView
 from simulator.policy.reference import instantiate
+from simulator.runtime.stack import costs
 from simulator.simulation.clusters.cluster import Cluster
 from simulator.simulation.clusters.world import World
 from simulator.simulation.deciders import written_at
@@ -21,14 +23,14 @@ from simulator.simulation.demand import arrivals_of, duration
 from simulator.simulation.runtimes import RuntimeTable
 from simulator.simulation.settings import kubernetes as settings
 from simulator.spec.base import Use, use
-from simulator.spec.function import Function, each
+from simulator.spec.function import Function, built, each
 from simulator.spec.look import Look
 from simulator.spec.mechanism import Autonomy, Framework, Kubelet, Taints
 from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Scenario
 from simulator.spec.trace import FunctionTrace
 from simulator.streams import Rng, key
-from simulator.traffic.flows import RequestFlow
+from simulator.traffic.flows import RequestFlow, Trace, mean_rate
 from simulator.traffic.functions.pool import Book, Limits
 from simulator.traffic.schedules import Schedule
 from simulator.units import SECOND
@@ -40,9 +42,10 @@ _DOOR = key("door")  # who asks for functions: the platform's door is one source
 
 @dataclass(frozen=True, slots=True)
 class FunctionLoad:
-    """One function: what its requests are, and how long its instances are kept."""
+    """One function: what its requests are, how long its instances are kept, and the name under which they are built."""
 
     item: Function
+    build: str
     limits: Limits
     trace: FunctionTrace | None
 
@@ -56,7 +59,7 @@ def check_platform(look: Look, page: Orchestrator) -> Iterator[Problem]:
             yield look.source.problem(("workloads", number, "kind"), said, hint)
 
 
-def read_functions(scenario: Scenario) -> Sequence[FunctionLoad]:
+def read_functions(scenario: Scenario, runtimes: RuntimeTable, machines: Sequence[NodeRow]) -> Sequence[FunctionLoad]:
     """Every function, and what its scaling policy says. Raises UserError where a policy or a trace cannot be read."""
     found: list[FunctionLoad] = []
     for number, item in enumerate(scenario.workloads):
@@ -65,9 +68,35 @@ def read_functions(scenario: Scenario) -> Sequence[FunctionLoad]:
             with written_at(place, "use"):
                 decide = _policy(chosen, scenario.folder)
                 for single, trace in each(item, scenario.folder):
-                    view = FunctionView(single.name, single.concurrency, int(single.cpu), int(single.ram))
-                    found.append(FunctionLoad(single, _limits(decide(view), view, chosen.use), trace))
+                    view = _view(single, trace, scenario.folder, runtimes, machines)
+                    answer = _sound(_asked(decide, view, chosen.use), view, chosen.use)
+                    variant = built(single)[answer.variant]
+                    made = variant.model_copy(update={"name": single.name})
+                    found.append(FunctionLoad(made, variant.name, _limits(answer, view, chosen.use), trace))
     return found
+
+
+def _view(
+    item: Function, trace: FunctionTrace | None, folder: Path, runtimes: RuntimeTable, machines: Sequence[NodeRow]
+) -> FunctionView:
+    variants = tuple(_variant(each, runtimes, machines) for each in built(item)) if item.variants else ()
+    if trace is not None:
+        rate = mean_rate(Trace(np.array(trace.arrive_ns, np.int64)))
+        work = float(np.mean(trace.work_ns))
+    else:
+        assert item.arrivals is not None
+        rate, work = mean_rate(arrivals_of(item.arrivals, folder)), duration(item.work, folder).mean
+    return FunctionView(item.name, item.concurrency, int(item.cpu), int(item.ram), rate, work / SECOND, variants)
+
+
+def _variant(item: Function, runtimes: RuntimeTable, machines: Sequence[NodeRow]) -> VariantView:
+    """By the first of the machines' runtimes that answers to the name."""
+    stack = runtimes.answering(machines, item.runtime or "")[0]
+    cost = costs(stack)
+    start = sum(step.time.mean * step.factor(1.0) for step in (*cost.sandbox, *cost.create, *cost.start))
+    return VariantView(
+        item.runtime or "", stack.isolation, (start + int(item.start)) / SECOND, cost.slowdown, cost.ram_bytes
+    )
 
 
 def check_pauses(
@@ -108,11 +137,25 @@ def _policy(chosen: Use, folder: Path) -> Callable[[FunctionView], object]:
     return made
 
 
-def _limits(answer: object, view: FunctionView, policy: str) -> Limits:
+def _asked(decide: Callable[[FunctionView], object], view: FunctionView, policy: str) -> object:
+    try:
+        return decide(view)
+    except Exception as error:
+        raise UserError(Problem(f"{policy} {fault_in(error)}")) from error
+
+
+def _sound(answer: object, view: FunctionView, policy: str) -> Keep:
     if not isinstance(answer, Keep):
         raise UserError(Problem(f"{policy} answers {answer!r} for {view.name}", hint="it answers a Keep"))
     if answer.full not in ("refuse", "queue"):
         raise UserError(Problem(f"{policy}: full is refuse or queue, not {answer.full!r}", path="params.full"))
+    if not isinstance(answer.variant, int) or not 0 <= answer.variant < max(1, len(view.variants)):
+        said = f"{policy} answers variant {answer.variant!r} for {view.name}, which has {len(view.variants)}"
+        raise UserError(Problem(said, hint="it is a row of function.variants"))
+    return answer
+
+
+def _limits(answer: Keep, view: FunctionView, policy: str) -> Limits:
     try:
         keep_ns = round(answer.idle_s * SECOND)
         return Limits(keep_ns, view.concurrency, answer.most, answer.full, answer.prewarmed, answer.paused)
@@ -143,7 +186,7 @@ def add_functions(
         agent.speed_hooks.append(platform.paced)
     for load in loads:
         name = load.item.name
-        platform.add(name, instances[name], _book(load, scenario, world.rng, end), load.limits, end)
+        platform.add(name, instances[load.build], _book(load, scenario, world.rng, end), load.limits, end)
     return platform
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simulator.control.api.objects import Node, Pod
 from simulator.control.api.objects import Service as ServiceObject
@@ -17,10 +20,12 @@ from simulator.simulation.build import Parts, Plan, build
 from simulator.simulation.functions import record_functions
 from simulator.simulation.join import join, update
 from simulator.simulation.picture import picture
+from simulator.simulation.routing import ask_outside, routes
 from simulator.simulation.run import Run
 from simulator.spec.faults import HostUpdate, LinkFault, NodeFault, Stop, Update
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry
+from simulator.traffic.routing import Outside, RouteAsk, Router
 from simulator.units import SECOND, duration
 from simulator.world.device import WHOLE, asked
 
@@ -60,6 +65,7 @@ class Simulation:
         plan: Plan | None = like._plan if like is not None and same else None
         self._parts: Parts = build(scenario, seed, replication, exact_events=exact_events, plan=plan)
         self._plan: Plan = replace(self._parts.plan)  # as it was read: what joins later changes the other
+        self._routed_by: Router | None = None  # before somebody outside did
 
     @property
     def now_s(self) -> float:
@@ -105,12 +111,39 @@ class Simulation:
 
     # The one decision point.
 
-    def decisions(self, until: str | float | None = None) -> Iterator[Ask]:
-        """Run, and yield each placement that the scheduler asks for; `answer` it before the next.
+    @overload
+    def decisions(
+        self, until: str | float | None = None, *, point: Literal["placement"] = "placement"
+    ) -> Iterator[Ask]: ...
 
-        From the first call on, the scenario's policy is asked no more, until `release` gives it back. Raises ValueError
-        for a time that has passed, and where an ask was not answered.
+    @overload
+    def decisions(self, until: str | float | None = None, *, point: Literal["routing"]) -> Iterator[RouteAsk]: ...
+
+    def decisions(
+        self, until: str | float | None = None, *, point: Literal["placement", "routing"] = "placement"
+    ) -> Iterator[Ask] | Iterator[RouteAsk]:
+        """Run, and yield each placement that the scheduler asks for; or, at the point `routing`, each try of a request
+        that has more than one endpoint. `answer` it before the next.
+
+        From the first call on, the scenario's policy for that point is asked no more, until `release` gives it back.
+        Raises ValueError for a time that has passed, and where an ask was not answered.
         """
+        return self._routes(until) if point == "routing" else self._placements(until)
+
+    def _routes(self, until: str | float | None) -> Iterator[RouteAsk]:
+        world, plane = self._parts.world, self._parts.plane
+        if not isinstance(plane.router, Outside):
+            self._routed_by = plane.router
+            ask_outside(world, self.scenario, plane)
+        yield from routes(world.clock, plane, self._end(until))
+
+    def outcomes(self) -> NDArray[np.int64]:
+        """Of the requests that have ended since `decisions` of routing asked before the last: when each was issued and
+        when it ended (ns), and how, as a row of `simulator.traffic.tries.OUTCOMES`; (3, n)."""
+        router = self._parts.plane.router
+        return np.concatenate([_NONE, *router.ended], axis=1) if isinstance(router, Outside) else _NONE
+
+    def _placements(self, until: str | float | None) -> Iterator[Ask]:
         clock, schedulers, to = self._parts.world.clock, self._parts.schedulers, self._end(until)
         for scheduler in schedulers:
             scheduler.set_policy(None)
@@ -126,16 +159,25 @@ class Simulation:
                     break
         clock.run(to)
 
-    def answer(self, ask: Ask, decision: Decision) -> None:
-        """Answer an ask. Raises ValueError if it is not the pending one."""
+    def answer(self, ask: Ask | RouteAsk, decision: Decision | int) -> None:
+        """Answer an ask; one of the point `routing` with the row of an endpoint. Raises ValueError if it is not the
+        pending one."""
+        if isinstance(ask, RouteAsk):
+            router = self._parts.plane.router
+            if not isinstance(router, Outside) or router.pending is not ask:
+                raise ValueError("this is not what is being asked")
+            router.answer(decision)  # type: ignore[arg-type]  # what is no row is a policy error
+            return
         for each in self._parts.schedulers:
             if each.pending is ask:
-                each.answer(decision)
+                each.answer(decision)  # type: ignore[arg-type]  # likewise
                 return
         raise ValueError("this is not what is being asked")
 
     def release(self) -> None:
-        """Let the scenario's own policy answer again."""
+        """Let the scenario's own policies answer again."""
+        if isinstance(self._parts.plane.router, Outside):
+            self._parts.plane.route_by(self._routed_by)
         for scheduler in self._parts.schedulers:
             scheduler.release()
 
@@ -257,6 +299,7 @@ class Simulation:
         )
 
 
+_NONE = np.zeros((3, 0), np.int64)
 _POD_COLUMNS: dict[str, Any] = {
     "pod": str, "owner": str, "node": str, "believed": str, "stored": bool, "running": bool,
 }  # fmt: skip

@@ -73,9 +73,14 @@ def check_runtimes(look: Look) -> Iterator[Problem]:
     except UserError:  # of a system that is not there: told where models are checked
         return
     known = {handler for name in written for handler in handlers(name)}
-    asked = [(number, item.runtime) for number, item in look.services]
-    asked += [(number, item.runtime) for number, item in look.functions]
-    for number, runtime in asked:
+    places: list[tuple[Place, str | None]] = [
+        (("workloads", number, "runtime"), item.runtime) for number, item in (*look.services, *look.functions)
+    ]
+    places += [
+        (("workloads", number, "variants", row, "runtime"), variant.runtime)
+        for number, item in look.functions
+        for row, variant in enumerate(item.variants)
+    ]
+    for place, runtime in places:
         if runtime is not None and runtime not in known:
-            said = f"no node has the runtime {runtime}"
-            yield look.source.problem(("workloads", number, "runtime"), said, did_you_mean(runtime, known))
+            yield look.source.problem(place, f"no node has the runtime {runtime}", did_you_mean(runtime, known))

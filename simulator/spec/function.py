@@ -8,12 +8,21 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.spec.arrivals import Arrivals
-from simulator.spec.base import Item, Positive, Reference, Text, empty, not_offered, wrong
+from simulator.spec.base import Item, Positive, Reference, Spec, Text, empty, not_offered, wrong
 from simulator.spec.distribution import RandomDuration
 from simulator.spec.quantity import Cpu, Duration, Size
 from simulator.spec.trace import FunctionTrace, read_azure_functions_2021
 
 FunctionName = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9][-A-Za-z0-9._]*\*?$")]
+
+
+class Variant(Spec):
+    """The same function built for another runtime: in the function's own image and as quick to `start`, if not said
+    otherwise."""
+
+    runtime: Text
+    image: Text | None = None
+    start: Duration | None = None
 
 
 class Function(Item):
@@ -24,7 +33,9 @@ class Function(Item):
     as they first occur. An instance's first request takes `first_work`, if that is given. `start` is the time from
     process start until it answers; `concurrency` how many requests an instance takes at once; `cpu` and `ram` what it
     asks for, and holds. `scaling` is the policy that says how long instances are kept and how many wait unused; without
-    one, the scenario's `policies: {scaling: …}` does. Requests pass no network on their way to an instance and back.
+    one, the scenario's `policies: {scaling: …}` does. `variants` are the runtimes that the function is built for, at
+    least two: the policy says which one its instances are, once for each function, and without a word the first.
+    Requests pass no network on their way to an instance and back.
     """
 
     kind: Literal["function"] = "function"
@@ -41,6 +52,7 @@ class Function(Item):
     ram: Size = Size("0")
     ram_limit: Size | None = None
     runtime: Text | None = None
+    variants: tuple[Variant, ...] = ()
     node_selector: dict[str, str] = empty()
     scaling: Reference | None = None
 
@@ -58,11 +70,32 @@ class Function(Item):
         if (self.trace is None) == self.name.endswith("*"):
             said = "a trace has many functions" if self.trace else "this is one function"
             raise wrong(said, f"name: {self.name.rstrip('*')}{'*' if self.trace else ''}", "name")
+        runtimes = [variant.runtime for variant in self.variants]
+        if len(set(runtimes)) < len(runtimes) or len(runtimes) == 1:
+            raise wrong("variants are of different runtimes, at least two", "for one, write runtime", "variants")
+        if runtimes and self.runtime is not None:
+            raise wrong("a function has either a runtime or variants", "remove one of them", "runtime")
         if self.arrivals is not None and self.arrivals.users is not None:
             raise not_offered("functions for users who wait for an answer are", "arrivals")
         if self.ram_limit is not None and self.ram_limit < self.ram:
             raise wrong("the limit lies below the request", "ram_limit is at least ram", "ram_limit")
         return self
+
+
+def built(item: Function) -> list[Function]:
+    """A single function as it is built for each of its runtimes, under a name of its own; or itself, without any."""
+    return [
+        item.model_copy(
+            update={
+                "name": f"{item.name}@{variant.runtime}",
+                "runtime": variant.runtime,
+                "image": variant.image or item.image,
+                "start": item.start if variant.start is None else variant.start,
+                "variants": (),
+            }
+        )
+        for variant in item.variants
+    ] or [item]
 
 
 def each(item: Function, folder: Path) -> list[tuple[Function, FunctionTrace | None]]:

@@ -14,7 +14,7 @@ from simulator.facts.yaml import Path as Place
 from simulator.spec import image
 from simulator.spec.behaviour import Behaviour, Call
 from simulator.spec.faults import Update
-from simulator.spec.function import Function
+from simulator.spec.function import Function, built
 from simulator.spec.kubernetes import K8sObject
 from simulator.spec.kubernetes.cluster import Service as K8sService
 from simulator.spec.kubernetes.kinds import roots
@@ -142,7 +142,7 @@ class Look:
         templates = [template for obj in self.objects if (template := template_of(obj)) is not None]
         names = [c.image for t in templates for c in (*t.spec.init_containers, *t.spec.containers)]
         names += [item.image for _, item in self.services]
-        names += [item.image for _, item in self.functions]
+        names += [variant.image for _, item in self.functions for variant in built(item)]
         names += [item.image for _, item in self.pods]
         names += [fault.image for fault in self.scenario.faults if isinstance(fault, Update)]
         return {name: image.find(self.scenario.images, name) for name in names}

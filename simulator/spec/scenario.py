@@ -20,7 +20,6 @@ from simulator.spec.base import (
     Text,
     Use,
     empty,
-    not_offered,
     use,
     wrong,
 )
@@ -53,6 +52,10 @@ def _instant(text: str) -> str:
 Instant = Annotated[Text, AfterValidator(_instant)]
 
 
+# A point that nobody decides may be said to be so.
+Optional = Annotated[Reference | None, AfterValidator(lambda given: None if given == "none" else given)]
+
+
 class Weighted(Use):
     """A score plug-in and its weight; the orchestrator's own stand on its page."""
 
@@ -68,7 +71,7 @@ class Policies(Spec):
     `order` says which of the pods that are due is tried first, `preemption` who is deleted for one that found no node,
     `rescheduling` which running pods move, `autoscaling` how many replicas a Deployment has, `caching` which images
     nodes pull ahead; without them the queue is by priority, and nothing of that happens. `scaling` is for the functions
-    that name no policy of their own.
+    that name no policy of their own. `routing` says which endpoint serves a request: without it one is drawn uniformly.
     """
 
     placement: Reference = "kube-default"
@@ -82,13 +85,7 @@ class Policies(Spec):
     caching: Reference | None = None
     clusters: Reference | None = None
     scaling: Reference | None = None
-    routing: Reference | None = None
-
-    @model_validator(mode="after")
-    def _points(self) -> Self:
-        if self.routing not in (None, "none"):
-            raise not_offered("policies for routing are", "routing")
-        return self
+    routing: Optional = None
 
 
 class RecordRequests(Spec):
@@ -99,12 +96,15 @@ class RecordRequests(Spec):
 
 class Record(Spec):
     """What is recorded, and how finely. `energy` is recorded, too, where a scenario has batteries, carbon or prices;
-    `links` is what each of them carries, interval by interval."""
+    `links` is what each of them carries, interval by interval. `routing` is the share of the requests for which the
+    table `decisions` says where a policy that is asked about each of them sent it.
+    """
 
     requests: RecordRequests = RecordRequests()
     interval: Wait = Duration("10s")
     energy: Flag = False
     links: Flag = False
+    routing: Ratio = Ratio(0)
 
 
 DEFAULT: Final = "kubernetes"  # the orchestrator of a scenario that names none

@@ -207,7 +207,7 @@ def checked(plan: Plan, check: Check) -> list[str]:
 
 def _policies(plan: Plan, base: Path) -> dict[str, str]:
     """Each policy and plug-in of the plan, with the hash of its file: a module has no copy in inputs/."""
-    from simulator.policy.reference import at_point, hash_of  # noqa: PLC0415  # numpy
+    from simulator.policy.reference import POINTS, at_point, hash_of  # noqa: PLC0415  # numpy
 
     found: dict[str, str] = {}
     for point in plan.points:
@@ -215,8 +215,8 @@ def _policies(plan: Plan, base: Path) -> dict[str, str]:
         given = scenario.get("policies") or {}
         placement = scenario.get("policy") or given.get("placement") or "kube-default"
         named = [_reference(chosen) for chosen in (placement, *given.get("filters", ()), *given.get("scores", ()))]
-        if (dividing := given.get("clusters")) is not None:
-            named.append(at_point(_reference(dividing), "clusters"))
+        decided = ((name, given.get(name)) for name in POINTS if name != "scaling")
+        named += [at_point(_reference(chosen), name) for name, chosen in decided if chosen not in (None, "none")]
         functions = [item for item in scenario.get("workloads", ()) if item.get("kind") == "function"]
         scaling = [item.get("scaling") or given.get("scaling") for item in functions]
         named += [at_point(_reference(chosen), "scaling") for chosen in scaling if chosen]

@@ -41,7 +41,7 @@ Entry = tuple[int, int, Any]  # when, key, and who: a Try, a Late or a Cursor
 class Agenda:
     """The heap of what is to happen."""
 
-    __slots__ = ("busy", "heap", "late", "plane", "visits")
+    __slots__ = ("busy", "heap", "late", "paused", "plane", "visits")
 
     def __init__(self, plane: RequestPlane) -> None:
         self.plane = plane
@@ -49,6 +49,7 @@ class Agenda:
         self.late: list[dict[int, deque[Try]]] = []  # by flow: by patience, tries in order of their deadlines
         self.visits: list[tuple[int, int, int]] | None = None  # (stage, arrived, left), where somebody watches
         self.busy: Busy | None = None  # where somebody counts
+        self.paused: Any = None  # time, request, site, parent and place of a try that waits for its endpoint
 
     def enter(self, cursor: Cursor) -> None:
         """Wait for the next request that a cursor has to issue, if there is one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulator.errors import Problem, UserError
 from simulator.physics.distributions import Distribution
@@ -74,7 +74,7 @@ class Site:
         self.request_bytes, self.response_bytes = call.request_bytes, call.response_bytes
         self.timeout_ns, self.retries = call.timeout_ns, call.retries
         self.above, self.tried, self.batched = above, tried, batched  # services whose calls lead here; tries before
-        self.choices: dict[int, list[Choice]] = {}  # by place of the asker: the endpoints as they are now
+        self.choices: dict[int, Choices] = {}  # by place of the asker: the endpoints as they are now
         # Tries that may still run into their time-out, oldest first; all sites of a flow with one patience share it.
         self._late = late
         self.late: deque[Try] | None = None if call.timeout_ns is None else late.setdefault(call.timeout_ns, deque())
@@ -116,7 +116,8 @@ class Site:
 class Choice:
     """One endpoint as one asker meets it: the way there, and the way back as of network change number `seen`."""
 
-    __slots__ = ("asker", "back", "blocked", "current", "notice_ns", "out", "seen", "site", "station", "visit")
+    __slots__ = ("asker", "back", "blocked", "current", "known", "notice_ns", "out", "seen", "site", "station",
+                 "visit")  # fmt: skip
 
     def __init__(self, site: Site, asker: int, station: Station, visit: Visit) -> None:
         self.site, self.asker, self.station, self.visit = site, asker, station, visit
@@ -126,3 +127,14 @@ class Choice:
         self.seen = -1
         self.blocked = ""  # "silent" or "refused": there is no way there
         self.notice_ns = 0  # refused: until the asker knows
+        self.known: Any = None  # of the router: what its proxy has seen of the endpoint
+
+
+class Choices(list[Choice]):
+    """The endpoints that an asker has at a site now; `lot` is the router's, and says how one is picked."""
+
+    __slots__ = ("lot",)
+
+    def __init__(self, choices: Iterable[Choice] = (), lot: Any = None) -> None:
+        super().__init__(choices)
+        self.lot = lot

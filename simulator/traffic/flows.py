@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.physics.distributions import Distribution
 from simulator.traffic.buffers.spool import SpoolLaw
+from simulator.units import SECOND
 from simulator.world.message import Retransmission
 
 
@@ -76,6 +77,19 @@ class Closed:
 
 
 Arrivals = Poisson | Every | Trace | Closed
+
+
+def mean_rate(arrivals: Arrivals) -> float:
+    """Requests per second of one source, in the long run; of a trace up to its end, of users who never wait."""
+    match arrivals:
+        case Poisson(rate):
+            return rate
+        case Every(every_ns):
+            return SECOND / every_ns
+        case Trace(times):
+            return len(times) * SECOND / max(1, int(times[-1])) if len(times) else 0.0
+        case Closed(users, think):
+            return users * SECOND / think.mean
 
 
 @dataclass(frozen=True, slots=True)

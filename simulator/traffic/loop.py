@@ -38,7 +38,7 @@ class Loop(Agenda):
     __slots__ = ()
 
     def run(self, now: int) -> None:  # noqa: PLR0915  # one function, for a method call costs as much as a stage visit
-        """Let everything happen that is due by `now`."""
+        """Let everything happen that is due by `now`; or until a try is `paused`."""
         plane, heap, visits = self.plane, self.heap, self.visits
         spans = None if self.busy is None else self.busy.spans
         ways, tally = plane.ways, plane.tally
@@ -47,13 +47,16 @@ class Loop(Agenda):
         ended_ids, ended_issued, ended_times, ended_codes = (
             tally.ended_ids, tally.ended_issued, tally.ended_times, tally.ended_codes,
         )  # fmt: skip
-        network, up = plane.network, ways.up
+        network, up, router = plane.network, ways.up, plane.router
         push, pop, replace, new = heappush, heappop, heapreplace, object.__new__
         changes = network.changes
         due = self.late_ones(-1)
         bound = min(now, due)
         x: Try | None = None
         kind = t = 0
+        if self.paused is not None:
+            (t, request, site, parent, place), self.paused = self.paused, None
+            x, kind = new(Try), _ASK  # another takes its place there
         while True:
             if x is None:
                 if not heap or heap[0][0] > bound:
@@ -152,7 +155,12 @@ class Loop(Agenda):
                 if choices is None:
                     choices = plane.choose(site, place)
                 n = len(choices)
-                if n == 1:
+                if router is not None and n:
+                    choice = router.pick(choices, site, request, t)
+                    if choice is None:
+                        self.paused = t, request, site, parent, place
+                        return
+                elif n == 1:
                     choice = choices[0]
                 elif n:
                     picks = request.columns.get(site.pick) or request.batch.uniforms(site.pick, site.batched)
@@ -206,6 +214,8 @@ class Loop(Agenda):
                     pop(heap)
                     x = None
                     continue
+                if router is not None:
+                    router.over(x.choice, t, heard=True)
                 parent = x.parent
                 if x.error:
                     reason, kind = x.error, _FAIL
@@ -266,8 +276,13 @@ class Loop(Agenda):
             else:  # LATE
                 x = entry.what
                 if x.open and (x.parent is None or x.parent.kind == WAIT):
+                    if router is not None:
+                        router.over(x.choice, t, heard=False)
                     reason, kind = TIMEOUT, _FAIL
                 else:
+                    if router is not None and x.open:  # its asker is dead
+                        router.over(x.choice, t, heard=False)
+                        x.open = False
                     pop(heap)
                     x = None
 

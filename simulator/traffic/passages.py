@@ -15,6 +15,7 @@ from simulator.traffic.ways import round_trip
 
 if TYPE_CHECKING:
     from simulator.traffic.plane import RequestPlane
+    from simulator.traffic.routing import Lot
 
 Ints = NDArray[np.int64]
 State = tuple[int, Steps, int, "Choice | None"]  # kind, steps, hop and choice of a try at this point
@@ -37,6 +38,7 @@ class Passages:
         "_graph",
         "_known",
         "_laid",
+        "_lots",
         "_nodes",
         "_plane",
         "_rows",
@@ -81,6 +83,7 @@ class Passages:
         self.count = np.zeros(len(plane.origins), np.int64)
         self._nodes = np.array([origin.node for origin in plane.origins], np.int64)
         starts: list[int] = []
+        self._lots: dict[int, tuple[Lot, int]] = {}  # by row of `starts`: how more than one are picked, and how many
         places: dict[tuple[int, int], tuple[int, int]] = {}
         for origin in plane.origins:
             if origin.flow in flows:
@@ -88,6 +91,8 @@ class Passages:
                 if where not in places:
                     choices = plane.choices(plane.roots[origin.flow], origin.place)
                     places[where] = (len(starts), len(choices))
+                    if choices.lot is not None and len(choices) > 1:
+                        self._lots[len(starts)] = choices.lot, len(choices)
                     starts += [self._passage(choice) for choice in choices]
                 self.first[origin.index], self.count[origin.index] = places[where]
         self.starts = np.array(starts, np.int64)
@@ -95,6 +100,27 @@ class Passages:
     def up(self, nodes: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """By origin: whether its node has power."""
         return nodes[self._nodes]
+
+    def drawn(self, first: Ints, count: Ints, u: NDArray[np.float64]) -> Ints:
+        """Which of `count` endpoints each request takes that draws; its first is a row of `starts`."""
+        rows = (u * count).astype(np.int64)
+        for start, (lot, _) in self._lots.items():
+            if lot.turns or lot.upto:
+                mine = first == start
+                rows[mine] = 0 if lot.turns else np.searchsorted(lot.upto, u[mine], side="right")
+        return rows
+
+    def take_turns(self, first: Ints, ids: Ints, times: Ints) -> None:
+        """Give each request that takes turns its endpoint, in the order in which they are issued."""
+        rounds: dict[int, tuple[Lot, int, list[int]]] = {}
+        for start, (lot, n) in self._lots.items():
+            if lot.turns:
+                rounds.setdefault(id(lot), (lot, n, []))[2].append(start)
+        for lot, n, starts in rounds.values():
+            here = np.flatnonzero(np.isin(first, starts))
+            here = here[np.lexsort((ids[here], times[here]))]
+            first[here] += (lot.next + np.arange(len(here))) % n
+            lot.next += len(here)
 
     def pointer(self, x: Try) -> int:
         """The row where a try in the heap is."""

@@ -14,9 +14,10 @@ from simulator.record.sketch import Sketch
 from simulator.streams import Rng
 from simulator.traffic.batches import Arrivals, User
 from simulator.traffic.busy import Busy
-from simulator.traffic.calls import Choice, Site
+from simulator.traffic.calls import Choice, Choices, Site
 from simulator.traffic.flows import Behaviour, Call, Closed, RequestFlow, TelemetryFlow
 from simulator.traffic.loop import Loop
+from simulator.traffic.routing import Outside, Router
 from simulator.traffic.schedules import Schedule
 from simulator.traffic.stations import Station, place_of
 from simulator.traffic.stream import Stream
@@ -73,11 +74,18 @@ class RequestPlane:
         self._settled = 0
         self._rate = 0.0  # requests per ns of all flows together, at most
         self._stream = Stream(self)
+        self.router: Router | None = None  # None: an endpoint is drawn uniformly
         self.telemetry = Telemetry(self, recorder, interval_ns)
         network.before_change.append(self._settle)
         network.after_change.append(self._network_changed)
 
     # What is told.
+
+    def route_by(self, router: Router | None) -> None:
+        """Let this choose among endpoints from now on; None: they are drawn. Telemetry keeps to its own draws."""
+        self._settle()
+        self.router = router
+        self._forget()
 
     def add_behaviour(self, workload: str, behaviour: Behaviour) -> None:
         """How pods of a workload serve. Before the first of them is up."""
@@ -192,21 +200,23 @@ class RequestPlane:
             found = self.stations[uid] = Station(uid, len(self.ways.free) + len(self.stations))
         return found
 
-    def choices(self, site: Site, place: int) -> list[Choice]:
+    def choices(self, site: Site, place: int) -> Choices:
         """The endpoints that an asker has at a site, worked out before or now."""
         found = site.choices.get(place)
         return self.choose(site, place) if found is None else found
 
-    def choose(self, site: Site, place: int) -> list[Choice]:
+    def choose(self, site: Site, place: int) -> Choices:
         """The endpoints that an asker has at a site, with the ways to them as they are now."""
         proxy, asker = divmod(place, len(self._nodes))
-        choices = []
+        choices = Choices()
         for uid in self.endpoints(proxy, site.service):
             station = self.station(uid)
             if station.node >= 0:  # a pod that never ran is nowhere
                 choice = Choice(site, asker, station, site.visit(station.workload, self._behaviours[station.workload]))
                 self.ways.find(choice)
                 choices.append(choice)
+        if self.router is not None and choices:
+            choices = self.router.offer(proxy, site.service, choices)
         self._sites[site] = None
         site.choices[place] = choices
         return choices
@@ -297,6 +307,21 @@ class RequestPlane:
                 self.loop.busy.settle(until)
         self._stream.end(now)
         self.telemetry.settle(now)
+
+    def ask(self, until: int) -> bool:
+        """Let requests happen up to `until`, while nothing else does, or to the first that an outside router is to
+        answer for: whether there is one. The router is told who has ended."""
+        router, tally = self.router, self.tally
+        assert isinstance(router, Outside)
+        before, router.asking = len(tally.ended_ids), True
+        try:
+            self.loop.run(until)
+        finally:
+            router.asking = False
+        if len(tally.ended_ids) > before:
+            columns = (tally.ended_issued, tally.ended_times, [code & 15 for code in tally.ended_codes[before:]])
+            router.ended.append(np.array([column[-len(columns[2]) :] for column in columns], np.int64))
+        return router.pending is not None
 
     def finish(self, now: int) -> None:
         """Settle, and write the rest of the tables."""

@@ -294,8 +294,7 @@ class ReferencePlane:
             pods = [pod for uid in self._programs.get((proxy, call.target), ()) if (pod := self._pods.get(uid))]
             if not pods:
                 return tries.NO_ENDPOINT, tried
-            u = self._draw(f"pick/{x.site}", request) if len(pods) > 1 else 0.0
-            self._inner.process(self._journey(x, node, pods[int(u * len(pods))]))
+            self._inner.process(self._journey(x, node, self._pick(x, proxy, pods)))
             if call.timeout_ns is None:
                 reason = yield x.answer
             else:
@@ -306,6 +305,10 @@ class ReferencePlane:
             if not reason or (parent is None and not self._nodes.up[node]):
                 break
         return reason, tried
+
+    def _pick(self, x: _Try, _proxy: int, pods: list[_Pod]) -> _Pod:
+        """The endpoint of a try, of those that its proxy has."""
+        return pods[int(self._draw(f"pick/{x.site}", x.request) * len(pods))] if len(pods) > 1 else pods[0]
 
     def _journey(self, x: _Try, node: int, pod: _Pod) -> Steps:
         """There, through the pod, and back; the issuer may have given up meanwhile."""

@@ -85,6 +85,8 @@ class Stream:
     def begin(self, start: int, until: int) -> None:
         """Take over what happens in (start, until] to flows that can be streams, if it is enough."""
         plane = self._plane
+        if plane.router is not None and not plane.router.arrays:
+            return
         if self._expected(range(len(plane.flows)), until - start) < LEAST:
             return
         if self._version != plane.version or self._coupling is None:
@@ -105,7 +107,10 @@ class Stream:
         items, passages = self._items, self._passages
         if items is None or passages is None:
             return
-        items = _Items.joined([items, *(self._issue(passages, flow, until) for flow in passages.flows)])
+        new = _Items.joined([self._issue(passages, flow, until) for flow in passages.flows])
+        passages.take_turns(new.pointer, new.ids, new.issued)
+        new.pointer = passages.starts[new.pointer]
+        items = _Items.joined([items, new])
         for level in range(passages.depth):
             items = self._pass(passages, items, level, until)
         self._items = self._report(passages, items, until)
@@ -146,7 +151,7 @@ class Stream:
         )  # fmt: skip
 
     def _issue(self, passages: Passages, flow: int, until: int) -> _Items:
-        """Everything that a flow issues by `until`."""
+        """Everything that a flow issues by `until`; its pointer is a row of `starts`, of who takes turns the first."""
         plane = self._plane
         arrivals, root = plane.arrivals[flow], plane.roots[flow]
         assert arrivals is not None
@@ -161,8 +166,7 @@ class Stream:
         many = passages.count[origins] > 1
         if many.any():
             u = plane.rng.draws(root.pick, plane.identities[origins[many]], ks[many])
-            pointer[many] += (u * passages.count[origins[many]]).astype(np.int64)
-        pointer = passages.starts[pointer]
+            pointer[many] += passages.drawn(pointer[many], passages.count[origins[many]], u)
         plane.tally.issued_all(ids, times)
         plane.streamed[flow] += len(ids)
         deadline = np.full(len(ids), NEVER) if root.timeout_ns is None else times + root.timeout_ns

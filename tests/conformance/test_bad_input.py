@@ -258,7 +258,6 @@ def test_a_file_that_is_no_experiment(name: str, write: Callable[..., Path]) -> 
 NOT_OFFERED = {
     "designs": ("design: cross", "design: {kind: morris, trajectories: 20}", "designs other than cross"),
     "profiles": ("{poisson: 10/s}", "{poisson: {rate: 10/s, profile: day.csv}}", "arrival profiles are not offered"),
-    "routing": ("{placement: kube-default}", "{placement: kube-default, routing: near}", "policies for routing are"),
 }  # fmt: skip
 
 

@@ -393,7 +393,6 @@ NOT_YET = {
     "dask:": ("run", "corner.yaml", "--executor", "dask:tcp://host:1"),
     "--uncertain-facts": ("run", "corner.yaml", "--uncertain-facts"),
     "design": ("check", "corner.yaml", "--set", "design={kind: morris, trajectories: 20}"),
-    "routing": ("check", "corner.yaml", "--set", "scenario.policies={routing: near}"),
 }
 
 

@@ -12,7 +12,7 @@ PARAMS: dict[str, dict[str, Any]] = {  # of those that cannot do without
     "autoscaling/target-utilisation": {"target": 2.0, "most": 10},
 }
 # Decision points that have a folder, and checks, of their own.
-POINTS = ("order", "preemption", "rescheduling", "autoscaling", "caching")
+POINTS = ("order", "preemption", "rescheduling", "autoscaling", "caching", "routing")
 OF_POINTS = [f"{point}/{name}" for point in POINTS for name in shipped_names("policies", point)]
 
 

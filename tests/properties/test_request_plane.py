@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
+from routers import router
 from simulator.engine.clock import Clock
 from simulator.physics.distributions import Constant, Distribution, Exponential
 from simulator.record.buffer import Recorder
@@ -19,6 +21,7 @@ from simulator.traffic import stream
 from simulator.traffic.flows import Arrivals, Behaviour, Call, Closed, Every, Poisson, RequestFlow, Trace
 from simulator.traffic.plane import RequestPlane
 from simulator.traffic.reference_model import ReferencePlane
+from simulator.traffic.tries import AFTER_ALL
 from simulator.units import MS, SECOND, US
 from simulator.world.link import LinkRow, Rates
 from simulator.world.message import Retransmission
@@ -195,6 +198,41 @@ def worlds(draw: st.DrawFn, *, plain: bool = False) -> World:
     return World(draw(st.integers(0, 1000)), links, behaviours, pods, flows, changes, tcp)
 
 
+class JoinsTheShortest(ReferencePlane):
+    """Where the fewest of a proxy's tries are, that have no answer and no time-out yet; a retry is counted after."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.there: Counter[Any] = Counter()
+
+    def _pick(self, x: Any, proxy: int, pods: list[Any]) -> Any:
+        counts = [self.there[proxy, x.call.target, id(pod)] for pod in pods]
+        least = [pod for pod, count in zip(pods, counts, strict=True) if count == min(counts)]
+        pod = least[int(self._draw(f"route/tie/{x.site}", x.request) * len(least))]
+        place, left = (proxy, x.call.target, id(pod)), [1]
+
+        def over(_: Any) -> None:
+            self.there[place] -= left[0]
+            left[0] = 0
+
+        self.there[place] += 1
+        x.answer.callbacks.append(over)
+        if x.call.timeout_ns is not None:
+            self._after(x.call.timeout_ns, AFTER_ALL + x.key).callbacks.append(over)
+        return pod
+
+
+def routed(policy: str, exact: bool) -> Callable[..., Any]:
+    """A plane whose requests a shipped policy routes."""
+
+    def make(clock: Clock, rng: Rng, recorder: Recorder, nodes: NodeTable, network: Network, **kw: Any) -> RequestPlane:
+        plane = RequestPlane(clock, rng, recorder, nodes, network, **kw, exact_events=exact)
+        plane.route_by(router(policy, rng, recorder, nodes, network))
+        return plane
+
+    return make
+
+
 def same(world: World, *evaluators: bool) -> None:
     """Every table of the plane, with each of the evaluators, is the reference's."""
     _, expected = run(world, ReferencePlane)
@@ -224,3 +262,26 @@ def test_the_loop_is_the_reference(world: World) -> None:
 def test_the_stream_is_the_reference(world: World) -> None:
     with mock.patch.object(stream, "LEAST", 1e-9):  # every window is worth it
         same(world, False)
+
+
+@LENIENT
+@given(worlds())
+def test_who_joins_the_shortest_queue_does_so_in_the_reference(world: World) -> None:
+    _, expected = run(world, JoinsTheShortest)
+    _, found = run(world, routed("least-loaded", False))
+    for name, frame in expected.items():
+        assert found[name].equals(frame, null_equal=True)
+
+
+@LENIENT
+@given(worlds(plain=True) | worlds(), st.sampled_from(["random", "round-robin", "nearest", "uneven"]))
+def test_what_is_divided_by_weights_is_the_same_in_arrays(world: World, policy: str) -> None:
+    _, exact = run(world, routed(policy, True))
+    with mock.patch.object(stream, "LEAST", 1e-9):
+        plane, found = run(world, routed(policy, False))
+    event(f"{policy} streamed: {any(counts['stream'] for counts in plane.evaluators().values())}")
+    for name, frame in exact.items():
+        assert found[name].equals(frame, null_equal=True)
+    if policy == "random":
+        _, plain = run(world, planes(False))
+        assert all(found[name].equals(frame, null_equal=True) for name, frame in plain.items())

@@ -17,7 +17,7 @@ from simulator.spec.coverage import Coverage, DistanceCoverage, GridCoverage
 from simulator.spec.failures import ClockLoss, ClockSkew, DiskFill, Failures, Machines, PowerCut, Slow, Wear
 from simulator.spec.fault import Fault
 from simulator.spec.faults import Crash, Cut, HostUpdate, Stop, Update
-from simulator.spec.function import Function
+from simulator.spec.function import Function, Variant
 from simulator.spec.image import Image, RegistrySpec
 from simulator.spec.kubernetes.base import K8s
 from simulator.spec.movement import Movement, Place, PositionTrace, RandomWaypoint, Waypoint, Waypoints
@@ -120,6 +120,7 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
                 "policy": "kube-default", "policy_time": {"exponential": "5ms"}, "on_policy_error": "stop",
                 "faults": [{"kind": "crash", "node": "a", "at": "1s"}], "workloads": [], "images": {}}),
     (Scenario, {**SCENARIO, "topology": "city-edge"}),
+    (Variant, {"runtime": "wasmtime", "image": "shop/f-wasm", "start": "20ms"}),
     (RegistrySpec, {"downloads_at_once": 8, "peers": "swarm"}),
     (ClusterSpec, {"orchestrator": "karmada", "nodes": ["cloud-*"], "members": ["a", "b"]}),
     (Case, {"name": "two words", "set": {"scenario.duration": "5min"}}),

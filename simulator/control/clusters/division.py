@@ -18,7 +18,7 @@ from simulator.control.clusters.roster import Roster
 from simulator.control.clusters.summary import CPU, PODS, RAM, USED_CPU, USED_PODS, USED_RAM
 from simulator.control.controllers.base import Controller
 from simulator.control.scheduling.settings import Draws
-from simulator.control.scheduling.watchdog import Overtime, limited
+from simulator.control.scheduling.watchdog import LIMIT_S, Overtime, limited
 from simulator.engine.clock import Clock
 from simulator.errors import RunFailed
 from simulator.policy import ClusterPolicy, Divide, Division, MembersView, Reject, Wait, WorkloadView
@@ -42,7 +42,7 @@ class DivisionSettings:
     history_samples: int
     on_policy_error: Literal["fallback", "stop"] = "fallback"
     thinking: Draws | None = None
-    answer_limit_s: float = 10.0  # wall clock for one answer; it ends the run and never enters simulated time
+    answer_limit_s: float = LIMIT_S  # wall clock for one answer; it ends the run and never enters simulated time
 
 
 class DivisionScheduler(Controller[Binding]):

@@ -22,10 +22,11 @@ class Asker:
         self._clock, self._recorder, self._stops, self._limit_s = clock, recorder, stops, limit_s
 
     def ask(
-        self, subject: str, fault_of: Callable[[Any], str], decide: Callable[..., Any], *ask: Any, attempt: int = 0
-    ) -> Any:
+        self, subject: str, fault_of: Callable[[Any], str], decide: Callable[..., Any], *ask: Any, attempt: int = 0,
+        at: int | None = None,
+    ) -> Any:  # fmt: skip
         """What `decide` answers, if `fault_of` finds nothing wrong with it; None in its place. Raises RunFailed for a
-        policy that hangs, and for any error of it where that is to stop the run."""
+        policy that hangs, and for any error of it where that is to stop the run. `at`: when, if not now (ns)."""
         try:
             answer = limited(self._limit_s, decide, *ask)
             fault = fault_of(answer)
@@ -38,7 +39,7 @@ class Asker:
             fault = fault_in(error)
         if not fault:
             return answer
-        now = self._clock.now
+        now = self._clock.now if at is None else at
         self._recorder.decisions.add(now, subject, "policy_error", "", attempt, 0, 0)
         self._recorder.events.add(now, "PolicyError", subject, "", fault)
         if self._stops:

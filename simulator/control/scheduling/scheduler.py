@@ -43,7 +43,7 @@ class Scheduler:
 
     `policy` answers each ask at once. Without one (None) the scheduler stops at `pending` until `answer` is called.
     `heard_ns(node, now)` tells when a node was last heard of; without it, what its object says. `atlas` knows what
-    nodes do not report, if there is one; `truth` how nodes really are, which only a scheduler of perfect knowledge looks at.
+    nodes do not report, if there is one; `truth` how nodes really are, which only perfect knowledge looks at.
     """
 
     __slots__ = (

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.control.scheduling.watchdog import LIMIT_S
 from simulator.policy import Filter, Order, Preemption, Score
 from simulator.policy.api import FilterFunction, OrderFunction, ScoreFunction
 from simulator.policy.preemption import PreemptionFunction
@@ -67,4 +68,4 @@ class SchedulerSettings:
     perfect_knowledge: bool = False  # who decides sees how nodes really are (`truth`): a bound
     thinking: Draws | None = None  # simulated time that the policy takes for one answer, besides the cycle
     on_policy_error: Literal["fallback", "stop"] = "fallback"
-    answer_limit_s: float = 10.0  # wall clock for one answer; it ends the run and never enters simulated time
+    answer_limit_s: float = LIMIT_S  # wall clock for one answer; it ends the run and never enters simulated time

@@ -16,6 +16,7 @@ from time import monotonic
 from types import FrameType
 from typing import Any, Final
 
+LIMIT_S: Final = 10.0  # of one answer
 _AGAIN_S: Final = 0.1
 
 
