@@ -25,16 +25,18 @@ _UP: Final = "up"
 class Sessions:
     """Looks at the plane as it is now; `zones` are those of the nodes."""
 
-    __slots__ = ("_plane", "zones")
+    __slots__ = ("_plane", "asked", "zones")
 
     def __init__(self, plane: RequestPlane) -> None:
         self._plane = plane
+        self.asked: list[tuple[int, int]] = []  # between which nodes the last answer needed a way
         self.zones: Sequence[str] = ()
 
     def of(self, source: Source, flow: TelemetryFlow) -> tuple[Session, Session]:
         """Where a source's readings go now, and behind a channel where they go from there."""
         plane, relay = self._plane, source.door
-        dark = not plane.up[source.node]
+        self.asked = []
+        dark = not plane.up[source.node] or source.sensor.here is not source
         if isinstance(relay, Gateway):
             way = Session(dark=True) if dark else self._way(flow, (source.node, relay.node), OUT, hub=relay)
             return way, Source.nowhere
@@ -57,8 +59,9 @@ class Sessions:
         plane, node, service = self._plane, gateway.node, gateway.service
         target, listens = (service, True) if isinstance(service, int) else self._endpoint_of(gateway, service)
         out = back = None
+        self.asked = []
         if target is not None and listens and plane.up[node]:
-            out, back = plane.network.route(node, target), plane.network.route(target, node)
+            out, back = self._route(node, target), self._route(target, node)
         if out is None or back is None:
             return Connection(uid=gateway.uid)
         ways = {f.name: self._way(f, (node, target), _UP, listens=True) for f in gateway.flows}
@@ -67,6 +70,10 @@ class Sessions:
         rates = tuple(plane.network.rate_bps[hop] for hop in (*out.hops, *back.hops))
         sends = {name: max(map(plane.ways.airtime, way.steps or ()), default=0) for name, way in ways.items()}
         return Connection(True, gateway.uid, out.hops, back.hops, rates, odd, ways, sends, acks)
+
+    def _route(self, a: int, b: int) -> Route | None:
+        self.asked.append((a, b))
+        return self._plane.network.route(a, b)
 
     def _ack(self, route: Route, flow: TelemetryFlow) -> int:
         steps = self._plane.ways.steps(route.hops, flow.ack_bytes, BACK, "ack")
@@ -88,7 +95,7 @@ class Sessions:
         plane = self._plane
         hops: tuple[int, ...] = ()
         for a, b in pairwise(stops):
-            route = None if a is None or b is None else plane.network.route(a, b)
+            route = None if a is None or b is None else self._route(a, b)
             if route is None:
                 return Session(uid=more.get("uid", -1), hub=more.get("hub"))
             hops += route.hops

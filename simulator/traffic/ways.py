@@ -43,7 +43,7 @@ class Oddity:
 class Ways:
     """Every directed link's queue: `free[d]` is when it has sent all that it was given so far (ns)."""
 
-    __slots__ = ("_latency", "_network", "_nodes", "_rates", "_states", "_steps", "_touched", "free", "odd",
+    __slots__ = ("_latency", "_network", "_nodes", "_rates", "_seen_up", "_states", "_steps", "_touched", "free", "odd",
                  "retransmission", "up")  # fmt: skip
 
     def __init__(self, network: Network, nodes: NodeTable, retransmission: Retransmission | None) -> None:
@@ -58,7 +58,8 @@ class Ways:
         for radio in network.radios:
             if radio is not None:
                 radio.queues = self.free
-        self.up = nodes.up.tolist()
+        self.up: list[bool] = nodes.up.tolist()
+        self._seen_up = nodes.up.copy()
         self._steps: dict[tuple[tuple[int, ...], int, str], Steps] = {}
         self.refresh(0)
 
@@ -78,8 +79,13 @@ class Ways:
 
     def refresh(self, now: int) -> list[int]:
         """Look at the network again; the directed links that are blocked now and were not. Their queues are gone."""
-        up, stopped = self._nodes.up.tolist(), list[int]()
+        up, stopped, rates = self.up.copy(), list[int](), self._network.rate_bps
+        for node in np.flatnonzero(self._nodes.up != self._seen_up).tolist():
+            up[node] = not up[node]
         for i in sorted(self._touched):
+            if self._rates[2 * i : 2 * i + 2] != rates[2 * i : 2 * i + 2]:
+                self._rates[2 * i : 2 * i + 2] = rates[2 * i : 2 * i + 2]
+                self._steps.clear()
             row = self._network.links[i]
             a, b, state, seen = row.a, row.b, self._network.states[i], self._states[i]
             if state is seen and up[a] == self.up[a] and up[b] == self.up[b]:
@@ -97,10 +103,10 @@ class Ways:
                 plain = not (blocked or row.jitter_ns or loss or radio)
                 self.odd[hop] = None if plain else Oddity(blocked, row.jitter_ns, loss, radio)
         self.up = up
+        self._seen_up = self._nodes.up.copy()
         self._touched.clear()
-        if len(self._steps) > _REMEMBERED or self._rates != self._network.rate_bps:
+        if len(self._steps) > _REMEMBERED:
             self._steps.clear()
-            self._rates = list(self._network.rate_bps)
         return stopped
 
     def steps(self, hops: tuple[int, ...], size_bytes: int, then: int, name: str) -> Steps:

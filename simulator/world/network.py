@@ -120,6 +120,23 @@ class Network:
             return None
         return self._router.route(a, b)
 
+    def decider(self, link: int) -> int:
+        """See `Router.decider`."""
+        return self._router.decider(link)
+
+    def decided_by(self, a: int, b: int) -> tuple[set[int], tuple[int, int] | None]:
+        """See `Router.decided_by`."""
+        return self._router.decided_by(a, b)
+
+    def across(self, a: int, b: int) -> tuple[int, ...] | None:
+        """See `Router.across`."""
+        return self._router.across(a, b)
+
+    @property
+    def core_changes(self) -> int:
+        """How often what can be used of the core has changed."""
+        return self._router.core_changes
+
     def intact(self, a: int, b: int) -> Route | None:
         """The route that there would be if nothing had failed and every radio reached all of its cells."""
         if self._intact is None:
@@ -191,7 +208,8 @@ class Network:
         return [count + self._sharing.carried(hop) for hop, count in enumerate(self._courier.carried)]
 
     def watch(self) -> set[int]:
-        """Links, all at first, which change or an end of which does from now on: for somebody to look at and empty."""
+        """Links, all at first, which change (their rates, too) or an end of which does from now on: for somebody to look
+        at and empty."""
         self._watchers.append(set(range(len(self.links))))
         return self._watchers[-1]
 
@@ -305,6 +323,8 @@ class Network:
             self.rate_bps[hop] = rate
             self._sharing.set_capacity(hop, rate * (1 - self.loss(hop)))
         self.changes += 1
+        for touched in self._watchers:
+            touched.update(hop >> 1 for hop in new)
         _call(self.after_change)
 
     def set_node(self, node: int, up: bool) -> None:
