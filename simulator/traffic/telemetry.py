@@ -54,9 +54,11 @@ NOTICEABLE: Final = 0.05  # share of a link's rate that telemetry takes before a
 class Telemetry:
     """All telemetry of a plane: `settle` before a change of state, one of the `…changed` methods after it."""
 
-    __slots__ = ("_again", "_again_at", "_asking", "_at", "_dependents", "_flows", "_flying", "_gateways", "_legs", "_load", "_nodes",
-                 "_plane", "_radios", "_readings", "_recorder", "_relays", "_sensors", "_sources", "_touched", "_up",
-                 "_where", "visits", "warnings")  # fmt: skip
+    __slots__ = ("_again", "_again_at", "_asking", "_at", "_dependents", "_flows", "_flying", "_gateways", "_legs",
+                 "_load", "_nodes", "_plane", "_radios", "_readings", "_recorder", "_relays", "_sensors", "_sources",
+                 "_touched", "_up", "_where", "visits", "warnings")  # fmt: skip
+
+    _nodes: NodeTable
 
     def __init__(self, plane: RequestPlane, recorder: Recorder, interval_ns: int) -> None:
         self._plane, self._recorder = plane, recorder

@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf, prod
 from typing import Any, Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simulator.engine.clock import Clock
 from simulator.engine.sharing import Sharing, Transfer
 from simulator.errors import Problem, UserError
@@ -174,6 +177,10 @@ class Network:
         """Whether a node has power."""
         return bool(self._nodes.up[node])
 
+    def powered(self) -> NDArray[np.bool_]:
+        """Whether each node has power now."""
+        return self._nodes.up.copy()
+
     def obstacle(self, a: int, b: int) -> tuple[Access, tuple[int, ...]]:
         """Where there is no route: what the first obstacle answers, and the directed links up to it."""
         if not self.is_up(a):
@@ -208,8 +215,8 @@ class Network:
         return [count + self._sharing.carried(hop) for hop, count in enumerate(self._courier.carried)]
 
     def watch(self) -> set[int]:
-        """Links, all at first, which change (their rates, too) or an end of which does from now on: for somebody to look
-        at and empty."""
+        """Links, all at first, which change (in their rates, too), or an end of which does, from now on: for somebody to
+        look at and empty."""
         self._watchers.append(set(range(len(self.links))))
         return self._watchers[-1]
 
