@@ -19,6 +19,7 @@ _HOME = {
     "Bind": "simulator.policy",
     "Catalogue": "simulator.facts",
     "ClusterView": "simulator.policy",
+    "Commands": "simulator.spec.commands",
     "Crash": "simulator.spec.faults",
     "Cut": "simulator.spec.faults",
     "DiskFill": "simulator.spec.failures",
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from simulator.simulation.run import Run
     from simulator.simulation.simulation import Simulation
     from simulator.spec import Experiment, Scenario
+    from simulator.spec.commands import Commands
     from simulator.spec.coverage import DistanceCoverage, GridCoverage
     from simulator.spec.failures import DiskFill, Failures, PowerCut, Slow, Wear
     from simulator.spec.faults import Crash, Cut, HostUpdate, Stop, Update
@@ -93,6 +95,7 @@ __all__ = [
     "Bind",
     "Catalogue",
     "ClusterView",
+    "Commands",
     "Crash",
     "Cut",
     "DiskFill",

@@ -20,7 +20,7 @@ from simulator.simulation.picture import picture
 from simulator.simulation.run import Run
 from simulator.spec.faults import HostUpdate, LinkFault, NodeFault, Stop, Update
 from simulator.spec.scenario import Scenario
-from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry
+from simulator.spec.workload import Commands, Manifest, Model, Requests, Service, Telemetry
 from simulator.units import SECOND, duration
 
 if TYPE_CHECKING:
@@ -85,7 +85,17 @@ class Simulation:
 
     def inject(
         self,
-        item: LinkFault | NodeFault | Stop | Update | HostUpdate | Manifest | Service | Model | Requests | Telemetry,
+        item: LinkFault
+        | NodeFault
+        | Stop
+        | Update
+        | HostUpdate
+        | Manifest
+        | Service
+        | Model
+        | Requests
+        | Telemetry
+        | Commands,
     ) -> None:
         """Let a fault happen, or a workload begin, at its own time or now.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from simulator.errors import Problem
 from simulator.facts.yaml import Path as Place
 from simulator.spec import check_power
+from simulator.spec.check_commands import check_commands
 from simulator.spec.check_fidelity import check_fidelity
 from simulator.spec.check_function import check_functions
 from simulator.spec.check_images import check_bases, check_images, check_platforms
@@ -32,7 +33,7 @@ from simulator.spec.outages import Outages, Partition, ZoneOutage
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
 from simulator.spec.topology import is_glob, matching
-from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry, labels
+from simulator.spec.workload import Commands, Manifest, Model, Requests, Service, Telemetry, labels
 
 _MOST_INTERVALS = 1_000_000
 _MOST_PODS = 1_000_000
@@ -270,6 +271,7 @@ CHECKS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
     check_files,
     check_functions,
     check_spools,
+    check_commands,
     check_movement,
     check_bare_pods,
     check_fidelity,
@@ -314,6 +316,8 @@ def check_resolved(
     for number, item in enumerate(scenario.workloads):
         if isinstance(item, Requests | Telemetry):
             yield from _matches(source, ("workloads", number, "source"), item.source, nodes, "node")
+        elif isinstance(item, Commands):
+            yield from _matches(source, ("workloads", number, "target"), item.target, nodes, "node")
         elif isinstance(item, Model):
             yield from _matches(source, ("workloads", number, "nodes"), item.nodes, nodes, "node")
     for number, fault in enumerate(scenario.faults):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Final
 
 import numpy as np
@@ -22,19 +23,22 @@ _OLDEST: Final = 13
 class Readings:
     """By (flow and zone) and interval: what became of readings, each at its own event; ages at arrival."""
 
-    __slots__ = ("_cells", "_groups", "_interval", "ages")
+    __slots__ = ("_cells", "_commands", "_groups", "_interval", "ages")
 
     def __init__(self, interval_ns: int) -> None:
         self._interval = interval_ns
         self.ages = Ages(interval_ns)
         self._groups: dict[tuple[str, str], int] = {}
+        self._commands: set[int] = set()  # which of them have a table of their own
         self._cells: Ints = np.zeros((0, _OLDEST + 1, 0), np.int64)  # by group, column, interval
 
-    def group(self, flow: str, zone: str) -> int:
-        """The number of a flow's sources in a zone."""
+    def group(self, flow: str, zone: str, *, commands: bool = False) -> int:
+        """The number of a flow's sources in a zone, or of the devices for which its commands are."""
         number = self._groups.setdefault((flow, zone), len(self._groups))
         if number == len(self._cells):
             self._cells = np.concatenate([self._cells, np.zeros((1, *self._cells.shape[1:]), np.int64)])
+        if commands:
+            self._commands.add(number)
         return number
 
     def run(self, group: int, column: int, first: int, step: int, number: int, *, age: int = 0) -> None:
@@ -79,12 +83,12 @@ class Readings:
                 counts = self._cells[group, :, interval].tolist()
                 delivered, ages, oldest = counts[DELIVERED], counts[_AGES], counts[_OLDEST]
                 where = (interval * self._interval, *names[group])
+                mean, most = (ages / delivered / SECOND, oldest / SECOND) if delivered else (nan, nan)
+                if group in self._commands:
+                    recorder.commands.add(*where, *counts[:SUPERSEDED], *counts[CAME:_AGES], mean, most)
+                    continue
                 if any(counts[: len(COUNTS)]):
-                    recorder.messages.add(
-                        *where, *counts[: len(COUNTS)],
-                        ages / delivered / SECOND if delivered else float("nan"),
-                        oldest / SECOND if delivered else float("nan"),
-                    )  # fmt: skip
+                    recorder.messages.add(*where, *counts[: len(COUNTS)], mean, most)
                 if any(spooled := counts[CAME:_AGES]):
                     recorder.spools.add(*where, *spooled)
-        self.ages.write(recorder, names)
+        self.ages.write(recorder, names, without=self._commands)

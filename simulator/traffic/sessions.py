@@ -36,12 +36,20 @@ class Sessions:
         """Where a source's readings go now, and behind a channel where they go from there."""
         plane, relay = self._plane, source.door
         self.asked = []
+        if flow.sender is not None:
+            source.uid = self._endpoint(source, flow, flow.sender, None)
+            node, runs = self._place(source.uid)
+            if node is None or not runs:
+                return Session(dark=True, uid=source.uid), Source.nowhere
+            source.node = node
         dark = not plane.up[source.node] or source.sensor.here is not source
         if isinstance(relay, Gateway):
             way = Session(dark=True) if dark else self._way(flow, (source.node, relay.node), OUT, hub=relay)
             return way, Source.nowhere
         if dark and relay is None:
             return Session(dark=True, uid=source.uid), Source.nowhere
+        if source.sensor.target is not None:
+            return self._way(flow, (source.node, source.sensor.target), OUT, listens=True), Source.nowhere
         node, listens = self._target(source, flow, relay)
         direct = {"uid": source.uid, "listens": listens}
         if relay is None:
@@ -99,6 +107,8 @@ class Sessions:
             if route is None:
                 return Session(uid=more.get("uid", -1), hub=more.get("hub"))
             hops += route.hops
+        if flow.targets:
+            plane.network.must_be_free(hops, f"commands of {flow.name}")
         steps = plane.ways.steps(hops, flow.size_bytes, ARRIVE, f"{flow.name}/{name}")
         odds = [plane.ways.odd[hop] for hop in hops]
         odd = tuple((0, 0.0) if o is None else (o.jitter_ns, o.loss) for o in odds) if any(odds) else ()

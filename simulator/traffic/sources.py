@@ -76,15 +76,18 @@ class Source:
 
 
 class Sensor:
-    """Who makes readings: one device, or one property of it that is reported by itself."""
+    """Who makes readings: one device, or one property of it that is reported by itself; or who commands one device."""
 
     __slots__ = ("_ages", "_area2", "_newest", "_newest_at", "behind", "every", "first_at", "flow", "group", "held",
-                 "here", "identity", "places", "stragglers")  # fmt: skip
+                 "here", "identity", "places", "stragglers", "target")  # fmt: skip
 
     here: Source  # through which it sends now
 
-    def __init__(self, flow: int, group: int, identity: int, ages: Ages, *, every: int) -> None:
+    def __init__(
+        self, flow: int, group: int, identity: int, ages: Ages, *, every: int, target: int | None = None
+    ) -> None:
         self._ages = ages
+        self.target = target  # of commands: the node that they are for
         self.flow, self.group, self.identity, self.every = flow, group, identity, every
         self.places: dict[int, Source] = {}  # by proxy
         self.behind: list[Source] = []  # places that it has left and that may still hold something of it

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -110,17 +111,19 @@ class Telemetry:
         self._flows.append(flow)
         self._nodes = nodes
         self._where.zones = nodes.zone
-        for node, proxy in zip(flow.sources, flow.proxies, strict=True):
+        targets = flow.targets or (None,) * len(flow.sources)
+        for node, proxy, target in zip(flow.sources, flow.proxies, targets, strict=True):
+            device = node if target is None else target
             for copy in range(flow.copies):
-                name = f"{nodes.names[node]}/{copy}" if copy else nodes.names[node]
-                key = identity(name, seen[node])
+                name = f"{nodes.names[device]}/{copy}" if copy else nodes.names[device]
+                key = identity(name, seen[device])
                 phase = int(self._plane.rng.draw(f"phase/{flow.name}", key) * flow.every_ns)
-                group = self._readings.group(flow.name, nodes.zone[node])
-                sensor = Sensor(number, group, key, ages, every=flow.every_ns)
+                group = self._readings.group(flow.name, nodes.zone[device], commands=target is not None)
+                sensor = Sensor(number, group, key, ages, every=flow.every_ns, target=target)
                 self._sensors.append(sensor)
-                self._at.setdefault(node, []).append(sensor)
+                self._at.setdefault(device, []).append(sensor)
                 self._enter(sensor, (node, proxy), now + phase, now)
-            seen[node] += 1
+            seen[device] += 1
 
     def _enter(self, sensor: Sensor, where: tuple[int, int], base: int, now: int) -> None:
         """A sensor enters the cluster here from now on, for the first time."""
@@ -131,29 +134,44 @@ class Telemetry:
         if flow.spool is not None:
             at = proxy if flow.kept_at == "gateway" else node
             source.resent = flow.resent and node != at
-            source.door = self._gateway(flow, flow.spool, (at, proxy))
+            source.door = self._gateway(flow, flow.spool, (at, proxy), sensor.target)
             source.door.join(source, flow)
             self._connect(source.door, now)
         else:
-            self._asking.setdefault((proxy, flow.target), {})[source] = None
-            if proxy in self._relays:
+            self._ask(source)
+            if proxy in self._relays and sensor.target is None:
                 relay = self._relays[proxy]
                 source.number, source.twin, source.door = len(relay.sources), flow.twin, relay
                 source.resent = flow.resent and node != proxy
                 relay.sources.append(source)
                 self._asking.setdefault((relay.channel.cloud, flow.target), {})[source] = None
+        if flow.sender is not None and flow.spool is not None:
+            self._ask(source)
         self._renew(source, now)
 
-    def _gateway(self, flow: TelemetryFlow, law: SpoolLaw, where: tuple[int, int]) -> Gateway:
+    def _asked(self, source: Source) -> tuple[int, str | int]:
+        """Whose endpoints decide where a source's readings go, or its commands come from, beside its gateway's."""
+        flow = self._flows[source.flow]
+        return source.proxy, flow.target if flow.sender is None else flow.sender
+
+    def _ask(self, source: Source) -> None:
+        self._asking.setdefault(self._asked(source), {})[source] = None
+
+    def _gateway(
+        self, flow: TelemetryFlow, law: SpoolLaw, where: tuple[int, int], target: int | None = None
+    ) -> Gateway:
         """The spool of a flow at a node, which others may share. Raises ValueError where they want another one."""
         node, proxy = where
+        service = flow.target if target is None else target
+        if target is not None:
+            law = replace(law, name=f"{law.name}/{self._nodes.names[target]}")
         known = self._gateways.get((node, law.name))
         if known is None:
             own = identity(self._nodes.names[node], 0)
-            known = Gateway(where, own, law, flow.target, readings=self._readings, legs=self._legs)
+            known = Gateway(where, own, law, service, readings=self._readings, legs=self._legs)
             self._gateways[node, law.name] = known
-            self._asking.setdefault((proxy, flow.target), {})[known] = None
-        if (known.spool.law, known.service) != (law, flow.target):
+            self._asking.setdefault((proxy, service), {})[known] = None
+        if (known.spool.law, known.service) != (law, service):
             raise ValueError(f"two flows describe spool {law.name} differently, or send to different targets")
         return known
 
@@ -219,17 +237,17 @@ class Telemetry:
         left in a spool or a channel is sent on from there."""
         gateways = dict[Gateway, None]()
         for sensor in self._at.get(node, ()):
-            source, target = sensor.here, self._flows[sensor.flow].target
+            source = sensor.here
             if source.proxy == proxy:
                 continue
             if isinstance(source.door, Gateway) and source.door.node == node:  # it carries its spool with it
                 source.proxy = proxy
                 gateways[source.door] = None
-            elif source.door is None and proxy not in self._relays:
-                del self._asking[source.proxy, target][source]
+            elif source.door is None and (proxy not in self._relays or sensor.target is not None):
+                del self._asking[self._asked(source)][source]
                 del sensor.places[source.proxy]
                 source.proxy, sensor.places[proxy] = proxy, source
-                self._asking.setdefault((proxy, target), {})[source] = None
+                self._ask(source)
                 self._renew(source, now)
             else:
                 self._hand_over(sensor, proxy, now)

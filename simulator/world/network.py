@@ -215,7 +215,7 @@ class Network:
         return [count + self._sharing.carried(hop) for hop, count in enumerate(self._courier.carried)]
 
     def watch(self) -> set[int]:
-        """Links, all at first, which change (in their rates, too), or an end of which does, from now on: for somebody to
+        """Links, all at first, that change, in their rates, too, or an end of which does, from now on: for somebody to
         look at and empty."""
         self._watchers.append(set(range(len(self.links))))
         return self._watchers[-1]
