@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from math import nan
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from simulator.record.metric import Metric, MetricContext, Tables
 from simulator.record.traffic import sum_of
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def waiting(tables: Tables, _: MetricContext) -> float:
@@ -21,14 +24,18 @@ def waiting(tables: Tables, _: MetricContext) -> float:
 def in_flight(tables: Tables, context: MetricContext) -> float:
     """What is under way at the end, or kept by its sender."""
     frame = tables["commands"]
-    return float(frame["given"].sum() - frame["delivered"].sum() - frame["lost"].sum()) - waiting(tables, context)
+    given, delivered, lost = (int(frame[column].sum()) for column in ("given", "delivered", "lost"))
+    return float(given - delivered - lost) - waiting(tables, context)
+
+
+def _arrived(tables: Tables, context: MetricContext) -> pl.DataFrame:
+    frame = tables["commands"]
+    return frame.filter((frame["start_s"] >= context.warm_up_s) & (frame["delivered"] > 0))
 
 
 def mean_delay(tables: Tables, context: MetricContext) -> float:
     """Over the commands that arrived."""
-    frame = tables["commands"].filter(
-        (tables["commands"]["start_s"] >= context.warm_up_s) & (tables["commands"]["delivered"] > 0)
-    )
+    frame = _arrived(tables, context)
     if not len(frame):
         return nan
     return float(np.average(frame["mean_delay_s"].to_numpy(), weights=frame["delivered"].to_numpy()))
@@ -36,9 +43,7 @@ def mean_delay(tables: Tables, context: MetricContext) -> float:
 
 def longest_delay(tables: Tables, context: MetricContext) -> float:
     """Of the command that took longest."""
-    frame = tables["commands"].filter(
-        (tables["commands"]["start_s"] >= context.warm_up_s) & (tables["commands"]["delivered"] > 0)
-    )
+    frame = _arrived(tables, context)
     return float(frame["max_delay_s"].max()) if len(frame) else nan  # type: ignore[arg-type]  # a column of floats
 
 

@@ -19,10 +19,11 @@ from simulator.simulation.layout import Layout
 from simulator.simulation.settings.kubernetes import retransmission
 from simulator.spec import behaviour as spec
 from simulator.spec.arrivals import Arrivals
+from simulator.spec.commands import Commands
 from simulator.spec.scenario import Scenario
 from simulator.spec.spool import Spool
 from simulator.spec.topology import matching
-from simulator.spec.workload import Commands, Requests, Telemetry, labels
+from simulator.spec.workload import Requests, Telemetry, labels
 from simulator.streams import Rng
 from simulator.traffic import flows
 from simulator.traffic.buffers.spool import SpoolLaw

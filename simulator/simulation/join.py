@@ -10,13 +10,14 @@ from simulator.simulation.mischief import moment
 from simulator.simulation.models import add_model, check_models
 from simulator.simulation.rebuild import check_linked
 from simulator.spec.check import check_resolved, check_scenario, check_updates
+from simulator.spec.commands import Commands
 from simulator.spec.faults import Update
 from simulator.spec.function import Function
 from simulator.spec.look import Look
 from simulator.spec.pods import Pods
 from simulator.spec.quantity import Duration
 from simulator.spec.scenario import Scenario
-from simulator.spec.workload import Commands, Manifest, Model, Requests, Service, Telemetry, labels
+from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry, labels
 
 Item = Manifest | Service | Model | Requests | Telemetry | Commands | Function | Pods
 

@@ -18,9 +18,10 @@ from simulator.simulation.functions import record_functions
 from simulator.simulation.join import join, update
 from simulator.simulation.picture import picture
 from simulator.simulation.run import Run
+from simulator.spec.commands import Commands
 from simulator.spec.faults import HostUpdate, LinkFault, NodeFault, Stop, Update
 from simulator.spec.scenario import Scenario
-from simulator.spec.workload import Commands, Manifest, Model, Requests, Service, Telemetry
+from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry
 from simulator.units import SECOND, duration
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from simulator.spec.check_models import check_models, check_runtimes
 from simulator.spec.check_movement import check_movement, radio_links, unmatched
 from simulator.spec.check_pods import check_bare_pods
 from simulator.spec.check_spool import check_spools
+from simulator.spec.commands import Commands
 from simulator.spec.distribution import files
 from simulator.spec.failures import Failures, PowerCut
 from simulator.spec.faults import Cut, HostUpdate, NodeFault, Update
@@ -33,7 +34,7 @@ from simulator.spec.outages import Outages, Partition, ZoneOutage
 from simulator.spec.problems import UNKNOWN, Source
 from simulator.spec.scenario import Scenario
 from simulator.spec.topology import is_glob, matching
-from simulator.spec.workload import Commands, Manifest, Model, Requests, Service, Telemetry, labels
+from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry, labels
 
 _MOST_INTERVALS = 1_000_000
 _MOST_PODS = 1_000_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simulator.errors import Problem
+from simulator.spec.commands import Commands
 from simulator.spec.look import Look
 from simulator.spec.near import did_you_mean
-from simulator.spec.workload import Commands
 
 
 def check_commands(look: Look) -> Iterator[Problem]:

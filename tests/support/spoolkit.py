@@ -37,9 +37,16 @@ class Model:
     """The rules of one gateway, message by message, and of a device that sends to it over the link `access`."""
 
     def __init__(
-        self, w: PlaneWorld, flows: Sequence[TelemetryFlow], law: SpoolLaw, *, gate: int = GATE, access: int = 0
+        self,
+        w: PlaneWorld,
+        flows: Sequence[TelemetryFlow],
+        law: SpoolLaw,
+        *,
+        gate: int = GATE,
+        access: int = 0,
+        home: int = HOME,
     ) -> None:
-        self.w, self.law, self.gate, self.access = w, law, gate, access
+        self.w, self.law, self.gate, self.access, self.home = w, law, gate, access, home
         self.counts = Counter[tuple[str, int]]()
         self.arrivals: dict[tuple[str, int], list[tuple[int, int]]] = {}
         self.queue: list[Message] = []
@@ -190,7 +197,7 @@ class Model:
                 message.alive = False
                 self.missed(message)
         up = bool(self.w.nodes.up[self.gate])
-        out, back = network.route(self.gate, HOME), network.route(HOME, self.gate)
+        out, back = network.route(self.gate, self.home), network.route(self.home, self.gate)
         way = (out.hops, back.hops) if up and out is not None and back is not None else None
         if self.way is not None and (way is None or way[0] != self.way[0]):
             sent, self.sent = self.sent, []
