@@ -22,6 +22,7 @@ _HOME = {
     "ClockSkew": "simulator.spec.failures",
     "Catalogue": "simulator.facts",
     "ClusterView": "simulator.policy",
+    "Commands": "simulator.spec.commands",
     "Crash": "simulator.spec.faults",
     "Cut": "simulator.spec.faults",
     "DiskFill": "simulator.spec.failures",
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from simulator.simulation.run import Run
     from simulator.simulation.simulation import Simulation
     from simulator.spec import Experiment, Scenario
+    from simulator.spec.commands import Commands
     from simulator.spec.coverage import DistanceCoverage, GridCoverage
     from simulator.spec.failures import ClockLoss, ClockSkew, DiskFill, Failures, PowerCut, Slow, Wear
     from simulator.spec.faults import Crash, Cut, HostUpdate, Stop, Update
@@ -98,6 +100,7 @@ __all__ = [
     "ClockLoss",
     "ClockSkew",
     "ClusterView",
+    "Commands",
     "Crash",
     "Cut",
     "DiskFill",

@@ -113,9 +113,10 @@ def _experiments() -> list[dict[str, Any]]:
 
 
 def _workloads() -> list[dict[str, Any]]:
-    from simulator.spec import function, workload  # noqa: PLC0415  # pydantic
+    from simulator.spec import commands, function, workload  # noqa: PLC0415  # pydantic
 
     classes = (
-        workload.Manifest, workload.Service, workload.Model, workload.Requests, workload.Telemetry, function.Function,
+        workload.Manifest, workload.Service, workload.Model, workload.Requests, workload.Telemetry,
+        commands.Commands, function.Function,
     )  # fmt: skip
     return [_row(c.model_fields["kind"].default, "workloads", (c.__doc__ or "").partition("\n")[0]) for c in classes]

@@ -98,6 +98,7 @@ class Recorder:
         messages: Buffer
         spools: Buffer
         ages: Buffer
+        commands: Buffer
         deliveries: Buffer
         clusters: Buffer
         decisions: Buffer

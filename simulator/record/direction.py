@@ -8,7 +8,7 @@ Better = Literal["up", "down"]
 
 UP: Final = frozenset(
     {
-        *("availability", "requests_completed", "delivered_messages", "offline_running_ratio"),
+        *("availability", "requests_completed", "delivered_messages", "commands_delivered", "offline_running_ratio"),
         *("pods_started", "start_rate", "allocated_accelerators"),
         *("all_up_ratio", "link_up_ratio", "majority_links_up_ratio", "lowest_charge_j", "solar_j"),
     }
@@ -20,6 +20,7 @@ NEITHER: Final = frozenset(
         *("requests_issued", "requests_in_flight", "superseded_messages", "pod_seconds", "decisions"),
         *("mean_instances", "busy_instances", "instance_life_s", "host_commits"),
         *("spooled_messages", "messages_in_flight", "handovers"),
+        *("commands_given", "commands_waiting", "commands_in_flight"),
     }
 )
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from simulator.record import (
     clusters,
+    commands,
     downtime,
     energy,
     functions,
@@ -37,6 +38,7 @@ __all__ = ["GLOSSARY", "Metric", "MetricContext", "summarise"]
 _NOUNS: Final = (
     traffic,
     spools,
+    commands,
     pod_time,
     reconciling,
     outages,

@@ -193,6 +193,32 @@ SPOOLS = Table(
     ),
 )
 
+COMMANDS = Table(
+    "commands",
+    "commands of one flow, zone of the devices and interval, each at its own event's time; those in spools at any time "
+    "are came + returned - left - full - expired - wiped, up to then",
+    (
+        Column("start_s", "time", "start of the interval"),
+        Column("flow", "code", "workload item that sent them"),
+        Column("zone", "code", "zone of the devices"),
+        Column("given", "int", "commands given"),
+        Column("delivered", "int", "commands that arrived at their device"),
+        Column("lost", "int", "commands lost: on the way, or in a spool, for whichever reason"),
+        Column(
+            "late", "int", "commands delivered that took over one interval of their flow longer than an unloaded way"
+        ),
+        Column("came", "int", "commands that came to a spool"),
+        Column("left", "int", "commands that began to be sent on from there"),
+        Column("returned", "int", "commands that were under way when the connection broke, and wait again"),
+        Column("full", "int", "commands lost because there was no room"),
+        Column("expired", "int", "commands lost because they had waited for too long"),
+        Column("wiped", "int", "commands lost with a gateway's memory"),
+        Column("duplicate", "int", "commands that arrived once more: nobody knew that they had"),
+        Column("mean_delay_s", "float", "mean time from being given to arrival, in seconds; NaN if none arrived"),
+        Column("max_delay_s", "float", "the longest, in seconds"),
+    ),
+)
+
 AGES = Table(
     "ages",
     "age of information of one telemetry flow, source zone and interval: how old the newest reading is that has "
@@ -330,7 +356,7 @@ TABLES = {
     t.name: t
     for t in (
         EVENTS, PODS, NODES, MEMORY, LINKS, CARRIED, REQUESTS,
-        TRAFFIC, MESSAGES, SPOOLS, AGES, DELIVERIES, CLUSTERS, DECISIONS, FUNCTIONS,
+        TRAFFIC, MESSAGES, SPOOLS, AGES, COMMANDS, DELIVERIES, CLUSTERS, DECISIONS, FUNCTIONS,
         ENERGY, BATTERIES, COSTS,
     )
 }  # fmt: skip

@@ -19,7 +19,9 @@ from simulator.simulation.layout import Layout
 from simulator.simulation.settings.kubernetes import retransmission
 from simulator.spec import behaviour as spec
 from simulator.spec.arrivals import Arrivals
+from simulator.spec.commands import Commands
 from simulator.spec.scenario import Scenario
+from simulator.spec.spool import Spool
 from simulator.spec.topology import matching
 from simulator.spec.workload import Requests, Telemetry, labels
 from simulator.streams import Rng
@@ -65,14 +67,16 @@ def add_flows(
     names = [node.name for node in layout.nodes]
     doors: dict[int, int] = {}
     for item, label in zip(scenario.workloads, labels(scenario.workloads), strict=True):
-        if not isinstance(item, Requests | Telemetry):
+        if not isinstance(item, Requests | Telemetry | Commands):
             continue
-        sources = tuple(matching(item.source, names))
+        sources = tuple(matching(item.target if isinstance(item, Commands) else item.source, names))
         for source in sources:
             if source not in doors:
                 doors[source] = door(source, layout, network, rng)
         proxies = tuple(doors[source] for source in sources)
-        if isinstance(item, Requests):
+        if isinstance(item, Commands):
+            plane.add_telemetry(_commands(item, label, (sources, proxies), names, catalogue))
+        elif isinstance(item, Requests):
             arrivals = arrivals_of(item.arrivals, scenario.folder)
             timeout = None if item.timeout is None else int(item.timeout)
             plane.add_requests(
@@ -104,17 +108,9 @@ def _telemetry(
     size = int(item.size) * (1 if twin else item.properties) + int(protocol.quantity("overhead"))
     kept: dict[str, Any] = {}
     if item.spool is not None:
-        spool = item.spool
-        law = SpoolLaw(
-            spool.name or label,
-            int(spool.size),
-            spool.store == "disk",
-            NEVER if spool.ttl is None else int(spool.ttl),
-            spool.drop,
-        )
         kept = {
-            "spool": law,
-            "kept_at": spool.at,
+            "spool": _law(item.spool, label),
+            "kept_at": item.spool.at,
             "ack_bytes": int(protocol.quantity("acknowledgement")) if item.qos else 0,
         }
     return flows.TelemetryFlow(
@@ -133,6 +129,41 @@ def _telemetry(
         repeats=retransmission(catalogue, item.protocol) if datagram and item.qos else None,
         **kept,
     )
+
+
+def _commands(
+    item: Commands,
+    label: str,
+    ways: tuple[tuple[int, ...], tuple[int, ...]],
+    names: Sequence[str],
+    catalogue: Catalogue,
+) -> flows.TelemetryFlow:
+    """Commands as they were written: of one machine, or of a service."""
+    targets, proxies = ways
+    protocol = catalogue.model("protocols", item.protocol)
+    datagram = protocol.has("datagram") and protocol.flag("datagram")
+    machine = names.index(item.source) if item.source in names else -1
+    return flows.TelemetryFlow(
+        label,
+        (machine if machine >= 0 else targets[0],) * len(targets),
+        proxies,
+        item.source if machine < 0 else machine,
+        int(item.every),
+        int(item.size) + int(protocol.quantity("overhead")),
+        spool=None if item.spool is None else _law(item.spool, label),
+        resent=item.qos > 0,
+        qos=item.qos,
+        ack_bytes=int(protocol.quantity("acknowledgement")) if item.qos else 0,
+        datagram=datagram,
+        repeats=retransmission(catalogue, item.protocol) if datagram and item.qos else None,
+        targets=targets,
+        sender=item.source if machine < 0 else None,
+    )
+
+
+def _law(spool: Spool, label: str) -> SpoolLaw:
+    ttl = NEVER if spool.ttl is None else int(spool.ttl)
+    return SpoolLaw(spool.name or label, int(spool.size), spool.store == "disk", ttl, spool.drop)
 
 
 def arrivals_of(given: Arrivals, folder: Path) -> flows.Arrivals:

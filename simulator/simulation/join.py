@@ -10,6 +10,7 @@ from simulator.simulation.mischief import moment
 from simulator.simulation.models import add_model, check_models
 from simulator.simulation.rebuild import check_linked
 from simulator.spec.check import check_resolved, check_scenario, check_updates
+from simulator.spec.commands import Commands
 from simulator.spec.faults import Update
 from simulator.spec.function import Function
 from simulator.spec.look import Look
@@ -18,7 +19,9 @@ from simulator.spec.quantity import Duration
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry, labels
 
-Item = Manifest | Service | Model | Requests | Telemetry | Function | Pods
+Item = Manifest | Service | Model | Requests | Telemetry | Commands | Function | Pods
+
+_Flow = Requests | Telemetry | Commands
 
 
 def join(parts: Parts, item: Item) -> None:
@@ -30,7 +33,11 @@ def join(parts: Parts, item: Item) -> None:
     plan, world = parts.plan, parts.world
     known = plan.scenario
     item = item.model_copy(update={"name": labels((*known.workloads, item))[-1]})
-    at = world.clock.now if isinstance(item, Requests | Telemetry) else moment(world.clock, item.at, item.kind)
+    at = (
+        world.clock.now
+        if isinstance(item, Requests | Telemetry | Commands)
+        else moment(world.clock, item.at, item.kind)
+    )
     whole = _with(known, (*known.workloads, item))
     names = [node.name for node in plan.layout.nodes], [link.name for link in plan.layout.links]
     problems = dict.fromkeys(
@@ -44,7 +51,7 @@ def join(parts: Parts, item: Item) -> None:
         raise UserError(problems)
     alone = _with(known, (item,))
     plan.scenario = whole
-    if isinstance(item, Requests | Telemetry):
+    if isinstance(item, _Flow):
         add_flows(parts.plane, alone, plan.layout, world.network, world.rng, catalogue=plan.catalogue)
         return
     if isinstance(item, Model):

@@ -22,6 +22,7 @@ from simulator.simulation.join import join, update
 from simulator.simulation.picture import picture
 from simulator.simulation.routing import ask_outside, routes
 from simulator.simulation.run import Run
+from simulator.spec.commands import Commands
 from simulator.spec.faults import HostUpdate, LinkFault, NodeFault, Stop, Update
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry
@@ -92,7 +93,17 @@ class Simulation:
 
     def inject(
         self,
-        item: LinkFault | NodeFault | Stop | Update | HostUpdate | Manifest | Service | Model | Requests | Telemetry,
+        item: LinkFault
+        | NodeFault
+        | Stop
+        | Update
+        | HostUpdate
+        | Manifest
+        | Service
+        | Model
+        | Requests
+        | Telemetry
+        | Commands,
     ) -> None:
         """Let a fault happen, or a workload begin, at its own time or now.
 

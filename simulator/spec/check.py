@@ -13,6 +13,7 @@ from pathlib import Path
 from simulator.errors import Problem
 from simulator.facts.yaml import Path as Place
 from simulator.spec import check_power
+from simulator.spec.check_commands import check_commands
 from simulator.spec.check_fidelity import check_fidelity
 from simulator.spec.check_function import check_functions
 from simulator.spec.check_images import check_bases, check_images, check_platforms
@@ -20,6 +21,7 @@ from simulator.spec.check_models import check_models, check_runtimes
 from simulator.spec.check_movement import check_movement, radio_links, unmatched
 from simulator.spec.check_pods import check_bare_pods
 from simulator.spec.check_spool import check_spools
+from simulator.spec.commands import Commands
 from simulator.spec.distribution import files
 from simulator.spec.failures import Failures, PowerCut
 from simulator.spec.faults import Cut, HostUpdate, NodeFault, Update
@@ -270,6 +272,7 @@ CHECKS: tuple[Callable[[Look], Iterator[Problem]], ...] = (
     check_files,
     check_functions,
     check_spools,
+    check_commands,
     check_movement,
     check_bare_pods,
     check_fidelity,
@@ -314,6 +317,8 @@ def check_resolved(
     for number, item in enumerate(scenario.workloads):
         if isinstance(item, Requests | Telemetry):
             yield from _matches(source, ("workloads", number, "source"), item.source, nodes, "node")
+        elif isinstance(item, Commands):
+            yield from _matches(source, ("workloads", number, "target"), item.target, nodes, "node")
         elif isinstance(item, Model):
             yield from _matches(source, ("workloads", number, "nodes"), item.nodes, nodes, "node")
     for number, fault in enumerate(scenario.faults):

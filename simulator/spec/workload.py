@@ -1,5 +1,5 @@
-"""What runs, what it needs and what is asked of it: manifests, services, models, requests, telemetry, functions,
-pods."""
+"""What runs, what it needs and what is asked of it: manifests, services, models, requests, telemetry, commands,
+functions, pods."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from simulator.spec.arrivals import Arrivals
 from simulator.spec.base import Count, Glob, Item, Name, Positive, Text, empty, wrong
 from simulator.spec.behaviour import Behaviour, Wait
+from simulator.spec.commands import Commands
 from simulator.spec.function import Function
 from simulator.spec.need import AcceleratorNeed
 from simulator.spec.pods import Pods
@@ -128,7 +129,7 @@ class Telemetry(Item):
 
 
 WorkloadItem = Annotated[
-    Manifest | Service | Model | Requests | Telemetry | Function | Pods, Field(discriminator="kind")
+    Manifest | Service | Model | Requests | Telemetry | Commands | Function | Pods, Field(discriminator="kind")
 ]
 
 

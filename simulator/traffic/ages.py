@@ -7,6 +7,7 @@ exactly, so it does not matter in which portions it is added up.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
@@ -89,10 +90,12 @@ class Ages:
             cells[higher] += cells[lower] >> _BITS
             cells[lower] &= _BASE - 1
 
-    def write(self, recorder: Recorder, names: list[tuple[str, str]]) -> None:
+    def write(self, recorder: Recorder, names: list[tuple[str, str]], *, without: Collection[int] = ()) -> None:
         """Write every interval in which somebody was known; `names` are the flow and zone of each group."""
         for interval in np.flatnonzero(self._cells[:, _KNOWN].any(axis=0)).tolist():
             for group in np.flatnonzero(self._cells[:, _KNOWN, interval]).tolist():
+                if group in without:
+                    continue
                 cell = self._cells[group, :, interval]
                 known = int(cell[_KNOWN])
                 mean = _whole(cell[_DIGITS]) / (2 * known) / SECOND

@@ -126,6 +126,9 @@ class TelemetryFlow:
     `spool`: the proxy's node (or, `kept_at` the device, the source itself) keeps what it cannot send on, and sends it
     with quality of service `qos`; `ack_bytes` is a packet of the protocol that carries no message. Where others share
     the spool, `importance` says who goes first.
+    `targets`: these are commands, of one sender at `sources` (or of the service `sender`, which says where), each for
+    the node beside it, whose `proxies` are those by which the targets enter the cluster. A spool is for one target.
+
     A `datagram` that is lost on a link is repeated as `repeats` says, or not at all; anything else by TCP.
     """
 
@@ -145,9 +148,13 @@ class TelemetryFlow:
     importance: int = 0
     datagram: bool = False
     repeats: Retransmission | None = None
+    targets: tuple[int, ...] = ()
+    sender: str | None = None
 
     def __post_init__(self) -> None:
         if not self.sources or len(self.sources) != len(self.proxies):
             raise ValueError("a flow needs sources, and one proxy for each")
+        if self.targets and len(self.targets) != len(self.sources):
+            raise ValueError("commands need a target for each source")
         if self.every_ns < 1:
             raise ValueError("readings need a period")

@@ -59,6 +59,7 @@ class RequestPlane:
         self.tally = Tally(rng, recorder, interval_ns, sample)
         self.loop = Loop(self)
         self.origins: list[Origin] = []
+        self._at: dict[int, list[Origin]] = {}  # by node
         self.identities: NDArray[np.uint64] = np.zeros(0, np.uint64)  # in draws, by origin
         self.stations: dict[int, Station] = {}
         self.flows: list[RequestFlow] = []
@@ -113,6 +114,8 @@ class RequestPlane:
         self.flows.append(flow)
         self.roots.append(root)
         self.origins += origins
+        for origin in origins:
+            self._at.setdefault(origin.node, []).append(origin)
         self.identities = np.append(self.identities, identities)
         self.streamed.append(0)
         self.version += 1
@@ -136,11 +139,12 @@ class RequestPlane:
         self.telemetry.add(flow, self._nodes, self._clock.now)
 
     def enter(self, node: int, proxy: int) -> None:
-        """A node's traffic enters the cluster at this node from now on; readings that pass a channel or a spool where
-        they entered keep to it."""
+        """A node's traffic enters the cluster at this node from now on; what waits where it entered before is sent on
+        from there."""
+        self.telemetry.recall(node, self._clock.now)
         self._settle()
         place = place_of(proxy, node, len(self._nodes))
-        moved = [origin for origin in self.origins if origin.node == node and origin.place != place]
+        moved = [origin for origin in self._at.get(node, ()) if origin.place != place]
         for origin in moved:
             origin.place = place
         if moved:

@@ -29,7 +29,9 @@ class Radios:
         self._runs: dict[tuple[int, int], _Run] = {}  # by flow and identity of the source
 
     def follow(self, source: Source, flow: TelemetryFlow, now: int) -> None:
-        """A source's readings go from now on where its sessions say."""
+        """A source's readings go from now on where its sessions say. What is left at a place is no traffic."""
+        if source.sensor.here is not source:
+            return
         key, run = (source.flow, source.identity), self._run(source, flow)
         old = self._runs.get(key)
         if run == old:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -28,19 +29,22 @@ class Readings:
     """By (flow and zone) and interval: what became of readings, each at its own event; ages at arrival, and as wrong
     `clocks` make them."""
 
-    __slots__ = ("_cells", "_clocks", "_groups", "_interval", "ages")
+    __slots__ = ("_cells", "_clocks", "_commands", "_groups", "_interval", "ages")
 
     def __init__(self, interval_ns: int, clocks: Clocks) -> None:
         self._interval, self._clocks = interval_ns, clocks
         self.ages = Ages(interval_ns)
         self._groups: dict[tuple[str, str], int] = {}
+        self._commands: set[int] = set()  # which of them have a table of their own
         self._cells: Ints = np.zeros((0, _ERRORS + 1, 0), np.int64)  # by group, column, interval
 
-    def group(self, flow: str, zone: str) -> int:
-        """The number of a flow's sources in a zone."""
+    def group(self, flow: str, zone: str, *, commands: bool = False) -> int:
+        """The number of a flow's sources in a zone, or of the devices for which its commands are."""
         number = self._groups.setdefault((flow, zone), len(self._groups))
         if number == len(self._cells):
             self._cells = np.concatenate([self._cells, np.zeros((1, *self._cells.shape[1:]), np.int64)])
+        if commands:
+            self._commands.add(number)
         return number
 
     def run(self, group: int, column: int, first: int, step: int, number: int, *, age: int = 0) -> None:
@@ -97,14 +101,14 @@ class Readings:
                 counts = self._cells[group, :, interval].tolist()
                 delivered, ages, oldest = counts[DELIVERED], counts[_AGES], counts[_OLDEST]
                 where = (interval * self._interval, *names[group])
+                mean, most = (ages / delivered / SECOND, oldest / SECOND) if delivered else (nan, nan)
+                if group in self._commands:
+                    recorder.commands.add(*where, *counts[:SUPERSEDED], *counts[CAME:_AGES], mean, most)
+                    continue
                 if any(counts[: len(COUNTS)]):
-                    stamped = delivered and self._clocks.ever_wrong
-                    recorder.messages.add(
-                        *where, *counts[: len(COUNTS)],
-                        ages / delivered / SECOND if delivered else float("nan"),
-                        oldest / SECOND if delivered else float("nan"),
-                        (ages + counts[_ERRORS]) / delivered / SECOND if stamped else float("nan"),
-                    )  # fmt: skip
+                    wrong = delivered and self._clocks.ever_wrong
+                    stamped = (ages + counts[_ERRORS]) / delivered / SECOND if wrong else nan
+                    recorder.messages.add(*where, *counts[: len(COUNTS)], mean, most, stamped)
                 if any(spooled := counts[CAME:_AGES]):
                     recorder.spools.add(*where, *spooled)
-        self.ages.write(recorder, names)
+        self.ages.write(recorder, names, without=self._commands)

@@ -26,21 +26,31 @@ _UP: Final = "up"
 class Sessions:
     """Looks at the plane as it is now; `zones` are those of the nodes."""
 
-    __slots__ = ("_plane", "zones")
+    __slots__ = ("_plane", "asked", "zones")
 
     def __init__(self, plane: RequestPlane) -> None:
         self._plane = plane
+        self.asked: list[tuple[int, int]] = []  # between which nodes the last answer needed a way
         self.zones: Sequence[str] = ()
 
     def of(self, source: Source, flow: TelemetryFlow) -> tuple[Session, Session]:
         """Where a source's readings go now, and behind a channel where they go from there."""
         plane, relay = self._plane, source.door
-        dark = not plane.up[source.node]
+        self.asked = []
+        if flow.sender is not None:
+            source.uid = self._endpoint(source, flow, flow.sender, None)
+            node, runs = self._place(source.uid)
+            if node is None or not runs:
+                return Session(dark=True, uid=source.uid), Source.nowhere
+            source.node = node
+        dark = not plane.up[source.node] or source.sensor.here is not source
         if isinstance(relay, Gateway):
             way = Session(dark=True) if dark else self._way(flow, (source.node, relay.node), OUT, hub=relay)
             return way, Source.nowhere
         if dark and relay is None:
             return Session(dark=True, uid=source.uid), Source.nowhere
+        if source.sensor.target is not None:
+            return self._way(flow, (source.node, source.sensor.target), OUT, listens=True), Source.nowhere
         node, listens = self._target(source, flow, relay)
         direct = {"uid": source.uid, "listens": listens}
         if relay is None:
@@ -58,8 +68,9 @@ class Sessions:
         plane, node, service = self._plane, gateway.node, gateway.service
         target, listens = (service, True) if isinstance(service, int) else self._endpoint_of(gateway, service)
         out = back = None
+        self.asked = []
         if target is not None and listens and plane.up[node]:
-            out, back = plane.network.route(node, target), plane.network.route(target, node)
+            out, back = self._route(node, target), self._route(target, node)
         if out is None or back is None:
             return Connection(uid=gateway.uid)
         ways = {f.name: self._way(f, (node, target), _UP, listens=True) for f in gateway.flows}
@@ -71,6 +82,10 @@ class Sessions:
             sends[name] = max((plane.ways.airtime(step) for line, step in lines if line is None), default=0)
             traced[name] = tuple((line.capacity, step[5]) for line, step in lines if line is not None)
         return Connection(True, gateway.uid, out.hops, back.hops, odd, ways, sends, acks, traced)
+
+    def _route(self, a: int, b: int) -> Route | None:
+        self.asked.append((a, b))
+        return self._plane.network.route(a, b)
 
     def _ack(self, route: Route, flow: TelemetryFlow) -> int:
         steps = self._plane.ways.steps(route.hops, flow.ack_bytes, BACK, "ack")
@@ -92,10 +107,12 @@ class Sessions:
         plane = self._plane
         hops: tuple[int, ...] = ()
         for a, b in pairwise(stops):
-            route = None if a is None or b is None else plane.network.route(a, b)
+            route = None if a is None or b is None else self._route(a, b)
             if route is None:
                 return Session(uid=more.get("uid", -1), hub=more.get("hub"))
             hops += route.hops
+        if flow.targets:
+            plane.network.must_be_free(hops, f"commands of {flow.name}")
         steps = plane.ways.steps(hops, flow.size_bytes, ARRIVE, f"{flow.name}/{name}")
         odds = [plane.ways.odd[hop] for hop in hops]
         odd = tuple((0, 0.0) if o is None else (o.jitter_ns, o.loss) for o in odds) if any(odds) else ()

@@ -1,4 +1,8 @@
-"""A source of telemetry: its sessions, its readings under way, and how old the newest known one is."""
+"""A source of telemetry: its sessions, its readings under way, and how old the newest known one is.
+
+A `Sensor` makes readings, and sends them through one `Source` at a time: one for each place at which it has entered the
+cluster, so what waits at a place that it has left is sent on from there.
+"""
 
 from __future__ import annotations
 
@@ -42,20 +46,18 @@ class Session:
 
 
 class Source:
-    """One source, or one property of it that is reported by itself. Reading k is made at base + k · every."""
+    """One sensor's readings where they enter the cluster. Reading k is made at base + k · every."""
 
-    __slots__ = ("_ages", "_area2", "_newest", "_newest_at", "base", "done", "door", "every", "first_at", "flow",
-                 "group", "held", "identity", "made", "node", "number", "onward", "pending", "picks", "proxy",
-                 "repeats", "resent", "sent", "session", "stragglers", "twin", "uid", "unloaded_ns")  # fmt: skip
+    __slots__ = ("base", "done", "door", "every", "flow", "group", "identity", "made", "node", "number", "onward",
+                 "order", "pending", "picks", "proxy", "repeats", "resent", "sensor", "sent", "session", "twin", "uid",
+                 "unloaded_ns")  # fmt: skip
 
     nothing: ClassVar[Ints] = np.zeros((4, 0), np.int64)
     nowhere: ClassVar[Session] = Session()
 
-    def __init__(
-        self, flow: int, group: int, where: tuple[int, int], identity: int, ages: Ages, *, base: int, every: int
-    ) -> None:
-        self._ages = ages
-        self.flow, self.group, self.identity, self.base, self.every = flow, group, identity, base, every
+    def __init__(self, sensor: Sensor, order: int, where: tuple[int, int], *, base: int) -> None:
+        self.sensor, self.order, self.base = sensor, order, base
+        self.flow, self.group, self.identity, self.every = sensor.flow, sensor.group, sensor.identity, sensor.every
         self.node, self.proxy = where
         self.made = 0  # readings whose creation is counted, or that were not made while it was dark
         self.done = 0  # on a plain way: readings whose fate is counted, or that have come to the hub
@@ -68,17 +70,42 @@ class Source:
         self.onward = self.nowhere  # behind a hub: where its readings go from there
         self.sent = self.nothing  # readings that have left the hub and are under way
         self.resent = False  # it keeps what does not get to its hub, and sends it again
-        self.held = self.nothing[0]  # when those were made
         self.repeats: Retransmission | None = None  # how packets that a link loses are repeated
         self.twin = False  # its readings are values of a device twin
         self.unloaded_ns = 0  # how long a reading takes where nothing holds it up
-        self.stragglers: list[tuple[int, int]] = []  # (arrival, creation) of readings that outlived their session
+
+
+class Sensor:
+    """Who makes readings: one device, or one property of it that is reported by itself; or who commands one device."""
+
+    __slots__ = ("_ages", "_area2", "_newest", "_newest_at", "behind", "every", "first_at", "flow", "group", "held",
+                 "here", "identity", "places", "stragglers", "target")  # fmt: skip
+
+    here: Source  # through which it sends now
+
+    def __init__(
+        self, flow: int, group: int, identity: int, ages: Ages, *, every: int, target: int | None = None
+    ) -> None:
+        self._ages = ages
+        self.target = target  # of commands: the node that they are for
+        self.flow, self.group, self.identity, self.every = flow, group, identity, every
+        self.places: dict[int, Source] = {}  # by proxy
+        self.behind: list[Source] = []  # places that it has left and that may still hold something of it
+        self.held = Source.nothing[0]  # when those were made that did not get to a hub, and are sent again
+        self.stragglers: list[tuple[Ints, Ints]] = []  # (arrivals, creations) that nobody has looked at in their order
         self.first_at = -1  # when the first reading arrived
         self._newest, self._newest_at = -1, 0  # creation and arrival of the newest reading that has arrived
         self._area2 = 0  # twice the integral of its age from the first arrival to `_newest_at`, ns²
 
     def heard(self, created: Ints, at: Ints) -> None:
-        """These readings have arrived, in any order, after all that arrived before."""
+        """These readings have arrived, in any order, after all that arrived before; as long as something is `behind`,
+        in no order of all, until `gather`."""
+        if self.behind:
+            self.stragglers.append((at, created))
+        else:
+            self._hear(created, at)
+
+    def _hear(self, created: Ints, at: Ints) -> None:
         order = np.lexsort((created, at))
         created, at = created[order], at[order]
         newer = np.diff(np.maximum.accumulate(created), prepend=-1) > 0
@@ -95,7 +122,11 @@ class Source:
 
     def heard_run(self, first: int, number: int, delay: int) -> None:
         """So many arrived, the first at `first`, one each period, all with this delay."""
-        self.heard(np.array([first - delay]), np.array([first]))
+        if self.behind:
+            at = first + np.arange(number) * self.every
+            self.heard(at - delay, at)
+            return
+        self._hear(np.array([first - delay]), np.array([first]))
         self._ages.run(self.group, first, self.every, number, delay)
         span = (number - 1) * self.every
         self._area2 += span * (2 * delay + self.every)
@@ -104,11 +135,17 @@ class Source:
 
     def catch_up(self, before: int) -> None:
         """Hear the stragglers that arrived before this session's next reading; later ones bring nothing new."""
-        came = [pair for pair in self.stragglers if pair[0] < before]
-        self.stragglers.clear()
-        if came:
-            at, created = (np.array(column) for column in zip(*came, strict=True))
-            self.heard(created, at)
+        if self.stragglers and not self.behind:
+            at, created = (np.concatenate(column) for column in zip(*self.stragglers, strict=True))
+            self.stragglers.clear()
+            early = at < before
+            self._hear(created[early], at[early])
+
+    def gather(self, now: int) -> None:
+        """All its places have been looked at up to now: hear what has come, and forget those that hold nothing more."""
+        behind, self.behind = self.behind, []
+        self.catch_up(now + 1)
+        self.behind = [place for place in behind if place.door is not None and place.door.holds(place)]
 
     def finish(self, now: int) -> None:
         """Nothing more will arrive by now."""

@@ -18,7 +18,8 @@ queue behind requests or each other, nor requests behind them; where they take a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -36,10 +37,11 @@ from simulator.traffic.radios import Radios
 from simulator.traffic.readings import CREATED, DELIVERED, LATE, LOST, Readings
 from simulator.traffic.sessions import Sessions
 from simulator.traffic.sources import CREATED as MADE
-from simulator.traffic.sources import END, LOSER, Flying, Source
+from simulator.traffic.sources import END, LOSER, Flying, Sensor, Source
 from simulator.traffic.tries import NEVER
 from simulator.traffic.ways import identity
 from simulator.units import SECOND
+from simulator.world.dependents import Dependents
 from simulator.world.node import NodeTable
 
 if TYPE_CHECKING:
@@ -53,23 +55,35 @@ NOTICEABLE: Final = 0.05  # share of a link's rate that telemetry takes before a
 class Telemetry:
     """All telemetry of a plane: `settle` before a change of state, one of the `…changed` methods after it."""
 
-    __slots__ = ("_again", "_asking", "_flows", "_flying", "_gateways", "_legs", "_load", "_plane", "_radios",
-                 "_readings", "_recorder", "_relays", "_sources", "_where", "warnings")  # fmt: skip
+    __slots__ = ("_again", "_again_at", "_asking", "_at", "_dependents", "_flows", "_flying", "_gateways", "_legs",
+                 "_load", "_nodes", "_plane", "_radios", "_readings", "_recorder", "_relays", "_sensors", "_sources",
+                 "_touched", "_up", "_where", "visits", "warnings")  # fmt: skip
+
+    _nodes: NodeTable
 
     def __init__(self, plane: RequestPlane, recorder: Recorder, interval_ns: int) -> None:
         self._plane, self._recorder = plane, recorder
         self._readings = Readings(interval_ns, plane.network.clocks)
         self._legs = Legs(plane.ways, plane.rng)
         self._flows: list[TelemetryFlow] = []
+        self._sensors: list[Sensor] = []
+        self._at: dict[int, list[Sensor]] = {}  # by node
         self._sources: list[Source] = []
-        self._asking: dict[tuple[int, str | int], list[Source]] = {}  # by proxy, or machine in the cloud, and target
+        # Who asks for endpoints, by proxy, or machine in the cloud, and target.
+        self._asking: dict[tuple[int, str | int], dict[Source | Gateway, None]] = {}
+        self._dependents: Dependents[Source | Gateway] = Dependents(plane.network)
+        self._touched = plane.network.watch()
+        self._touched.clear()  # nobody has looked at any of them
+        self._up = plane.up.copy()  # as it was last seen
         self._relays: dict[int, Relay] = {}  # by proxy
         self._gateways: dict[tuple[int, str], Gateway] = {}  # by node and spool
         self._where = Sessions(plane)
         self._radios = Radios(plane.network)
         self._flying: list[Flying] = []
         self._again: list[Flying] = []  # sent again while others are looked at
+        self._again_at = -1  # when the last were
         self._load: Counter[int] = Counter()  # by directed link: share of its rate, in millionths
+        self.visits = 0  # how often somebody's way has been looked at
         self.warnings: list[str] = []
 
     def attach(self, channel: HubChannel) -> None:
@@ -109,47 +123,77 @@ class Telemetry:
         """A flow of readings that begins now. Each of its copies has a phase of its own."""
         number, seen, ages = len(self._flows), Counter[int](), self._readings.ages
         self._flows.append(flow)
+        self._nodes = nodes
         self._where.zones = nodes.zone
-        for node, proxy in zip(flow.sources, flow.proxies, strict=True):
+        targets = flow.targets or (None,) * len(flow.sources)
+        for node, proxy, target in zip(flow.sources, flow.proxies, targets, strict=True):
+            device = node if target is None else target
             for copy in range(flow.copies):
-                name = f"{nodes.names[node]}/{copy}" if copy else nodes.names[node]
-                key = identity(name, seen[node])
+                name = f"{nodes.names[device]}/{copy}" if copy else nodes.names[device]
+                key = identity(name, seen[device])
                 phase = int(self._plane.rng.draw(f"phase/{flow.name}", key) * flow.every_ns)
-                group = self._readings.group(flow.name, nodes.zone[node])
-                source = Source(number, group, (node, proxy), key, ages, base=now + phase, every=flow.every_ns)
-                source.repeats = flow.repeats if flow.datagram else self._plane.ways.retransmission
-                self._sources.append(source)
-                self._asking.setdefault((proxy, flow.target), []).append(source)
-                if flow.spool is not None:
-                    at = proxy if flow.kept_at == "gateway" else node
-                    source.resent = flow.resent and node != at
-                    source.door = self._gateway(flow, flow.spool, (at, proxy), nodes)
-                    source.door.join(source, flow)
-                    self._connect(source.door, now)
-                elif proxy in self._relays:
-                    relay = self._relays[proxy]
-                    source.number, source.twin, source.door = len(relay.sources), flow.twin, relay
-                    source.resent = flow.resent and node != proxy
-                    relay.sources.append(source)
-                    if relay.channel.cloud != proxy:
-                        self._asking.setdefault((relay.channel.cloud, flow.target), []).append(source)
-                self._renew(source, now)
-            seen[node] += 1
+                group = self._readings.group(flow.name, nodes.zone[device], commands=target is not None)
+                sensor = Sensor(number, group, key, ages, every=flow.every_ns, target=target)
+                self._sensors.append(sensor)
+                self._at.setdefault(device, []).append(sensor)
+                self._enter(sensor, (node, proxy), now + phase, now)
+            seen[device] += 1
 
-    def _gateway(self, flow: TelemetryFlow, law: SpoolLaw, where: tuple[int, int], nodes: NodeTable) -> Gateway:
+    def _enter(self, sensor: Sensor, where: tuple[int, int], base: int, now: int) -> None:
+        """A sensor enters the cluster here from now on, for the first time."""
+        flow, (node, proxy) = self._flows[sensor.flow], where
+        source = sensor.here = sensor.places[proxy] = Source(sensor, len(self._sources), where, base=base)
+        source.repeats = flow.repeats if flow.datagram else self._plane.ways.retransmission
+        self._sources.append(source)
+        if flow.spool is not None:
+            at = proxy if flow.kept_at == "gateway" else node
+            source.resent = flow.resent and node != at
+            source.door = self._gateway(flow, flow.spool, (at, proxy), sensor.target)
+            source.door.join(source, flow)
+            self._connect(source.door, now)
+        else:
+            self._ask(source)
+            if proxy in self._relays and sensor.target is None:
+                relay = self._relays[proxy]
+                source.number, source.twin, source.door = len(relay.sources), flow.twin, relay
+                source.resent = flow.resent and node != proxy
+                relay.sources.append(source)
+                self._asking.setdefault((relay.channel.cloud, flow.target), {})[source] = None
+        if flow.sender is not None and flow.spool is not None:
+            self._ask(source)
+        self._renew(source, now)
+
+    def _asked(self, source: Source) -> tuple[int, str | int]:
+        """Whose endpoints decide where a source's readings go, or its commands come from, beside its gateway's."""
+        flow = self._flows[source.flow]
+        return source.proxy, flow.target if flow.sender is None else flow.sender
+
+    def _ask(self, source: Source) -> None:
+        self._asking.setdefault(self._asked(source), {})[source] = None
+
+    def _gateway(
+        self, flow: TelemetryFlow, law: SpoolLaw, where: tuple[int, int], target: int | None = None
+    ) -> Gateway:
         """The spool of a flow at a node, which others may share. Raises ValueError where they want another one."""
-        node = where[0]
+        node, proxy = where
+        service = flow.target if target is None else target
+        if target is not None:
+            law = replace(law, name=f"{law.name}/{self._nodes.names[target]}")
         known = self._gateways.get((node, law.name))
         if known is None:
-            own = identity(nodes.names[node], 0)
-            known = Gateway(where, own, law, flow.target, readings=self._readings, legs=self._legs)
+            own = identity(self._nodes.names[node], 0)
+            known = Gateway(where, own, law, service, readings=self._readings, legs=self._legs)
             self._gateways[node, law.name] = known
-        if (known.spool.law, known.service) != (law, flow.target):
+            self._asking.setdefault((proxy, service), {})[known] = None
+        if (known.spool.law, known.service) != (law, service):
             raise ValueError(f"two flows describe spool {law.name} differently, or send to different targets")
         return known
 
     def _connect(self, gateway: Gateway, now: int) -> None:
-        gateway.connect(self._where.connection(gateway), bool(self._plane.up[gateway.node]), now)
+        self.visits += 1
+        connection = self._where.connection(gateway)
+        self._dependents.looked(gateway, self._where.asked, (gateway.node,), gateway.uid)
+        gateway.connect(connection, bool(self._plane.up[gateway.node]), now)
         if self._radios.any:
             for source in gateway.sources:
                 self._radios.follow(source, self._flows[source.flow], now)
@@ -158,43 +202,90 @@ class Telemetry:
 
     def network_changed(self, now: int) -> None:
         """Links or nodes have changed."""
-        self._flying = [reading for reading in self._flying if not self._struck(reading, now)]
-        for gateway in self._gateways.values():
-            self._connect(gateway, now)
-        for source in self._sources:
-            self._renew(source, now)
-            if source.held.size:
-                self._send_again(source, now)
-        for node, relay in self._relays.items():
-            if not self._plane.up[node]:
-                relay.channel.restarted(now)
+        flipped = np.flatnonzero(self._plane.up != self._up).tolist()
+        self._up = self._plane.up.copy()
+        found = dict.fromkeys(self._dependents.of_change(self._touched, flipped))
+        self._touched.clear()
+        flying, self._flying = self._flying, []
+        for reading in flying:
+            if not self._struck(reading, now):
+                self._flying.append(reading)
+            else:
+                found[reading.source.sensor.here] = None  # which may have kept it
+        self._look_again(found, now)
+        for node in flipped:
+            if node in self._relays and not self._plane.up[node]:
+                self._relays[node].channel.restarted(now)
 
     def programmed(self, proxy: int, service: str, now: int) -> None:
         """A proxy's endpoints of a service have changed."""
-        for gateway in self._gateways.values():
-            if (gateway.proxy, gateway.service) == (proxy, service):
-                self._connect(gateway, now)
-        for source in self._asking.get((proxy, service), ()):
-            self._renew(source, now)
-
-    def moved(self, node: int, proxy: int, now: int) -> None:
-        """A node's readings enter the cluster elsewhere, unless something keeps them where they entered."""
-        for source in self._sources:
-            if source.node == node and source.proxy != proxy and source.door is None and proxy not in self._relays:
-                target = self._flows[source.flow].target
-                self._asking[source.proxy, target].remove(source)
-                source.proxy = proxy
-                self._asking.setdefault((proxy, target), []).append(source)
-                self._renew(source, now)
+        self._look_again(self._asking.get((proxy, service), ()), now)
 
     def pod_changed(self, uid: int, now: int) -> None:
         """A pod has come up or gone down."""
-        for gateway in self._gateways.values():
-            if gateway.uid == uid:
-                self._connect(gateway, now)
-        for source in self._sources:
-            if source.uid == uid:
+        self._look_again(self._dependents.of_endpoint(uid), now)
+
+    def _look_again(self, things: Iterable[Source | Gateway], now: int) -> None:
+        """Gateways first: what leads to them depends on nothing else, and where it goes on from there is theirs."""
+        sources = []
+        for thing in things:
+            if isinstance(thing, Gateway):
+                self._connect(thing, now)
+            else:
+                sources.append(thing)
+        for source in sorted(sources, key=lambda source: source.order):
+            self._renew(source, now)
+            if source.sensor.held.size and source.sensor.here is source:
+                self._send_again(source.sensor, now)
+
+    def recall(self, node: int, now: int) -> None:
+        """What a node has begun to send again at this very instant waits for where it enters now: `moved` follows."""
+        mine = [reading for reading in self._again if self._again_at == now and reading.source.node == node]
+        for reading in mine:
+            self._again.remove(reading)
+            sensor = reading.source.sensor
+            sensor.held = np.append(sensor.held, reading.created)
+
+    def moved(self, node: int, proxy: int, now: int) -> None:
+        """A node's readings enter the cluster elsewhere: through what waits there, if anything does. What they have
+        left in a spool or a channel is sent on from there."""
+        gateways = dict[Gateway, None]()
+        for sensor in self._at.get(node, ()):
+            source = sensor.here
+            if source.proxy == proxy:
+                continue
+            if isinstance(source.door, Gateway) and source.door.node == node:  # it carries its spool with it
+                source.proxy = proxy
+                gateways[source.door] = None
+            elif source.door is None and (proxy not in self._relays or sensor.target is not None):
+                del self._asking[self._asked(source)][source]
+                del sensor.places[source.proxy]
+                source.proxy, sensor.places[proxy] = proxy, source
+                self._ask(source)
                 self._renew(source, now)
+            else:
+                self._hand_over(sensor, proxy, now)
+        for gateway in gateways:
+            del self._asking[gateway.proxy, gateway.service][gateway]
+            gateway.proxy = proxy
+            self._asking.setdefault((proxy, gateway.service), {})[gateway] = None
+            self._connect(gateway, now)
+        for sensor in self._at.get(node, ()):
+            if sensor.held.size:
+                self._send_again(sensor, now)
+
+    def _hand_over(self, sensor: Sensor, proxy: int, now: int) -> None:
+        """A sensor leaves what waits where it enters the cluster, or comes to a place where something does."""
+        old = sensor.here
+        self._advance(old, now)
+        if proxy in sensor.places:
+            sensor.here = sensor.places[proxy]
+            self._renew(sensor.here, now)
+        else:
+            self._enter(sensor, (old.node, proxy), old.base, now)
+        self._renew(old, now)
+        sensor.behind = [place for place in dict.fromkeys((*sensor.behind, old)) if place is not sensor.here]
+        sensor.gather(now)
 
     def settle(self, now: int) -> None:
         """Let those arrive that outlived their session; all others can wait until theirs ends."""
@@ -222,8 +313,8 @@ class Telemetry:
     def finish(self, now: int) -> None:
         """Settle every source and write the table."""
         self.advance(now)
-        for source in self._sources:
-            source.finish(now)
+        for sensor in self._sensors:
+            sensor.finish(now)
         self._readings.write(self._recorder)
 
     def age_of_information(self, flow: str, now: int) -> float:
@@ -231,11 +322,11 @@ class Telemetry:
         sources that were heard, in seconds; NaN if none was."""
         self.settle(now)
         ages = []
-        for source in self._sources:
-            if self._flows[source.flow].name == flow:
-                self._advance(source, now)
-                if source.first_at >= 0:
-                    ages.append(source.mean_age_ns(now) / SECOND)
+        for sensor in self._sensors:
+            if self._flows[sensor.flow].name == flow:
+                self._advance(sensor.here, now)
+                if sensor.first_at >= 0:
+                    ages.append(sensor.mean_age_ns(now) / SECOND)
         return sum(ages) / len(ages) if ages else float("nan")
 
     # Sessions.
@@ -248,7 +339,10 @@ class Telemetry:
 
     def _look(self, source: Source, now: int) -> None:
         """Where readings go elsewhere now, settle the old session and take care of what is under way."""
+        self.visits += 1
         session, onward = self._where.of(source, self._flows[source.flow])
+        nodes = (source.node, source.door.node) if source.door is not None else (source.node,)
+        self._dependents.looked(source, self._where.asked, nodes, source.uid)
         old, beyond = source.session, source.onward
         same, same_beyond = session.like(old), onward is beyond or onward.like(beyond)
         if same and same_beyond:
@@ -292,7 +386,7 @@ class Telemetry:
 
     def _advance(self, source: Source, now: int) -> None:
         """Count what has become of a source's readings by now, under its present session."""
-        session, every = source.session, source.every
+        session, every, sensor = source.session, source.every, source.sensor
         first = source.base + source.made * every
         new = max(0, (now - first) // every + 1)
         source.made += new
@@ -303,7 +397,7 @@ class Telemetry:
                 self._readings.run(source.group, CREATED, first, every, new)
             if session.steps is None:
                 if source.resent and session.hub is not None:
-                    source.held = np.append(source.held, first + np.arange(new) * every)
+                    sensor.held = np.append(sensor.held, first + np.arange(new) * every)
                 elif new:
                     self._readings.run(source.group, LOST, first, every, new)
                 source.done = source.made
@@ -314,7 +408,12 @@ class Telemetry:
                 self._advance_plain(source, now)
         if source.door is not None:
             source.door.advance(now)
-        source.catch_up(now + 1)
+        if sensor.behind and sensor.here is source:
+            for place in sensor.behind:
+                if place.door is not None:
+                    place.door.advance(now)
+            sensor.gather(now)
+        sensor.catch_up(now + 1)
 
     def _advance_plain(self, source: Source, now: int) -> None:
         session, every = source.session, source.every
@@ -328,8 +427,8 @@ class Telemetry:
             age = session.delay_ns
             self._readings.run(source.group, DELIVERED, first, every, number, age=age)
             self._readings.stamped_run(source, session.end, first, number, age=age)
-            source.catch_up(first)
-            source.heard_run(first, number, age)
+            source.sensor.catch_up(first)
+            source.sensor.heard_run(first, number, age)
         else:
             self._readings.run(source.group, LOST, first, every, number)
 
@@ -343,8 +442,8 @@ class Telemetry:
         self._readings.some(source.group, LOST, rows[END, ~came])
         self._delivered(source, session.end, rows[MADE, came], rows[END, came], source.unloaded_ns)
         if came.any():
-            source.catch_up(int(rows[END, came].min()))
-            source.heard(rows[MADE, came], rows[END, came])
+            source.sensor.catch_up(int(rows[END, came].min()))
+            source.sensor.heard(rows[MADE, came], rows[END, came])
 
     def _delivered(self, source: Source, end: int, created: Ints, at: Ints, unloaded_ns: int) -> None:
         self._readings.some(source.group, DELIVERED, at, at - created)
@@ -366,7 +465,7 @@ class Telemetry:
             return False
         source = reading.source
         if source.resent and reading.session.hub is not None:
-            source.held = np.append(source.held, reading.created)
+            source.sensor.held = np.append(source.sensor.held, reading.created)
         else:
             self._readings.some(source.group, LOST, np.array([now]))
         return True
@@ -382,28 +481,32 @@ class Telemetry:
                     continue
             elif session.hub is not None:
                 session.hub.inbox.append((source.number, reading.created, at))
+                if source.sensor.here is not source and source not in source.sensor.behind:
+                    source.sensor.behind.append(source)
                 return True
             elif session.uid < 0 or plane.stations[session.uid].running:
                 self._delivered(source, session.end, np.array([reading.created]), np.array([at]), reading.unloaded_ns)
-                source.stragglers.append((at, reading.created))
+                source.sensor.stragglers.append((np.array([at]), np.array([reading.created])))
                 return True
             if source.resent and session.hub is not None:
-                source.held = np.append(source.held, reading.created)
-                self._send_again(source, at)
+                source.sensor.held = np.append(source.sensor.held, reading.created)
+                self._send_again(source.sensor, at)
             else:
                 self._readings.some(source.group, LOST, np.array([at]))
             return True
         return False
 
-    def _send_again(self, source: Source, now: int) -> None:
-        """What a source has kept sets out once more, if there is a way; without power it is gone."""
-        session, held = source.session, np.sort(source.held)
+    def _send_again(self, sensor: Sensor, now: int) -> None:
+        """What a sensor has kept sets out once more, if there is a way; without power it is gone."""
+        source, held = sensor.here, np.sort(sensor.held)
+        session = source.session
         if session.steps is None and not session.dark:
             return
-        source.held = source.nothing[0]
+        sensor.held = source.nothing[0]
         if session.dark:
             self._readings.some(source.group, LOST, np.full(len(held), now))
         else:
             start = np.full(len(held), now)
             rows = np.stack([held, start, start, np.full(len(held), -1)])
+            self._again_at = now
             self._again += self._legs.left_behind(source, session, rows, now)

@@ -48,7 +48,7 @@ class Ways:
     """Every directed link's queue: `free[d]` is when it has sent all that it was given so far (ns), `lines[d]` the
     queue itself where its rate follows a trace."""
 
-    __slots__ = ("_latency", "_network", "_nodes", "_states", "_steps", "_touched", "free", "lines", "odd",
+    __slots__ = ("_latency", "_network", "_nodes", "_seen_up", "_states", "_steps", "_touched", "free", "lines", "odd",
                  "retransmission", "up")  # fmt: skip
 
     def __init__(self, network: Network, nodes: NodeTable, retransmission: Retransmission | None) -> None:
@@ -63,7 +63,8 @@ class Ways:
         for radio in network.radios:
             if radio is not None:
                 radio.queues = self.free
-        self.up = nodes.up.tolist()
+        self.up: list[bool] = nodes.up.tolist()
+        self._seen_up = nodes.up.copy()
         self._steps: dict[tuple[tuple[int, ...], int, str], Steps] = {}
         self.refresh(0)
 
@@ -83,7 +84,9 @@ class Ways:
 
     def refresh(self, now: int) -> list[int]:
         """Look at the network again; the directed links that are blocked now and were not. Their queues are gone."""
-        up, stopped = self._nodes.up.tolist(), list[int]()
+        up, stopped = self.up.copy(), list[int]()
+        for node in np.flatnonzero(self._nodes.up != self._seen_up).tolist():
+            up[node] = not up[node]
         for i in sorted(self._touched):
             row = self._network.links[i]
             a, b, state, seen = row.a, row.b, self._network.states[i], self._states[i]
@@ -104,6 +107,7 @@ class Ways:
                 plain = not (blocked or row.jitter_ns or loss or radio or line)
                 self.odd[hop] = None if plain else Oddity(blocked, row.jitter_ns, loss, radio, line)
         self.up = up
+        self._seen_up = self._nodes.up.copy()
         self._touched.clear()
         if len(self._steps) > _REMEMBERED:
             self._steps.clear()

@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf, prod
 from typing import Any, Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simulator.engine.clock import Clock
 from simulator.engine.sharing import Sharing, Transfer
 from simulator.errors import Problem, UserError
@@ -136,6 +139,23 @@ class Network:
             return None
         return self._router.route(a, b)
 
+    def decider(self, link: int) -> int:
+        """See `Router.decider`."""
+        return self._router.decider(link)
+
+    def decided_by(self, a: int, b: int) -> tuple[set[int], tuple[int, int] | None]:
+        """See `Router.decided_by`."""
+        return self._router.decided_by(a, b)
+
+    def across(self, a: int, b: int) -> tuple[int, ...] | None:
+        """See `Router.across`."""
+        return self._router.across(a, b)
+
+    @property
+    def core_changes(self) -> int:
+        """How often what can be used of the core has changed."""
+        return self._router.core_changes
+
     def intact(self, a: int, b: int) -> Route | None:
         """The route that there would be if nothing had failed and every radio reached all of its cells."""
         if self._intact is None:
@@ -192,6 +212,10 @@ class Network:
         """Whether a node has power."""
         return bool(self._nodes.up[node])
 
+    def powered(self) -> NDArray[np.bool_]:
+        """Whether each node has power now."""
+        return self._nodes.up.copy()
+
     def obstacle(self, a: int, b: int) -> tuple[Access, tuple[int, ...]]:
         """Where there is no route: what the first obstacle answers, and the directed links up to it."""
         if not self.is_up(a):
@@ -226,7 +250,8 @@ class Network:
         return [count + self._sharing.carried(hop) for hop, count in enumerate(self._courier.carried)]
 
     def watch(self) -> set[int]:
-        """Links, all at first, which change or an end of which does from now on: for somebody to look at and empty."""
+        """Links, all at first, that change, in their rates, too, or an end of which does, from now on: for somebody to
+        look at and empty."""
         self._watchers.append(set(range(len(self.links))))
         return self._watchers[-1]
 
@@ -340,6 +365,8 @@ class Network:
             self.rate_bps[hop] = rate
             self._sharing.set_capacity(hop, rate * (1 - self.loss(hop)))
         if stalls:
+            for touched in self._watchers:
+                touched.update(hop >> 1 for hop in new)
             _call(self.after_stall)
 
     def set_node(self, node: int, up: bool) -> None:

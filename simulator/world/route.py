@@ -41,13 +41,20 @@ class Router:
     radio that is usable, whichever that is. Without, all links of a radio count at once.
     """
 
-    __slots__ = ("_core", "_graph", "_links", "_nodes", "_pairs", "_parent", "_swing", "_trees", "_version", "usable")
+    __slots__ = ("_core", "_graph", "_hangs", "_links", "_nodes", "_pairs", "_parent", "_swing", "_trees", "_version",
+                 "core_changes", "usable")  # fmt: skip
 
     def __init__(self, nodes: int, links: Sequence[LinkRow], *, radios: bool = False) -> None:
         self._links = links
         self._nodes = nodes
         self.usable = [True] * (2 * len(links))
         self._parent, self._swing = _prune(nodes, links, radios)
+        # By link: the node that hangs on it, and on no other at the same time; -1 in the core.
+        self._hangs = [-1] * len(links)
+        for node, hop in enumerate(self._parent):
+            for link in self._swing.get(node, (hop >> 1,) if hop >= 0 else ()):
+                self._hangs[link] = node
+        self.core_changes = 0  # so far
         inside = [node for node in range(nodes) if self._parent[node] < 0]
         self._core = {node: i for i, node in enumerate(inside)}
         self._graph: _Graph | None = None
@@ -71,6 +78,23 @@ class Router:
         if any(all(end in self._core for end in self.ends(hop)) for hop in hops):
             self._graph = None
             self._trees.clear()
+            self.core_changes += 1
+
+    def decider(self, link: int) -> int:
+        """What a change of a link is known by: the node that hangs on it, or below 0 the link itself, in the core."""
+        node = self._hangs[link]
+        return node if node >= 0 else ~link
+
+    def decided_by(self, a: int, b: int) -> tuple[set[int], tuple[int, int] | None]:
+        """The deciders of the way from `a` to `b` outside the core, and where it enters and leaves the core, if it
+        comes there: as long as none of them changes, and `across` says the same, it stays the same way."""
+        up, down, root, other = self._ascend(a, b)
+        return {self.decider(hop >> 1) for hop in (*up, *down)}, None if root == other else (root, other)
+
+    def across(self, a: int, b: int) -> tuple[int, ...] | None:
+        """The way through the core between two of its nodes; None when there is none."""
+        hops = self._across(a, b)
+        return None if hops is None else tuple(hops)
 
     def route(self, a: int, b: int) -> Route | None:
         """The shortest way by latency, then hops; None when there is none. The same object while it is the same way."""
@@ -95,19 +119,21 @@ class Router:
         return Route(hops, sum(row.latency_ns for row, _ in rows), slowest)
 
     def _hops(self, a: int, b: int) -> tuple[int, ...] | None:
-        up, root = self._climb(a)
-        down, other = self._climb(b)
-        if root == other:
-            while up and down and up[-1] == down[-1]:  # both climb through their lowest common ancestor
-                up.pop()
-                down.pop()
-            middle: list[int] | None = []
-        else:
-            middle = self._across(root, other)
+        up, down, root, other = self._ascend(a, b)
+        middle = [] if root == other else self._across(root, other)
         if middle is None:
             return None
         hops = (*up, *middle, *(hop ^ 1 for hop in reversed(down)))
         return hops if all(map(self.usable.__getitem__, hops)) else None
+
+    def _ascend(self, a: int, b: int) -> tuple[list[int], list[int], int, int]:
+        """The hops from both nodes up to where they meet, or to the core; and where they enter that."""
+        up, root = self._climb(a)
+        down, other = self._climb(b)
+        while root == other and up and down and up[-1] == down[-1]:  # through their lowest common ancestor
+            up.pop()
+            down.pop()
+        return up, down, root, other
 
     def _climb(self, node: int) -> tuple[list[int], int]:
         """The hops from a node to the core, and where they enter it."""

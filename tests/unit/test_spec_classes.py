@@ -13,6 +13,7 @@ from simulator.spec import Case, Expectation, Experiment, Scenario
 from simulator.spec.base import Item, Spec, Use
 from simulator.spec.behaviour import Behaviour, Call, Memory
 from simulator.spec.clusters import ClusterSpec
+from simulator.spec.commands import Commands
 from simulator.spec.coverage import Coverage, DistanceCoverage, GridCoverage
 from simulator.spec.failures import ClockLoss, ClockSkew, DiskFill, Failures, Machines, PowerCut, Slow, Wear
 from simulator.spec.fault import Fault
@@ -62,6 +63,8 @@ EXAMPLES: list[tuple[type[Spec], dict[str, Any]]] = [
                 "request": "1kB", "response": "4kB", "timeout": "1s", "retries": 2}),
     (Telemetry, {"kind": "telemetry", "source": "camera-*", "target": "ingest", "every": "1s", "size": "200B",
                  "properties": 14, "protocol": "mqtt", "qos": 1}),
+    (Commands, {"kind": "commands", "source": "control", "target": "valve-*", "every": "10s", "size": "100B", "qos": 1,
+                "protocol": "coap", "spool": {"size": "100kB", "ttl": "1min"}}),
     (Spool, {"name": "box", "at": "gateway", "size": "64MB", "store": "disk", "ttl": "1h", "drop": "newest"}),
     (Function, {"kind": "function", "name": "f-*", "trace": "azure.csv", "format": "azure-functions-2021",
                 "scaling": {"use": "keep-alive", "params": {"idle": "10min"}}, "runtime": "firecracker"}),
@@ -240,7 +243,7 @@ def test_the_schema_tells_items_apart_by_kind() -> None:
     scenario = schema["$defs"]["Scenario"]["properties"]
     kinds = {name: set(scenario[name]["items"]["discriminator"]["mapping"]) for name in ("workloads", "faults")}
     assert kinds == {
-        "workloads": {"manifest", "service", "model", "requests", "telemetry", "function", "pods"},
+        "workloads": {"manifest", "service", "model", "requests", "telemetry", "commands", "function", "pods"},
         "faults": {
             "cut",
             "crash",

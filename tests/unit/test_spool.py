@@ -232,3 +232,62 @@ def test_a_million_readings_through_a_gateway_are_a_few_numbers() -> None:
     assert gateway._sent.shape[1] < 10
     assert w.plane.age_of_information("cam") == pytest.approx(0.022 + 0.005, rel=1e-5)
     assert NEVER not in gateway.spool.queue
+
+
+class TestHandover:
+    """A device that goes from gateway 1 to gateway 3 after 75 s; gateway 1 is cut off from 50 s on, for fifty."""
+
+    LINKS = (*LINKS, link(3, HOME), link(DEVICE, 3))
+
+    def world(self, going: dict[int, int], *, mended: bool = True, **more: Any) -> PlaneWorld:
+        """It goes to a gateway at a second, where it has its only link then."""
+        w = PlaneWorld(4, self.LINKS, interval_ns=SECOND)
+        access = {GATE: 0, 3: 3}
+        apart = [w.network.cut(access[3], "apart")]
+
+        def go(to: int) -> None:
+            token = w.network.cut(access[GATE + 3 - to], "apart")
+            w.network.mend(access[to], apart.pop())
+            apart.append(token)
+            w.plane.enter(DEVICE, to)
+
+        w.plane.add_telemetry(flow(law(), **more))
+        cuts: list[int] = []
+        w.clock.at(CUT, lambda: cuts.append(w.network.cut(1, "silent")))
+        if mended:
+            w.clock.at(MENDED, lambda: w.network.mend(1, cuts[0]))
+        for second, to in going.items():
+            w.clock.at(second * SECOND + 3, go, to)
+        w.finish(END)
+        return w
+
+    def test_new_readings_take_the_new_way_and_the_old_ones_wait(self) -> None:
+        w = self.world({75: 3})
+        delivered = dict(w.recorder.messages.frame().select("start_s", "delivered").rows())
+        assert all(delivered[second] == 1 for second in (*range(1, 49), *range(76, 99), *range(102, 199)))
+        assert all(delivered.get(second, 0) == 0 for second in range(51, 75))
+        assert delivered[100] == 1 + 25  # those that gateway 1 has kept
+        assert (count(w, "lost"), count(w, "came")) == (0, 200)
+
+    def test_what_is_known_is_as_old_as_the_newest_that_came_over_either(self) -> None:
+        ages = self.world({75: 3}).recorder.ages.frame()
+        assert ages.filter(ages["start_s"] == 74)["peak_s"][0] == pytest.approx(26, abs=1.1)
+        assert ages.filter(ages["start_s"] >= 77)["peak_s"].max() == pytest.approx(1.022, abs=1e-3)
+
+    def test_who_comes_back_finds_what_it_left(self) -> None:
+        w = self.world({60 + i: 3 if i % 2 == 0 else GATE for i in range(10)}, mended=False)
+        assert len(w.plane.telemetry._sources) == 2
+        assert count(w, "came") - count(w, "left") == 10 + 5 + 130
+        assert count(w, "delivered") == 50 + 5
+
+    def test_a_device_carries_its_own_spool(self) -> None:
+        """Gateway 3 knows where the service is, and gateway 1 has not heard of the pod that took its place."""
+        w = PlaneWorld(4, self.LINKS, interval_ns=SECOND)
+        w.service("ingest", [HOME, 3])
+        w.plane.program(GATE, "ingest", (10,))
+        w.plane.add_telemetry(flow(law(), kept_at="device", target="ingest"))
+        w.clock.at(CUT, w.plane.pod_down, 10, "killed")
+        w.clock.at(CUT, w.plane.program, 3, "ingest", (11,))
+        w.clock.at(75 * SECOND + 3, w.plane.enter, DEVICE, 3)
+        w.finish(END)
+        assert (count(w, "delivered"), count(w, "came") - count(w, "left")) == (200, 0)

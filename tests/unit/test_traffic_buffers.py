@@ -268,6 +268,23 @@ class TestDevices:
         assert self.lost_and_delivered() == (20, 80)
         assert self.lost_and_delivered(resent=True) == (0, 100)
 
+    @pytest.mark.parametrize("beyond", [True, False])
+    def test_a_device_that_goes_elsewhere_leaves_what_waits(self, beyond: bool) -> None:
+        """To a node with a channel of its own, or without; that which it leaves is shut from 10 to 60 s."""
+        w, channel = world(replace(LAW, first_lost=False), [*LINKS, link(NEIGHBOUR, CLOUD), link(DEVICE, NEIGHBOUR)])
+        if beyond:
+            w.plane.telemetry.attach(HubChannel(NEIGHBOUR, CLOUD, LAW))
+        w.plane.add_telemetry(flow())
+        tell(w, channel, 10 * SECOND + 3, "noticed")
+        w.clock.at(30 * SECOND + 3, w.plane.enter, DEVICE, NEIGHBOUR)
+        tell(w, channel, 60 * SECOND + 3, "opened")
+        w.finish(END)
+        came = dict(w.recorder.messages.frame().select("start_s", "delivered").rows())
+        assert fates(w)["lost"] == 0
+        assert sum(came.get(second, 0) for second in range(11, 30)) == 0
+        assert sum(came[second] for second in range(31, 60)) == 29
+        assert came[60] == 1 + 20
+
     def test_a_device_without_power_has_nothing_to_send_again(self) -> None:
         w, _ = world()
         w.plane.add_telemetry(flow(resent=True))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.world.dependents import Dependents
 from simulator.world.network import Network
 from simulator.world.route import Route
 
@@ -51,6 +52,8 @@ class Reach:
     __slots__ = (
         "_absent",
         "_awaited",
+        "_cut_off",
+        "_dependents",
         "_distrusting",
         "_kept",
         "_moved",
@@ -58,6 +61,8 @@ class Reach:
         "_server",
         "_size_bytes",
         "_told",
+        "_touched",
+        "_up",
         "_was_up",
         "_ways",
         "api_node",
@@ -84,10 +89,15 @@ class Reach:
         self._distrusting: set[int] = set()  # rows that have no connection, and can open none
         self._kept: dict[int, Callable[[], bool]] = {}
         self._told: list[Callable[[list[int], list[int]], None]] = []
-        self._look()
+        self._cut_off: set[int] = set()  # rows without a way: why may change where the way would be
+        self._dependents: Dependents[int] = Dependents(network)
+        self._touched = network.watch()
+        self._touched.clear()  # nobody has looked at any of them
+        self._up = network.powered()  # as it was last seen
+        self._look(range(len(rows)))
         network.after_change.append(self._changed)
         network.after_stall.append(self._changed)
-        network.clocks.after_change.append(self._changed)
+        network.clocks.after_change.append(lambda: self._changed(range(len(self.rows))))
         server.up_hooks.append(lambda _up: self._changed())
 
     def tell(self, changed: Callable[[list[int], list[int]], None]) -> None:
@@ -109,7 +119,7 @@ class Reach:
             self._absent.discard(row)
         else:
             self._absent.add(row)
-        self._changed()
+        self._changed((row,))
 
     def keep(self, row: int, stands: Callable[[], bool]) -> None:
         """`stands` says whether the connection of this row's agent does, as far as the agent knows; without it, every
@@ -119,7 +129,7 @@ class Reach:
     def closed(self, row: int) -> None:
         """The connection of this row's agent has ended, and its way may be whole."""
         if not self._trusts(self.rows[row]):
-            self._changed()
+            self._changed((row,))
 
     def when_open(self, row: int, call: Callable[[], None]) -> None:
         """Call once the way between this row's machine and the API server is OK, whether or not its agent runs."""
@@ -128,8 +138,8 @@ class Reach:
         else:
             self._awaited[row] = call
 
-    def _changed(self) -> None:
-        rows, booted = self._look()
+    def _changed(self, also: Iterable[int] = ()) -> None:
+        rows, booted = self._look(self._concerned(also))
         if rows:
             for changed in self._told:
                 changed(rows, booted)
@@ -151,11 +161,24 @@ class Reach:
     def _broken(self, node: int) -> bool:
         return None in (self._network.route(node, self.api_node), self._network.route(self.api_node, node))
 
-    def _look(self) -> tuple[list[int], list[int]]:
+    def _concerned(self, also: Iterable[int]) -> Iterable[int]:
+        """Rows for which something may be other than when they were last looked at, in order."""
+        up = self._network.powered()
+        found = {*also, *self._cut_off}
+        found.update(self._dependents.of_change(self._touched, np.flatnonzero(up != self._up).tolist()))
+        self._touched.clear()
+        self._up = up
+        everything = self._moved or self._server.up != self._was_up
+        return range(len(self.rows)) if everything else sorted(found)
+
+    def _look(self, rows: Iterable[int]) -> tuple[list[int], list[int]]:
         network, api = self._network, self.api_node
         changed, booted = [], []
-        for row, node in enumerate(self.rows):
+        for row in rows:
+            node = self.rows[row]
+            self._dependents.looked(row, ((node, api), (api, node)), (node,), -1)
             way = (network.route(node, api), network.route(api, node))
+            (self._cut_off.add if None in way else self._cut_off.discard)(row)
             loss = self._loss(way)
             absent, distrusts = row in self._absent, not self._trusts(node)
             stalled = any(map(network.stalled, way))

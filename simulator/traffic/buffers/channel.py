@@ -120,6 +120,11 @@ class HubChannel:
         """Whether messages wait for a token or a connection."""
         return bool(self._queue.size)
 
+    def holds(self, source: int) -> bool:
+        """Whether a message of this source waits here."""
+        rows = (self._queue, self._socket)
+        return source in self.twins or any(bool((row[SOURCE] == source).any()) for row in rows)
+
     def tokens(self, now: int) -> int:
         """Whole tokens in the bucket."""
         return self.settings.burst + min(0, (now - self._full_at) // self.settings.gap_ns)

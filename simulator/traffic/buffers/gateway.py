@@ -83,6 +83,12 @@ class Gateway:
         self.sources.append(source)
         self.flows.append(flow)
 
+    def holds(self, source: Source) -> bool:
+        """Whether anything of a source waits here, or is under way from here."""
+        number = source.number
+        waits = bool((self.spool.queue[SOURCE] == number).any() or (self._sent[SOURCE] == number).any())
+        return waits or any(row[0] == number for row in self.inbox)
+
     def way(self, flow: TelemetryFlow) -> Session:
         """Where a flow's messages go from here, as its connection is."""
         return self._connection.ways.get(flow.name, Source.nowhere)
@@ -214,7 +220,7 @@ class Gateway:
             self._readings.stamped_run(source, self.way(flow).end, starts + delay, ended, age=age)
             if wait > period:
                 self._readings.run(source.group, LATE, starts + delay, period, ended)
-            source.heard_run(starts + delay, ended, age)
+            source.sensor.heard_run(starts + delay, ended, age)
         k = np.arange(known, number)
         came = first + k * period
         rows = self._rows(source, came - source.session.delay_ns, came)
@@ -290,7 +296,7 @@ class Gateway:
             self._readings.some(source.group, DELIVERED, ends, ages)
             self._readings.stamped(source, self.way(self.flows[source.number]).end, created, ends)
             self._readings.some(source.group, LATE, ends[ages - unloaded > source.every])
-            source.heard(created, ends)
+            source.sensor.heard(created, ends)
         again = over & (self._sent[COPY] == 1) & (self._sent[LOSES] == 0)
         self._count_at(DUPLICATE, self._sent[:, again])
         self._sent[COPY, over] = 2

@@ -63,6 +63,16 @@ class Relay:
         for number, rows in _by_source(handed):
             self._send(self.sources[number], rows[1], rows[-1])
 
+    @property
+    def node(self) -> int:
+        """Where the channel is."""
+        return self.channel.node
+
+    def holds(self, source: Source) -> bool:
+        """Whether anything of a source waits here, or is under way from here."""
+        number = source.number
+        return bool(source.sent.size) or self.channel.holds(number) or any(row[SOURCE] == number for row in self.inbox)
+
     def next_message(self, now: int) -> int:
         """When the next message leaves the channel, if nothing changes and no link jitters (ns)."""
         self.advance(now)
@@ -116,8 +126,8 @@ class Relay:
             age = source.session.delay_ns + way.delay_ns
             self._readings.run(source.group, DELIVERED, arrives, every, ended, age=age)
             self._readings.stamped_run(source, way.end, arrives, ended, age=age)
-            source.catch_up(arrives)
-            source.heard_run(arrives, ended, age)
+            source.sensor.catch_up(arrives)
+            source.sensor.heard_run(arrives, ended, age)
         elif ended:
             self._readings.run(source.group, LOST, arrives, every, ended)
         if ended < number:
@@ -169,8 +179,8 @@ class Relay:
             self._readings.some(source.group, DELIVERED, ends, ends - created)
             self._readings.stamped(source, source.onward.end, created, ends)
             self._readings.some(source.group, LATE, ends[ends - created - source.unloaded_ns > source.every])
-            source.catch_up(int(ends.min()))
-            source.heard(created, ends)
+            source.sensor.catch_up(int(ends.min()))
+            source.sensor.heard(created, ends)
 
 
 def _by_source(rows: Ints) -> Iterator[tuple[int, Ints]]:

@@ -23,6 +23,9 @@ class Twins:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def __contains__(self, source: int) -> bool:
+        return source in self._kept
+
     def keep(self, came: Ints) -> Ints:
         """Values (3, n: source, creation, arrival) in order of their arrival. Those that one of them replaces, as
         (2, m): the source, and when that happened."""
