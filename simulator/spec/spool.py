@@ -19,6 +19,7 @@ class Spool(Spec):
     `size` counts whole messages as they are on the wire. Kept in `store: memory` they are gone when the gateway loses
     power, on `disk` they are not. A message that has waited for `ttl` is given up. Where one more finds no room,
     `drop` goes: the `oldest`, the `newest` (the one that comes), or the `least-important`, of equals the oldest.
+    A device that moves on leaves what waits at a gateway there, and sends through the next one.
     `at: device`: each device has a spool of its own, and needs none at the gateway. Flows that give their spools one
     `name` share one at each gateway, and must describe it alike.
     """

@@ -8,6 +8,9 @@ Where the node at which a source enters the cluster has a channel to the cloud (
 for pods of that site go there; all others pass the channel, then the orchestrator's machine in the cloud, and there
 a pod is picked, among those that are programmed there. What is beyond the channel is settled by its `Relay`.
 
+A device that moves enters the cluster elsewhere, with another `Source`; what the place that it has left holds is sent
+on from there. Commands are the same in the other direction: each device has a sensor, which is who commands it.
+
 The rule for the links: a reading takes its serialisation and the latency of each hop (where they jitter or lose
 packets, with its own draws, by the state of the links when it was made), as on an unloaded path, and waits for a radio
 that sleeps (`simulator.traffic.radios`) and while a trace has a rate of 0. Readings do not

@@ -46,7 +46,7 @@ class Dependents(Generic[Thing]):
                 if pair not in self._paths:
                     self._paths[pair] = self._network.across(*pair)
                 deciders |= {self._network.decider(hop >> 1) for hop in self._paths[pair] or ()}
-        entry = (tuple(sorted(deciders)), tuple(sorted(pairs)), tuple(nodes), uid)
+        entry = (tuple(sorted(deciders)), tuple(sorted(pairs)), tuple(sorted(set(nodes))), uid)
         old = self._entries.get(thing)
         if entry == old:
             return

@@ -55,7 +55,7 @@ def test_nobody_whose_way_changes_is_left_out(said: list[tuple[str, int, str]]) 
     touched.clear()
     before = {thing: seen(*thing) for thing in things}
     for thing in things:
-        dependents.looked(thing, [thing], thing[:1], -1)
+        dependents.looked(thing, [thing], (thing[0], thing[0]), -1)  # as one that is at its own gateway
     for i, (kind, which, mode) in enumerate(said):
         if kind == "cut":
             cuts.setdefault(which, []).append(network.cut(which, mode))
@@ -79,7 +79,7 @@ def test_nobody_whose_way_changes_is_left_out(said: list[tuple[str, int, str]]) 
             assert after == before[thing] or thing in found
             before[thing] = after
             if thing in found:
-                dependents.looked(thing, [thing], thing[:1], -1)
+                dependents.looked(thing, [thing], (thing[0], thing[0]), -1)  # as one that is at its own gateway
 
 
 @pytest.mark.parametrize("spool", [None, SpoolLaw("box", 10**6)])

@@ -37,7 +37,7 @@ def test_every_metric_of_a_run_in_which_nothing_happened() -> None:
     undefined = {name for name, number in got.items() if isnan(number)}
     assert undefined == {
         *("availability", "mean_latency_s", "p50_latency_s", "p95_latency_s", "p99_latency_s"),
-        *("age_of_information_mean_s", "age_of_information_peak_s"),
+        *("age_of_information_mean_s", "age_of_information_peak_s", "mean_command_delay_s", "max_command_delay_s"),
         *("mean_message_age_s", "detection_s", "recovery_s", "start_p50_s", "start_rate"),
         "allocated_accelerators",
         *("replacement_s", "reconciliation_s", "ready_again_s"),
