@@ -324,8 +324,9 @@ def test_readings_are_carried_too() -> None:
 
 
 def test_bytes_are_paid_for_at_whatever_rate_they_are_sent(tmp_path: Path) -> None:
-    steps = ((0, "100Mbps"), (400, "1Mbps"), (603, 0), (637, "50Mbps"), (900, 0))
-    text = "".join(f"{at},{rate}\n" for at, rate in steps)
+    text = "".join(
+        f"{at},{rate}\n" for at, rate in ((0, "100Mbps"), (400, "1Mbps"), (603, 0), (637, "50Mbps"), (900, 0))
+    )
     (tmp_path / "lan.csv").write_text("time_s,bps\n" + text, "utf-8")
     item = {"kind": "telemetry", "name": "log", "source": "till", "target": "api", "every": "1s", "size": "9kB"}
     trace: dict[str, Any] = {"topology.links.lan.up_trace": "lan.csv#bps", "duration": "15min"}

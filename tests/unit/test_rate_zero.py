@@ -132,6 +132,14 @@ class TestRequests:
         assert behind == [("timeout", 170 * MS, 1), ("timeout", 170 * MS, 1)]
         assert asked(plane, options, 200, 260, timeout_ns=170 * MS)[1] == ("completed", 142 * MS + self.BACK, 1)
 
+    def test_a_cut_takes_the_queue_with_it(self, plane: Any, options: dict[str, bool]) -> None:
+        world = PlaneWorld(2, [held(down_bps=8e9)], plane=plane, **options)
+        world.service("s", [1], MS)
+        world.flow(0, "s", Trace(np.array([150 * MS, 420 * MS], np.int64)), request_bytes=100_000)
+        world.clock.at(200 * MS, lambda: world.network.mend(0, world.network.cut(0, "silent")))
+        world.finish(2 * SECOND)
+        assert world.outcomes() == [("lost", 50 * MS, 1), ("completed", 100 * MS + self.BACK, 1)]
+
 
 def test_all_evaluators_give_the_same_bytes() -> None:
     steps: Rates = tuple((i * 70 * MS + i, (0.0, 30e6, 11e6 / 3, 12e6)[i % 4]) for i in range(1, 8))
