@@ -135,8 +135,8 @@ def compile_manifest(
         for item, template in by_function
     }
     made_of: dict[str, list[PodTemplate]] = {}
-    for item, template in by_pods:
-        made_of.setdefault(item.name, []).append(pod_template(item.name, template, None, cluster))
+    for kind, template in by_pods:
+        made_of.setdefault(kind.name, []).append(pod_template(kind.name, template, None, cluster))
     bare = {kinds[0].name: BarePods(tuple(made_of[kinds[0].name]), trace) for kinds, trace in pods}
     notes = (*_assumed(objects, behaviours), *(f"pods {name}: {_HOLDS}" for name in bare))
     return CompiledWorkload(tuple(objects), behaviours, used, sizes, notes, instances, bare)

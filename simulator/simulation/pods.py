@@ -98,7 +98,7 @@ def add_pods(world: World, cluster: Cluster, item: Pods, bare: BarePods, *, fold
     admission = Admission(page.get(Taints).toleration // SECOND, page.get(Autonomy).label or "")
     coming = _coming(world.rng, item, bare.trace, folder, end)
     if item.demand is not None:
-        coming = _until(coming, item, bare.templates, cluster.node_objects.values())
+        coming = _until(coming, item.name, item.demand, bare.templates, nodes=cluster.node_objects.values())
     return Creator(
         world, cluster, name=item.name, templates=[admission.admit(each) for each in bare.templates], coming=coming
     )
@@ -126,18 +126,20 @@ def _shuffled(rng: Rng, name: str, rows: int, number: int) -> Ints:
     return np.concatenate((order, copies.astype(np.int64)))[:number]
 
 
-def _until(coming: Coming, item: Pods, templates: Sequence[PodTemplate], nodes: Iterable[Node]) -> Coming:
-    """The pods up to the one by which all have asked for the item's demand."""
+def _until(
+    coming: Coming, name: str, demand: float, templates: Sequence[PodTemplate], *, nodes: Iterable[Node]
+) -> Coming:
+    """The pods up to the one by which all have asked for so many times the accelerators of their kinds."""
     needs = [asked(template.extended) for template in templates]
     kinds = {need.resource for need in chain.from_iterable(needs)}
     there = sum(of.count * WHOLE for node in nodes for of in node.accelerators if of.resource in kinds)
     each = np.array([sum(need.count * need.share for need in of) for of in needs], np.int64)
-    sums = np.cumsum(each[coming.kinds] if coming.kinds is not None else np.full(len(coming.times), each[0]))
-    wanted = item.demand * there if item.demand is not None else 0
-    number = int(np.searchsorted(sums, wanted)) + 1
+    of_each = np.zeros(len(coming.times), np.int64) if coming.kinds is None else np.asarray(coming.kinds, np.int64)
+    sums = np.cumsum(each[of_each])
+    number = int(np.searchsorted(sums, demand * there)) + 1
     if not there or number > len(sums):
         got = f"{sums[-1] / there:.3g} times" if there and len(sums) else "none of"
-        said = f"pods {item.name}: ask for {got} the accelerators that there are, and not for {item.demand:g} times"
+        said = f"pods {name}: ask for {got} the accelerators that there are, and not for {demand:g} times"
         raise UserError(Problem(said, path="demand", hint="a longer duration, or more accelerators per pod"))
     return Coming(
         coming.times[:number],

@@ -80,7 +80,8 @@ def each(item: Pods, folder: Path) -> tuple[tuple[Pods, ...], openb.PodTrace | N
 def _kind(item: Pods, kind: openb.PodKind) -> Pods:
     need = None
     if kind.gpus or kind.milli:
-        some = {"milli": kind.milli} if kind.milli else {"count": kind.gpus}
-        need = AcceleratorNeed(resource=openb.RESOURCE, product=kind.models, **some)
+        need = AcceleratorNeed(
+            resource=openb.RESOURCE, count=kind.gpus or None, milli=kind.milli or None, product=kind.models
+        )
     own = {"cpu": Cpu(f"{kind.cpu_m}m"), "ram": Size(f"{kind.ram_bytes}B"), "accelerator": need}
     return item.model_copy(update={**own, "labels": {"qos": kind.qos, **item.labels}})

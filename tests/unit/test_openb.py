@@ -37,6 +37,7 @@ def written(folder: Path, name: str, text: str) -> Path:
 
 def scenario(folder: Path, **item: Any) -> sim.Scenario:
     written(folder, "nodes.csv", NODES)
+    written(folder, "late.csv", "at\n1000\n")
     if not (folder / "pods.csv").exists():
         written(folder, "pods.csv", PODS)
     pods = {"kind": "pods", "name": "p", "image": "i", "trace": "pods.csv", "format": "openb", **item}
@@ -173,6 +174,13 @@ def test_each_kind_is_an_item_of_its_own_and_carries_its_class_of_service(tmp_pa
     assert {kind.labels["team"] for kind in kinds} == {"x"}
     needs = [kind.accelerator and (kind.accelerator.count, kind.accelerator.milli) for kind in kinds]
     assert needs == [(1, None), (None, 300), None, (2, None)]
+
+
+def test_a_demand_ends_a_trace_as_it_was_too(tmp_path: Path) -> None:
+    run = sim.Simulation(scenario(tmp_path, demand=0.4)).finish()
+    assert asked(run) == ["p-0", "p-1"]  # 1 and 0.3 of three GPUs
+    with pytest.raises(UserError, match="pods p: ask for none of the accelerators"):
+        sim.Simulation(scenario(tmp_path, demand=0.4, arrivals={"trace": "late.csv"}))
 
 
 def asked(run: sim.Run) -> list[str]:

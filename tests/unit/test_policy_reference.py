@@ -8,6 +8,7 @@ import textwrap
 from functools import partial
 from hashlib import sha256
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
@@ -189,3 +190,17 @@ def test_a_spawned_worker_gets_an_instance(base):
     policy = instantiate("./mine.py:Mine", {"alpha": 3}, base)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(getattr, (policy, "alpha")) == 3
+
+
+def test_a_parameter_that_is_a_path_is_a_file_beside_the_experiment(tmp_path: Path) -> None:
+    lines = ["from pathlib import Path", "def place(pod, cluster, rows: Path, name: str = ''): return rows, name"]
+    for ahead in ([], ["from __future__ import annotations"]):
+        file = tmp_path / f"mine{len(ahead)}.py"
+        file.write_text("\n".join([*ahead, *lines]), "utf-8")
+        (tmp_path / "rows.csv").touch()
+        params = {"rows": "rows.csv", "name": "rows.csv"}
+        made = instantiate(f"./{file.name}:place", params, tmp_path, given=2)
+        assert made(None, None) == (tmp_path / "rows.csv", "rows.csv")
+        with pytest.raises(UserError, match=r"there is no file .*gone\.csv") as told:
+            instantiate(f"./{file.name}:place", {"rows": "gone.csv"}, tmp_path, given=2)
+        assert told.value.problems[0].path == "params.rows"

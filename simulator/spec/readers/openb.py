@@ -55,8 +55,8 @@ def read_nodes(text: str, models: dict[str, str], report: Report) -> Document:
     """
     lines: dict[Place, int] = {(): 1, ("nodes",): 1, ("links",): 1}
     links = [{"name": "lan", "between": [HUB, "*"], "model": models["link"]}]
-    control = {"name": HUB, "model": models["node"], "role": "control-plane", "accelerators": []}
-    control["taints"] = [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
+    taint = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
+    control = {"name": HUB, "model": models["node"], "role": "control-plane", "accelerators": [], "taints": [taint]}
     nodes: list[dict[str, Any]] = [control]
     first: dict[str, int] = {HUB: 1}
     for line, row in read_table(text, NODES, report):
@@ -137,13 +137,13 @@ def tables(text: str, report: Report) -> Tables:
     """The same as columns of a file: when each pod was created, how long it ran, what it asks for."""
     read = _pods(text, report)
     of = [read.kinds[kind] for kind in read.kind]
-    table: dict[str, Sequence[object]] = {
+    table: dict[str, Sequence[str]] = {
         "create_s": [seconds(at) for at in read.created_ns],
         "run_s": [seconds(ns) for ns in read.run_ns],
-        "cpu_m": [kind.cpu_m for kind in of],
-        "ram_bytes": [kind.ram_bytes for kind in of],
-        "gpus": [kind.gpus for kind in of],
-        "gpu_milli": [kind.milli for kind in of],
+        "cpu_m": [str(kind.cpu_m) for kind in of],
+        "ram_bytes": [str(kind.ram_bytes) for kind in of],
+        "gpus": [str(kind.gpus) for kind in of],
+        "gpu_milli": [str(kind.milli) for kind in of],
         "gpu_models": ["|".join(kind.models) for kind in of],
         "qos": [kind.qos for kind in of],
     }
