@@ -16,7 +16,7 @@ from simulator.errors import UserError
 from simulator.policy.tiers import REQUEST_COLUMNS, TIER_COLUMNS, Tiers, seen
 from simulator.rl import OffloadingEnv, offloading
 
-SHORT = offloading(duration="5s")
+SHORT = offloading(duration="3s")
 
 
 def soonest(env: OffloadingEnv) -> int:
@@ -153,7 +153,7 @@ def test_seeds_and_replications_decide_what_comes_and_nothing_else() -> None:
 def test_over_and_cut_off_are_two_things() -> None:
     rows = episode(OffloadingEnv(SHORT), seed=1)
     assert [row[4:6] for row in rows[-2:]] == [(False, False), (True, False)]
-    assert rows[-1][-1]["time_s"] == 5
+    assert rows[-1][-1]["time_s"] == 3
     cut = episode(OffloadingEnv(SHORT, max_steps=7), seed=1)
     assert len(cut) == 7
     assert cut[-1][4:6] == (False, True)
