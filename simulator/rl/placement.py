@@ -14,13 +14,12 @@ from simulator.control.scheduling.decision import Ask
 from simulator.policy import Bind, Wait
 from simulator.policy.observation import Eye, Observation
 from simulator.policy.view import Bools
+from simulator.rl.episodes import Episodes
 from simulator.rl.practice import practice
 from simulator.rl.reward import DEFAULT, Reward, Step
 from simulator.rl.spaces import space
 from simulator.simulation.simulation import Simulation
 from simulator.spec.scenario import Scenario
-
-_SEEDS = 2**31
 
 
 class PlacementEnv(gymnasium.Env[Observation, np.int64]):
@@ -35,8 +34,7 @@ class PlacementEnv(gymnasium.Env[Observation, np.int64]):
     off (truncated); it is over (terminated) when the scenario's time is, or when nothing is left to be asked before.
 
     `reset(seed=s)` begins replication 0 of seed s, and each reset without a seed the next one;
-    `options={"replication": r}` asks for one. One place for all replications of a seed; what happens there differs, by
-    the same named draws as in any study (common random numbers): so two policies meet the same pods.
+    `options={"replication": r}` asks for one (`simulator.rl.episodes`): so two policies meet the same pods.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  # Gymnasium's own declaration
@@ -66,8 +64,7 @@ class PlacementEnv(gymnasium.Env[Observation, np.int64]):
         self._reward = Reward(reward)
         self._eye = Eye(self.nodes, still=read.fidelity == "scheduling")
         self._most = max_steps
-        self._seed: int | None = None
-        self._replication = 0
+        self._episodes = Episodes()
         self._asks: Iterator[Ask] = iter(())
         self._ask: Ask | None = None
         self._mask: Bools = np.zeros(self.nodes, np.bool_)
@@ -80,15 +77,10 @@ class PlacementEnv(gymnasium.Env[Observation, np.int64]):
         """Begin an episode at its first ask. Raises ValueError where the scenario asks nothing, or has other nodes with
         this seed."""
         super().reset(seed=seed)
-        if seed is not None or self._seed is None:
-            self._seed = int(self.np_random.integers(_SEEDS)) if seed is None else seed
-            self._replication = 0
-        else:
-            self._replication += 1
-        self._replication = int((options or {}).get("replication", self._replication))
-        self.simulation = Simulation(self.scenario, self._seed, self._replication, like=self.simulation)
+        seed, replication = self._episodes.next(seed, options, self.np_random)
+        self.simulation = Simulation(self.scenario, seed, replication, like=self.simulation)
         if (found := self.simulation.most_nodes) != self.nodes:
-            raise ValueError(f"seed {self._seed} makes {found} nodes, and the first had {self.nodes}")
+            raise ValueError(f"seed {seed} makes {found} nodes, and the first had {self.nodes}")
         self._asks = self.simulation.decisions()
         self._ask, self._steps = None, 0
         self._pending.clear()

@@ -13,7 +13,7 @@ Dense terms, of the step from one ask to the next:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,17 +43,21 @@ class Reward:
 
     __slots__ = ("_dense", "metrics")
 
-    def __init__(self, weights: Mapping[str, float]) -> None:
+    def __init__(self, weights: Mapping[str, float], dense: Collection[str] = DENSE) -> None:
         for name in weights:
-            if name not in DENSE and name not in GLOSSARY:
-                hint = did_you_mean(name, [*DENSE, *GLOSSARY], "terms are")
+            if name not in dense and name not in GLOSSARY:
+                hint = did_you_mean(name, [*dense, *GLOSSARY], "terms are")
                 raise UserError(Problem(f"no reward is named {name}", path=f"reward.{name}", hint=hint))
-        self._dense = {name: float(weight) for name, weight in weights.items() if name in DENSE}
-        self.metrics = {name: float(weight) for name, weight in weights.items() if name not in DENSE}
+        self._dense = {name: float(weight) for name, weight in weights.items() if name in dense}
+        self.metrics = {name: float(weight) for name, weight in weights.items() if name not in dense}
 
     def of(self, step: Step, cluster: ClusterView) -> float:
         """The reward of a step; `cluster` is what is believed at its end."""
         return sum([weight * _term(name, step, cluster) for name, weight in self._dense.items()])
+
+    def weighed(self, terms: Mapping[str, float]) -> float:
+        """The reward of a step whose terms are known."""
+        return sum(weight * terms[name] for name, weight in self._dense.items())
 
     def at_end(self, summary: Mapping[str, float]) -> float:
         """What the metrics add when the scenario is over. One that is undefined (NaN) adds nothing."""

@@ -73,9 +73,9 @@ def check_runtimes(look: Look) -> Iterator[Problem]:
     except UserError:  # of a system that is not there: told where models are checked
         return
     known = {handler for name in written for handler in handlers(name)}
-    places: list[tuple[Place, str | None]] = [
-        (("workloads", number, "runtime"), item.runtime) for number, item in (*look.services, *look.functions)
-    ]
+    asked = [(number, item.runtime) for number, item in look.services]
+    asked += [(number, item.runtime) for number, item in look.functions]
+    places: list[tuple[Place, str | None]] = [(("workloads", number, "runtime"), runtime) for number, runtime in asked]
     places += [
         (("workloads", number, "variants", row, "runtime"), variant.runtime)
         for number, item in look.functions

@@ -32,6 +32,7 @@ from simulator.traffic.tries import (
 if TYPE_CHECKING:
     from simulator.traffic.batches import Cursor, User
     from simulator.traffic.busy import Busy
+    from simulator.traffic.calls import Site
     from simulator.traffic.plane import RequestPlane
     from simulator.traffic.stations import Station
 
@@ -49,7 +50,8 @@ class Agenda:
         self.late: list[dict[int, deque[Try]]] = []  # by flow: by patience, tries in order of their deadlines
         self.visits: list[tuple[int, int, int]] | None = None  # (stage, arrived, left), where somebody watches
         self.busy: Busy | None = None  # where somebody counts
-        self.paused: Any = None  # time, request, site, parent and place of a try that waits for its endpoint
+        # When a try that waits for its endpoint was issued, its request and site, who waits for it, and its place.
+        self.paused: tuple[int, Request, Site, Try | None, int] | None = None
 
     def enter(self, cursor: Cursor) -> None:
         """Wait for the next request that a cursor has to issue, if there is one."""

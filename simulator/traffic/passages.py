@@ -38,7 +38,6 @@ class Passages:
         "_graph",
         "_known",
         "_laid",
-        "_lots",
         "_nodes",
         "_plane",
         "_rows",
@@ -51,6 +50,7 @@ class Passages:
         "jitter",
         "level",
         "loss",
+        "lots",
         "name",
         "names",
         "odd",
@@ -83,7 +83,7 @@ class Passages:
         self.count = np.zeros(len(plane.origins), np.int64)
         self._nodes = np.array([origin.node for origin in plane.origins], np.int64)
         starts: list[int] = []
-        self._lots: dict[int, tuple[Lot, int]] = {}  # by row of `starts`: how more than one are picked, and how many
+        self.lots: dict[int, tuple[Lot, int]] = {}  # by row of `starts`: how more than one are picked, and how many
         places: dict[tuple[int, int], tuple[int, int]] = {}
         for origin in plane.origins:
             if origin.flow in flows:
@@ -92,7 +92,7 @@ class Passages:
                     choices = plane.choices(plane.roots[origin.flow], origin.place)
                     places[where] = (len(starts), len(choices))
                     if choices.lot is not None and len(choices) > 1:
-                        self._lots[len(starts)] = choices.lot, len(choices)
+                        self.lots[len(starts)] = choices.lot, len(choices)
                     starts += [self._passage(choice) for choice in choices]
                 self.first[origin.index], self.count[origin.index] = places[where]
         self.starts = np.array(starts, np.int64)
@@ -101,19 +101,23 @@ class Passages:
         """By origin: whether its node has power."""
         return nodes[self._nodes]
 
-    def drawn(self, first: Ints, count: Ints, u: NDArray[np.float64]) -> Ints:
-        """Which of `count` endpoints each request takes that draws; its first is a row of `starts`."""
-        rows = (u * count).astype(np.int64)
-        for start, (lot, _) in self._lots.items():
+    def weigh(self, rows: Ints, first: Ints, u: NDArray[np.float64]) -> None:
+        """Which endpoint each request takes whose first is this row of `starts`: by weight instead of uniformly, and 0
+        for those who take turns."""
+        for start, (lot, _) in self.lots.items():
             if lot.turns or lot.upto:
                 mine = first == start
                 rows[mine] = 0 if lot.turns else np.searchsorted(lot.upto, u[mine], side="right")
-        return rows
+
+    @property
+    def turns(self) -> bool:
+        """Whether any endpoints take turns."""
+        return any(lot.turns for lot, _ in self.lots.values())
 
     def take_turns(self, first: Ints, ids: Ints, times: Ints) -> None:
         """Give each request that takes turns its endpoint, in the order in which they are issued."""
         rounds: dict[int, tuple[Lot, int, list[int]]] = {}
-        for start, (lot, n) in self._lots.items():
+        for start, (lot, n) in self.lots.items():
             if lot.turns:
                 rounds.setdefault(id(lot), (lot, n, []))[2].append(start)
         for lot, n, starts in rounds.values():

@@ -269,4 +269,4 @@ class Outside(Balancer):
 def _draw(request: Request, site: Site, name: str) -> float:
     """A uniform draw of this name, of the request."""
     column = request.columns.get(name) or request.batch.uniforms(name, site.batched)
-    return column[request.i]  # type: ignore[no-any-return]  # a list, or what answers like one
+    return float(column[request.i])

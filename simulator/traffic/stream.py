@@ -107,10 +107,7 @@ class Stream:
         items, passages = self._items, self._passages
         if items is None or passages is None:
             return
-        new = _Items.joined([self._issue(passages, flow, until) for flow in passages.flows])
-        passages.take_turns(new.pointer, new.ids, new.issued)
-        new.pointer = passages.starts[new.pointer]
-        items = _Items.joined([items, new])
+        items = _Items.joined([items, *self._issued(passages, until)])
         for level in range(passages.depth):
             items = self._pass(passages, items, level, until)
         self._items = self._report(passages, items, until)
@@ -150,8 +147,18 @@ class Stream:
             np.array([x.open for x in tries], np.bool_),
         )  # fmt: skip
 
+    def _issued(self, passages: Passages, until: int) -> list[_Items]:
+        """Everything that the flows issue by `until`."""
+        issued = [self._issue(passages, flow, until) for flow in passages.flows]
+        if not passages.turns:
+            return issued
+        new = _Items.joined(issued)
+        passages.take_turns(new.pointer, new.ids, new.issued)
+        new.pointer = passages.starts[new.pointer]
+        return [new]
+
     def _issue(self, passages: Passages, flow: int, until: int) -> _Items:
-        """Everything that a flow issues by `until`; its pointer is a row of `starts`, of who takes turns the first."""
+        """Everything that a flow issues by `until`; where some take turns, its pointer is a row of `starts` yet."""
         plane = self._plane
         arrivals, root = plane.arrivals[flow], plane.roots[flow]
         assert arrivals is not None
@@ -166,7 +173,12 @@ class Stream:
         many = passages.count[origins] > 1
         if many.any():
             u = plane.rng.draws(root.pick, plane.identities[origins[many]], ks[many])
-            pointer[many] += passages.drawn(pointer[many], passages.count[origins[many]], u)
+            rows = (u * passages.count[origins[many]]).astype(np.int64)
+            if passages.lots:
+                passages.weigh(rows, pointer[many], u)
+            pointer[many] += rows
+        if not passages.turns:
+            pointer = passages.starts[pointer]
         plane.tally.issued_all(ids, times)
         plane.streamed[flow] += len(ids)
         deadline = np.full(len(ids), NEVER) if root.timeout_ns is None else times + root.timeout_ns

@@ -340,7 +340,7 @@ import numpy as np
 
 class Wrong(Routing):
     def route(self, request, endpoints):
-        return 99 if request.now_s < 7 else 0
+        return 99 if request.now_s < 5 else 0
 
 class Crooked(Split):
     def weights(self, proxy, endpoints):
@@ -354,7 +354,7 @@ def last(request, endpoints):
 def scenario(folder: Path, routing: Any, **more: Any) -> Scenario:
     (folder / "mine.py").write_text(_MINE, "utf-8")
     data: dict[str, Any] = {
-        "duration": "20s",
+        "duration": "8s",
         "start": "placed",
         "topology": {
             "nodes": [
@@ -383,7 +383,7 @@ def scenario(folder: Path, routing: Any, **more: Any) -> Scenario:
 @pytest.mark.parametrize("name", ["round-robin", "random", "nearest", "least-loaded", "power-of-two-choices"])
 def test_a_shipped_policy_routes_a_whole_scenario(tmp_path: Path, name: str) -> None:
     run = Simulation(scenario(tmp_path, name)).finish()
-    assert run.summary["availability"] > 0.99
+    assert run.summary["availability"] > 0.98
     assert not len(run.table("decisions").filter(run.table("decisions")["decision"] == "Route"))
     exact = Simulation(scenario(tmp_path, name), exact_events=True).finish()
     assert digest(run) == digest(exact)
@@ -402,21 +402,21 @@ def test_the_shortest_queue_is_joined_sooner_than_a_drawn_one(tmp_path: Path) ->
 
 
 def test_where_a_share_of_requests_went_is_recorded_if_asked_for(tmp_path: Path) -> None:
-    record = {"routing": 0.1}
+    record = {"routing": 0.3}
     run = Simulation(scenario(tmp_path, "./mine.py:last", record=record)).finish()
     rows = run.table("decisions").filter(run.table("decisions")["decision"] == "Route")
-    assert len(rows) == pytest.approx(run.summary["requests_issued"] * 0.1, rel=0.25)
+    assert len(rows) == pytest.approx(run.summary["requests_issued"] * 0.3, rel=0.25)
     assert rows["node"].n_unique() == 1
     assert rows["pod"][0].startswith("user/requests/")
 
 
 def test_a_bad_answer_is_an_error_of_the_policy_and_a_request_is_drawn_for(tmp_path: Path) -> None:
     run = Simulation(scenario(tmp_path, "./mine.py:Wrong")).finish()
-    assert run.summary["availability"] > 0.99
+    assert run.summary["availability"] > 0.98
     errors = run.table("decisions").filter(run.table("decisions")["decision"] == "policy_error")
-    assert 100 < len(errors) == run.summary["policy_errors"]
+    assert 50 < len(errors) == run.summary["policy_errors"]
     assert errors["time_s"].is_sorted()
-    assert errors["time_s"].max() < 7
+    assert errors["time_s"].max() < 5
     with pytest.raises(RunFailed, match="api: answered row 99 of 3"):
         Simulation(scenario(tmp_path, "./mine.py:Wrong", on_policy_error="stop")).finish()
 
@@ -456,8 +456,8 @@ def test_nobody_decides_is_a_way_to_say_so(tmp_path: Path) -> None:
 def test_who_answers_as_the_policy_would_gets_the_same_bytes(tmp_path: Path) -> None:
     """Everything but the name of who decided: with what else happens, cuts and crashes among it."""
     faults = [
-        {"kind": "cut", "link": "lan-1", "at": "5s", "duration": "4s", "mode": "silent"},
-        {"kind": "crash", "node": "edge-2", "at": "8s", "reboot_after": "3s"},
+        {"kind": "cut", "link": "lan-1", "at": "2s", "duration": "2s", "mode": "silent"},
+        {"kind": "crash", "node": "edge-2", "at": "5s", "reboot_after": "1s"},
     ]
     least = instantiate("routing/least-loaded", {}, Path())
     expected = Simulation(scenario(tmp_path, "least-loaded", faults=faults)).finish()
@@ -470,7 +470,7 @@ def test_who_answers_as_the_policy_would_gets_the_same_bytes(tmp_path: Path) -> 
         asked += 1
     ended += s.outcomes().shape[1]
     run = s.finish()
-    assert 300 < asked <= run.summary["requests_issued"] + 5
+    assert 100 < asked <= run.summary["requests_issued"] + 5
     assert ended == run.summary["requests_issued"] - run.summary["requests_in_flight"]
     assert digest(run) == digest(expected)
 
@@ -492,11 +492,11 @@ def test_an_ask_is_answered_once_and_by_a_row(tmp_path: Path) -> None:
 
 def test_what_nobody_answers_is_left_to_the_policy(tmp_path: Path) -> None:
     s = Simulation(scenario(tmp_path, "./mine.py:last", record={"routing": 1.0}))
-    for ask in s.decisions(until=10, point="routing"):
+    for ask in s.decisions(until=4, point="routing"):
         s.answer(ask, 0)
     s.release()
     rows = s.finish().table("decisions")
     rows = rows.filter(rows["decision"] == "Route")
-    early, late = (set(rows.filter(part)["node"]) for part in (rows["time_s"] <= 10, rows["time_s"] > 10))
+    early, late = (set(rows.filter(part)["node"]) for part in (rows["time_s"] <= 4, rows["time_s"] > 4))
     assert len(early) == len(late) == 1
     assert early != late
