@@ -221,10 +221,11 @@ class Model:
                 if self.law.ttl_ns < NEVER:
                     self.w.clock.at(max(now, m.came + self.law.ttl_ns), self.tick)
             self.queue = sorted(again + self.queue, key=lambda m: (m.came, m.source, m.made))
-            for m in [m for m in self.queue if m.flow.size_bytes > self.law.size_bytes]:
-                self.drop(m, "full")
-            while sum(m.flow.size_bytes for m in self.queue) > self.law.size_bytes:
-                self.drop(self.victim(self.queue[-1]), "full")
+            if up or self.law.durable:
+                for m in [m for m in self.queue if m.flow.size_bytes > self.law.size_bytes]:
+                    self.drop(m, "full")
+                while sum(m.flow.size_bytes for m in self.queue) > self.law.size_bytes:
+                    self.drop(self.victim(self.queue[-1]), "full")
         if self.up and not up and not self.law.durable:
             for m in list(self.queue):
                 self.drop(m, "wiped")

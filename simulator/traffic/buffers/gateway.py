@@ -103,13 +103,13 @@ class Gateway:
         self.advance(now)
         self._connection = new
         again = new.uid != old.uid or not up
+        died, self.up = self.up and not up, up
         if old.open and (again or not new.open):
             self._broken(now)
         elif old.open and new.hops != old.hops:
             self._rerouted(now)
-        if self.up and not up:
+        if died:
             self.spool.lost_power(now)
-        self.up = up
         if not new.open:
             self.spool.shut()
             self._delay = np.zeros(len(self.sources), np.int64)
@@ -142,7 +142,7 @@ class Gateway:
         self._count(RETURNED, rows[:, rows[COPY] == 0], now)
         rows = rows[: COPY + 1].copy()
         rows[COPY] = np.minimum(rows[COPY], 1)
-        self.spool.put_back(rows, now)
+        self.spool.put_back(rows, now, powered=self.up)
 
     def _count(self, column: int, rows: Ints, now: int) -> None:
         for source, part in self._by_source(rows):

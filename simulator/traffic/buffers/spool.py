@@ -88,11 +88,14 @@ class Spool:
         """No message leaves from now on."""
         self.open = False
 
-    def put_back(self, rows: Ints, now: int) -> None:
-        """These (6, n) have left in vain and wait again, where they were in the order."""
+    def put_back(self, rows: Ints, now: int, *, powered: bool = True) -> None:
+        """These (6, n) have left in vain and wait again, where they were in the order. Memory that is losing its power
+        has no need of room for them."""
         self._back = now
         rows = np.concatenate([rows, self.queue], axis=1)
         self.queue = rows[:, np.lexsort((rows[CREATED], rows[SOURCE], rows[ARRIVED]))]
+        if not (powered or self.law.durable):
+            return
         size = self.law.size_bytes
         self._drop(np.flatnonzero(self.queue[BYTES] > size), now)
         order = np.arange(self.queue.shape[1])
