@@ -87,6 +87,13 @@ class Clock:
         if until > self.now:
             self.env._now = until
 
+    def wait(self, until: int) -> None:
+        """Let time pass up to `until` (ns). Raises ValueError where an event is due before."""
+        due = self.next_time()
+        if due is not None and due < until:
+            raise ValueError(f"an event is due at {due} ns, before {until} ns")
+        self.env._now = max(until, self.now)
+
     def step(self, until: int | None = None) -> bool:
         """Run one event; False when none is left, or none at or before `until` (ns)."""
         queue = self.env._queue

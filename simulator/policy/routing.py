@@ -73,7 +73,7 @@ class RequestView(ProxyView):
 class Routing:
     """Chooses an endpoint for each try. The constructor only stores its parameters.
 
-    Every request costs a call in Python; `Split` does not.
+    Every request costs a call in Python, but no simulated time; `Split` costs neither.
     """
 
     def route(self, request: RequestView, endpoints: BalancerView) -> int:

@@ -34,7 +34,8 @@ class OffloadingEnv(gymnasium.Env[Observation, np.int64]):
     have one; an action that it forbids goes to the first that it allows (the term `masked` of the reward counts it). A
     try whose endpoints are in no tier goes to the nearest, and one with a single endpoint there: neither is a step.
 
-    `scenario`: one, or the file or shipped experiment that has it; without one, `practice.offloading()`. `edge` and
+    `scenario`: one, or the file or shipped experiment that has it; without one, `practice.offloading()`. A service that
+    is `per: node` is asked within a zone: over all tiers it has them in one zone, or is a manifest's. `edge` and
     `cloud` are globs over nodes. `reward`: weights of `completed`, `latency_s`, `failed` and `masked`, of each step, or
     of metrics, once at the end. `max_steps`: after so many steps the episode is cut off (truncated); it is over
     (terminated) when the scenario's time is, and what is still under way then has no outcome.

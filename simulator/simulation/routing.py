@@ -46,6 +46,7 @@ def routes(clock: Clock, plane: RequestPlane, to: int) -> Iterator[RouteAsk]:
         if plane.ask(to if due is None else min(due, to)):
             ask = router.pending
             assert ask is not None
+            clock.wait(plane.paused_ns)
             yield ask
             if router.pending is ask:
                 raise ValueError(f"a request to {ask.request.service} was not answered")

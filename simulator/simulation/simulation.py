@@ -134,7 +134,8 @@ class Simulation:
         self, until: str | float | None = None, *, point: Literal["placement", "routing"] = "placement"
     ) -> Iterator[Ask] | Iterator[RouteAsk]:
         """Run, and yield each placement that the scheduler asks for; or, at the point `routing`, each try of a request
-        that has more than one endpoint. `answer` it before the next.
+        that has more than one endpoint. `answer` it before the next; at `routing` before anything else is changed, too,
+        or else the endpoint is drawn.
 
         From the first call on, the scenario's policy for that point is asked no more, until `release` gives it back.
         Raises ValueError for a time that has passed, and where an ask was not answered.

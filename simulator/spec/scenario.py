@@ -53,7 +53,7 @@ Instant = Annotated[Text, AfterValidator(_instant)]
 
 
 # A point that nobody decides may be said to be so.
-Optional = Annotated[Reference | None, AfterValidator(lambda given: None if given == "none" else given)]
+Undecided = Annotated[Reference | None, AfterValidator(lambda given: None if given == "none" else given)]
 
 
 class Weighted(Use):
@@ -85,7 +85,7 @@ class Policies(Spec):
     caching: Reference | None = None
     clusters: Reference | None = None
     scaling: Reference | None = None
-    routing: Optional = None
+    routing: Undecided = None
 
 
 class RecordRequests(Spec):

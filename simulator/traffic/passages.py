@@ -38,9 +38,12 @@ class Passages:
         "_graph",
         "_known",
         "_laid",
+        "_many",
         "_nodes",
         "_plane",
+        "_round",
         "_rows",
+        "_upto",
         "bits",
         "count",
         "depth",
@@ -50,7 +53,6 @@ class Passages:
         "jitter",
         "level",
         "loss",
-        "lots",
         "name",
         "names",
         "odd",
@@ -62,6 +64,7 @@ class Passages:
         "states",
         "stations",
         "travels",
+        "turns",
         "visit",
         "visits",
     )  # fmt: skip
@@ -83,7 +86,9 @@ class Passages:
         self.count = np.zeros(len(plane.origins), np.int64)
         self._nodes = np.array([origin.node for origin in plane.origins], np.int64)
         starts: list[int] = []
-        self.lots: dict[int, tuple[Lot, int]] = {}  # by row of `starts`: how more than one are picked, and how many
+        self.turns: dict[Lot, int] = {}  # in which endpoints take turns, numbered
+        self._upto: dict[int, list[float]] = {}  # by row of `starts`: shares of more than one endpoint
+        rounds: dict[int, tuple[int, int]] = {}  # likewise: whose turns, and how many take them
         places: dict[tuple[int, int], tuple[int, int]] = {}
         for origin in plane.origins:
             if origin.flow in flows:
@@ -92,39 +97,51 @@ class Passages:
                     choices = plane.choices(plane.roots[origin.flow], origin.place)
                     places[where] = (len(starts), len(choices))
                     if choices.lot is not None and len(choices) > 1:
-                        self.lots[len(starts)] = choices.lot, len(choices)
+                        self._weighed(len(starts), choices.lot, len(choices), rounds)
                     starts += [self._passage(choice) for choice in choices]
                 self.first[origin.index], self.count[origin.index] = places[where]
         self.starts = np.array(starts, np.int64)
+        self._round, self._many = np.full(len(starts), -1), np.ones(len(starts), np.int64)
+        for start, (number, many) in rounds.items():
+            self._round[start], self._many[start] = number, many
 
     def up(self, nodes: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """By origin: whether its node has power."""
         return nodes[self._nodes]
 
+    def _weighed(self, start: int, lot: Lot, n: int, rounds: dict[int, tuple[int, int]]) -> None:
+        """Some askers have a lot over n endpoints."""
+        if lot.turns:
+            rounds[start] = self.turns.setdefault(lot, len(self.turns)), n
+        elif lot.upto:
+            self._upto[start] = lot.upto
+
+    @property
+    def weighed(self) -> bool:
+        """Whether anybody picks endpoints otherwise than uniformly."""
+        return bool(self.turns or self._upto)
+
     def weigh(self, rows: Ints, first: Ints, u: NDArray[np.float64]) -> None:
         """Which endpoint each request takes whose first is this row of `starts`: by weight instead of uniformly, and 0
         for those who take turns."""
-        for start, (lot, _) in self.lots.items():
-            if lot.turns or lot.upto:
-                mine = first == start
-                rows[mine] = 0 if lot.turns else np.searchsorted(lot.upto, u[mine], side="right")
-
-    @property
-    def turns(self) -> bool:
-        """Whether any endpoints take turns."""
-        return any(lot.turns for lot, _ in self.lots.values())
+        rows[self._round[first] >= 0] = 0
+        if self._upto:
+            order = np.argsort(first, kind="stable")
+            present, low = np.unique(first[order], return_index=True)
+            for start, some in zip(present.tolist(), np.split(order, low[1:]), strict=True):
+                if start in self._upto:
+                    rows[some] = np.searchsorted(self._upto[start], u[some], side="right")
 
     def take_turns(self, first: Ints, ids: Ints, times: Ints) -> None:
         """Give each request that takes turns its endpoint, in the order in which they are issued."""
-        rounds: dict[int, tuple[Lot, int, list[int]]] = {}
-        for start, (lot, n) in self.lots.items():
-            if lot.turns:
-                rounds.setdefault(id(lot), (lot, n, []))[2].append(start)
-        for lot, n, starts in rounds.values():
-            here = np.flatnonzero(np.isin(first, starts))
-            here = here[np.lexsort((ids[here], times[here]))]
-            first[here] += (lot.next + np.arange(len(here))) % n
-            lot.next += len(here)
+        here = np.flatnonzero(self._round[first] >= 0)
+        order = here[np.lexsort((ids[here], times[here], self._round[first[here]]))]
+        rounds = self._round[first[order]]
+        counts = np.bincount(rounds, minlength=len(self.turns))
+        begun = np.array([lot.next for lot in self.turns], np.int64) - (np.cumsum(counts) - counts)
+        first[order] += (begun[rounds] + np.arange(len(order))) % self._many[first[order]]
+        for lot, count in zip(self.turns, counts.tolist(), strict=True):
+            lot.next += count
 
     def pointer(self, x: Try) -> int:
         """The row where a try in the heap is."""

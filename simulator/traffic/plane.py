@@ -327,6 +327,12 @@ class RequestPlane:
             router.ended.append(np.array([column[-len(columns[2]) :] for column in columns], np.int64))
         return router.pending is not None
 
+    @property
+    def paused_ns(self) -> int:
+        """When the try was issued for which somebody outside is asked."""
+        assert self.loop.paused is not None
+        return self.loop.paused[0]
+
     def finish(self, now: int) -> None:
         """Settle, and write the rest of the tables."""
         self.settle(now)

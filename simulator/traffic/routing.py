@@ -185,8 +185,9 @@ class Balancer(Router):
     def pick(self, choices: Choices, site: Site, request: Request, now: int) -> Choice | None:
         """What the policy answers; where there is but one, nobody is asked."""
         choice = choices[0] if len(choices) == 1 else self._asked(choices, site, request, now)
-        seen, row = choice.known
-        seen.outstanding[row] += 1
+        if choice is not None:
+            seen, row = choice.known
+            seen.outstanding[row] += 1
         return choice
 
     def over(self, choice: Choice, now: int, *, heard: bool) -> None:
@@ -197,11 +198,11 @@ class Balancer(Router):
             if heard:
                 seen.heard[row] = now / SECOND
 
-    def _asked(self, choices: Choices, site: Site, request: Request, now: int) -> Choice:
+    def _asked(self, choices: Choices, site: Site, request: Request, now: int) -> Choice | None:
         bench: _Bench = choices.lot
         of, view = self._views(choices, site, request, now)
         said = self._ask(of.service, bench.fault, self._route, of, view, at=now)
-        chosen = choices[int(of.uniform("instead") * len(choices) if said is None else said)]
+        chosen = _drawn(choices, site, request) if said is None else choices[int(said)]
         if self._sample and _draw(request, site, f"sample/{of.flow}") < self._sample:
             name = f"{of.source}/{site.name}/{request.id & _K}"
             node = self._nodes.names[chosen.station.node]
@@ -252,18 +253,26 @@ class Outside(Balancer):
             raise ValueError("nothing has been asked")
         self.pending, self._row = None, row
 
-    def pick(self, choices: Choices, site: Site, request: Request, now: int) -> Choice | None:
+    def _asked(self, choices: Choices, site: Site, request: Request, now: int) -> Choice | None:
         """The answer; None if it is still to be given."""
-        if self.asking and self._row is None and len(choices) > 1:
-            if self.pending is None:
-                self.pending = RouteAsk(*self._views(choices, site, request, now))
-            return None
-        self.pending = None
-        return super().pick(choices, site, request, now)
+        if self._row is not None:
+            return super()._asked(choices, site, request, now)
+        if not self.asking:
+            self.pending = None
+            return _drawn(choices, site, request)
+        if self.pending is None:
+            self.pending = RouteAsk(*self._views(choices, site, request, now))
+        return None
 
-    def _given(self, request: RequestView, endpoints: BalancerView) -> int:
+    def _given(self, _request: RequestView, _endpoints: BalancerView) -> int:
         row, self._row = self._row, None
-        return int(request.uniform("instead") * len(endpoints)) if row is None else row
+        assert row is not None
+        return row
+
+
+def _drawn(choices: Choices, site: Site, request: Request) -> Choice:
+    """Any, as without a policy."""
+    return choices[int(_draw(request, site, site.pick) * len(choices))]
 
 
 def _draw(request: Request, site: Site, name: str) -> float:

@@ -174,7 +174,7 @@ class Stream:
         if many.any():
             u = plane.rng.draws(root.pick, plane.identities[origins[many]], ks[many])
             rows = (u * passages.count[origins[many]]).astype(np.int64)
-            if passages.lots:
+            if passages.weighed:
                 passages.weigh(rows, pointer[many], u)
             pointer[many] += rows
         if not passages.turns:

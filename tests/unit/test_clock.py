@@ -81,3 +81,18 @@ def test_a_process_sleeps_in_simulated_time() -> None:
     clock.process(steps())
     clock.run(20)
     assert times == [5, 12]
+
+
+def test_time_passes_up_to_the_next_event_and_not_beyond() -> None:
+    clock = Clock()
+    clock.at(10, lambda: None)
+    clock.wait(7)
+    assert clock.now == 7
+    clock.wait(3)
+    assert clock.now == 7
+    clock.wait(10)
+    with pytest.raises(ValueError, match="an event is due at 10 ns"):
+        clock.wait(11)
+    assert clock.step()
+    clock.wait(11)
+    assert clock.now == 11

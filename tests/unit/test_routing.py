@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -123,8 +125,8 @@ def test_counts_follow_an_endpoint_that_goes_and_comes_back() -> None:
     spy = Spy(1, 0)
     w = routed(spy, work=SECOND // 2)
     w.flow(0, "s", at(0, 100, 200))
-    for time, pods in ((50, (10, 12)), (150, (12, 11))):
-        w.clock.at(time * MS, w.program, "s", pods)
+    for ms, pods in ((50, (10, 12)), (150, (12, 11))):
+        w.clock.at(ms * MS, w.program, "s", pods)
     w.finish(2 * SECOND)
     assert [view.nodes for _, view in spy.seen] == [("n1", "n2", "n3"), ("n1", "n3"), ("n3", "n2")]
     assert [view.outstanding.tolist() for _, view in spy.seen] == [[0, 0, 0], [0, 0], [0, 1]]
@@ -278,6 +280,24 @@ class Writes(Routing):
         return 0
 
 
+class Fickle(Routing):
+    asked = 0
+
+    def route(self, request: RequestView, endpoints: BalancerView) -> int:
+        Fickle.asked += 1
+        return Fickle.asked % len(endpoints)
+
+
+class Clocked(Routing):
+    def route(self, request: RequestView, endpoints: BalancerView) -> int:
+        return int(time.time() * 0)  # noqa: TID251  # what a policy must not do
+
+
+class Chancy(Routing):
+    def route(self, request: RequestView, endpoints: BalancerView) -> int:
+        return int(random.random() * 0)
+
+
 class Negative(Split):
     def weights(self, proxy: ProxyView, endpoints: EndpointsView) -> Floats:
         return -np.ones(len(endpoints))
@@ -309,6 +329,9 @@ class Remembers(Split):
         (Beyond(), "check_valid_answers", "row 2 of 2"),
         (Wishes(), "check_valid_answers", "'node-0', which is no number"),
         (Writes(), "check_view_unchanged", "changes what it sees"),
+        (Fickle(), "check_deterministic", "asked again"),
+        (Clocked(), "check_no_wall_clock", "simulated time is request.now_s"),
+        (Chancy(), "check_no_global_random", "use request.uniform"),
         (Negative(), "check_valid_answers", "from 0 up"),
         (Nothing(), "check_valid_answers", "not all 0"),
         (Short(), "check_valid_answers", r"shape \(1,\) for 2"),
@@ -464,7 +487,7 @@ def test_who_answers_as_the_policy_would_gets_the_same_bytes(tmp_path: Path) -> 
     s = Simulation(scenario(tmp_path, None, faults=faults))
     asked = ended = 0
     for ask in s.decisions(point="routing"):
-        assert s.now_s <= ask.request.now_s
+        assert s.now_s == ask.request.now_s
         ended += s.outcomes().shape[1]
         s.answer(ask, least.route(ask.request, ask.endpoints))
         asked += 1
