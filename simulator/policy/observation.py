@@ -22,6 +22,15 @@
 | `waiting_s` | seconds since it was created | 0 … 86400 |
 | `attempt` | how often it was asked about, this time included | 1 … 1000 |
 
+`queue` is what a critic may know besides; a policy in a run is not shown it, so no actor may lean on it:
+
+| column | unit | range |
+|---|---|---|
+| `pending` | pods that have been asked about and have no node | 0 … 100000 |
+| `cpu` | their requests, as a share of the allocatable CPU of all nodes | 0 … 1000 |
+| `ram` | the same of memory | 0 … 1000 |
+| `left_s` | seconds until the scenario's end | 0 … 31536000 |
+
 What lies beyond a range is shown as its end. Once nothing is asked any more, the pod is all zeros.
 """
 
@@ -34,11 +43,15 @@ from numpy.typing import NDArray
 
 from simulator.policy.view import ClusterView, PodView
 
-VERSION: Final = 1  # of this layout: a trained policy names the one that it was trained on
+VERSION: Final = 2  # of this layout: a trained policy names the one that it was trained on
 NODE_COLUMNS: Final = ("free_cpu", "free_ram", "cpu", "ram", "pods", "ready", "speed", "age_s")
+NODE_UNITS: Final = ("share", "share", "share", "share", "share", "0 or 1", "relative", "s")
 POD_COLUMNS: Final = ("cpu", "ram", "waiting_s", "attempt")
+POD_UNITS: Final = ("share", "share", "s", "1")
+QUEUE_COLUMNS: Final = ("pending", "cpu", "ram", "left_s")
 NODE_HIGH: Final = np.array((1, 1, 1, 1, 1, 1, 1000, 3600), np.float32)
 POD_HIGH: Final = np.array((1, 1, 86400, 1000), np.float32)
+QUEUE_HIGH: Final = np.array((100_000, 1000, 1000, 31_536_000), np.float32)
 
 Floats32 = NDArray[np.float32]
 Observation = dict[str, Floats32]

@@ -15,10 +15,14 @@ try:
 except ModuleNotFoundError:
     raise UserError(Problem("simulator.rl needs gymnasium", hint="pip install 'littoral[rl]'")) from None
 
+from simulator.rl.autoscaling import AutoscalingEnv
 from simulator.rl.placement import PlacementEnv
-from simulator.rl.practice import practice
+from simulator.rl.practice import practice, practice_service
+from simulator.rl.returns import returns
 
-__all__ = ["PlacementEnv", "practice"]
+__all__ = ["AutoscalingEnv", "PlacementEnv", "practice", "practice_service", "returns"]
 
 if "simulator/Placement-v0" not in gymnasium.registry:
     gymnasium.register("simulator/Placement-v0", entry_point="simulator.rl.placement:PlacementEnv")
+if "simulator/Autoscaling-v0" not in gymnasium.registry:
+    gymnasium.register("simulator/Autoscaling-v0", entry_point="simulator.rl.autoscaling:AutoscalingEnv")

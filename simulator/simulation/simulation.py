@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from simulator.control.api.objects import Node, Pod
 from simulator.control.api.objects import Service as ServiceObject
 from simulator.control.api.server import believed_state
+from simulator.control.loops.autoscaler import Autoscaler, ScaleAsk
 from simulator.control.scheduling.decision import Ask
+from simulator.control.scheduling.scheduler import Scheduler
 from simulator.errors import Problem, UserError
 from simulator.policy import Decision
 from simulator.record.glossary import MetricContext, summarise
@@ -25,6 +28,8 @@ from simulator.units import SECOND, duration
 
 if TYPE_CHECKING:
     import polars as pl
+
+_Asker = Scheduler | Autoscaler
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,9 @@ class Simulation:
         self.seed, self.replication = seed, replication
         same = like is not None and like.scenario is scenario and (like.seed == seed or scenario.world.use is None)
         same = same and (like is None or like.replication == replication or not scenario.movement)
-        plan: Plan | None = like._plan if like is not None and same else None
+        plan: Plan | None = _as_read(like._plan) if like is not None and same else None
         self._parts: Parts = build(scenario, seed, replication, exact_events=exact_events, plan=plan)
-        self._plan: Plan = replace(self._parts.plan)  # as it was read: what joins later changes the other
+        self._plan: Plan = _as_read(self._parts.plan)
 
     @property
     def now_s(self) -> float:
@@ -102,41 +107,56 @@ class Simulation:
         else:
             join(self._parts, item)
 
-    # The one decision point.
+    # The decision points.
 
-    def decisions(self, until: str | float | None = None) -> Iterator[Ask]:
-        """Run, and yield each placement that the scheduler asks for; `answer` it before the next.
+    @overload
+    def decisions(self, until: str | float | None = None) -> Iterator[Ask]: ...
+    @overload
+    def decisions(self, until: str | float | None = None, *, point: Literal["autoscaling"]) -> Iterator[ScaleAsk]: ...
+    def decisions(
+        self, until: str | float | None = None, *, point: Literal["placement", "autoscaling"] = "placement"
+    ) -> Iterator[Ask] | Iterator[ScaleAsk]:
+        """Run, and yield each decision that is asked for at a point; `answer` it before the next.
 
-        From the first call on, the scenario's policy is asked no more, until `release` gives it back. Raises ValueError
-        for a time that has passed, and where an ask was not answered.
+        It is a placement that a scheduler asks for, or a number of replicas that the loop of the scenario's autoscaling
+        policy asks for. From the first call on, the scenario's policy for it is asked no more, until `release` gives it
+        back. Raises ValueError for a time that has passed, where an ask was not answered, and where nobody asks.
         """
-        clock, schedulers, to = self._parts.world.clock, self._parts.schedulers, self._end(until)
-        for scheduler in schedulers:
-            scheduler.set_policy(None)
+        parts = self._parts
+        askers: Sequence[_Asker] = parts.schedulers if point == "placement" else parts.autoscalers
+        if not askers:
+            raise ValueError(f"nobody asks for {point} in this scenario")
+        clock, to = parts.world.clock, self._end(until)
+        for asker in askers:
+            asker.set_policy(None)
         while True:
-            for each in schedulers:
+            for each in askers:
                 if (ask := each.pending) is not None:
                     yield ask
                     if each.pending is ask:
-                        raise ValueError(f"{ask.pod.name} was not answered")
+                        raise ValueError(f"{ask.subject} was not answered")
                     break
             else:
                 if not clock.step(to):
                     break
         clock.run(to)
 
-    def answer(self, ask: Ask, decision: Decision) -> None:
-        """Answer an ask. Raises ValueError if it is not the pending one."""
-        for each in self._parts.schedulers:
+    def answer(self, ask: Ask | ScaleAsk, decision: Decision | int) -> None:
+        """Answer an ask: a placement's with a decision, one of autoscaling with a number of replicas. Raises ValueError
+        if it is not the pending one."""
+        for each in self._askers():
             if each.pending is ask:
                 each.answer(decision)
                 return
         raise ValueError("this is not what is being asked")
 
     def release(self) -> None:
-        """Let the scenario's own policy answer again."""
-        for scheduler in self._parts.schedulers:
-            scheduler.release()
+        """Let the scenario's own policies answer again."""
+        for asker in self._askers():
+            asker.release()
+
+    def _askers(self) -> list[_Asker]:
+        return [*self._parts.schedulers, *self._parts.autoscalers]
 
     def witness(self, look: Callable[[Ask], None]) -> None:
         """Call `look(ask)` at every ask, before it is answered. It must change nothing."""
@@ -160,6 +180,10 @@ class Simulation:
     def events(self) -> int:
         """Timers set so far: a measure of how busy the control plane was."""
         return self._parts.world.clock.fired
+
+    def answered(self, service: str) -> tuple[int, int, float]:
+        """So far, of the flows to a service: requests issued, requests completed, and their latencies' sum in s."""
+        return self._parts.plane.answered(service)
 
     def state(self) -> State:
         """What is believed, stored and running now, each by itself."""
@@ -258,6 +282,11 @@ class Simulation:
 _POD_COLUMNS: dict[str, Any] = {
     "pod": str, "owner": str, "node": str, "believed": str, "stored": bool, "running": bool,
 }  # fmt: skip
+
+
+def _as_read(plan: Plan) -> Plan:
+    """The plan with objects of its own: what joins, scales or is updated later changes the other."""
+    return replace(plan, workload=replace(plan.workload, objects=tuple(map(copy, plan.workload.objects))))
 
 
 def _policy_errors(tables: Mapping[str, pl.DataFrame], policy: str) -> Iterator[str]:

@@ -122,7 +122,7 @@ class Scheduler:
             if decision is not None:
                 self._resume(self.pending, decision)
 
-    def answer(self, decision: Decision) -> None:
+    def answer(self, decision: Decision | int) -> None:
         """Answer the pending ask. Raises ValueError if there is none."""
         if self.pending is None:
             raise ValueError("nothing has been asked")
