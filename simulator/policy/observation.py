@@ -60,7 +60,7 @@ Observation = dict[str, Floats32]
 class Eye:
     """Makes observations. Where nothing changes what nodes offer (`still`), that is read once, and their age never."""
 
-    __slots__ = ("_nodes", "_of_cpu", "_of_pods", "_of_ram", "_same", "_still", "_table", "_units")
+    __slots__ = ("_all", "_nodes", "_of_cpu", "_of_pods", "_of_ram", "_same", "_still", "_table", "_units")
 
     def __init__(self, nodes: int, *, still: bool) -> None:
         self._nodes, self._still = nodes, still
@@ -83,10 +83,16 @@ class Eye:
         seen = (min(cpu, 1.0), min(ram, 1.0), min(pod.waiting_s, _LONGEST_S), min(pod.attempt, _MOST))
         return {"nodes": table, "pod": np.array(seen, np.float32)}
 
+    def queue(self, pending: int, cpu_m: int, ram_bytes: int, left_s: float) -> Floats32:
+        """What waits, and the time left; of the cluster that was seen last."""
+        seen = (pending, cpu_m / self._all[0], ram_bytes / self._all[1], left_s)
+        return np.minimum(np.array(seen, np.float32), QUEUE_HIGH)
+
     def _look(self, cluster: ClusterView) -> None:
         self._same = cluster.names
         cpu, ram = np.maximum(cluster.allocatable_cpu_m, 1), np.maximum(cluster.allocatable_ram_bytes, 1)
         self._units = 1 / int(cpu.max(initial=1)), 1 / int(ram.max(initial=1))
+        self._all = max(int(cluster.allocatable_cpu_m.sum()), 1), max(int(cluster.allocatable_ram_bytes.sum()), 1)
         self._of_cpu, self._of_ram, self._of_pods = 1 / cpu, 1 / ram, 1 / np.maximum(cluster.max_pods, 1)
         self._table = np.zeros((self._nodes, len(NODE_COLUMNS)), np.float32)
         rows = self._table[: len(cluster)]

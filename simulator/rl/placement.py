@@ -10,8 +10,8 @@ import numpy as np
 from gymnasium import spaces
 
 from simulator.control.scheduling.decision import Ask
-from simulator.policy import Bind, ClusterView, PodView, Wait
-from simulator.policy.observation import QUEUE_HIGH, Eye, Floats32, Observation
+from simulator.policy import Bind, PodView, Wait
+from simulator.policy.observation import Eye, Observation
 from simulator.policy.view import Bools
 from simulator.rl.episodes import Episodes
 from simulator.rl.practice import practice
@@ -52,7 +52,8 @@ class PlacementEnv(Episodes[Observation]):
         self._asks: Iterator[Ask] = iter(())
         self._ask: Ask | None = None
         self._mask: Bools = np.zeros(self.nodes, np.bool_)
-        self._pending: dict[str, PodView] = {}  # pods that have been asked about and have no node
+        self._pending: set[str] = set()  # pods that have been asked about and have no node
+        self._waiting_cpu_m = self._waiting_ram_bytes = 0  # that they request
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -65,6 +66,7 @@ class PlacementEnv(Episodes[Observation]):
         self._asks = self.simulation.decisions()
         self._ask = None
         self._pending.clear()
+        self._waiting_cpu_m = self._waiting_ram_bytes = 0
         self._go_on()
         if self._ask is None:
             raise ValueError("the scenario asks for no placement")
@@ -80,10 +82,10 @@ class PlacementEnv(Episodes[Observation]):
         placed = bool(self._mask[row])
         pod = ask.pod
         if placed:
-            self._pending.pop(pod.name, None)
+            self._waits_no_more(pod)
             self.simulation.answer(ask, Bind(row))
         else:
-            self._pending[pod.name] = pod
+            self._waits(pod)
             self.simulation.answer(ask, Wait())
         pending_pod_s = self._go_on()
         self._steps += 1
@@ -118,7 +120,7 @@ class PlacementEnv(Episodes[Observation]):
             feasible = ask.cluster.feasible(ask.pod)
             if feasible.any():
                 break
-            pending[ask.pod.name] = ask.pod
+            self._waits(ask.pod)
             simulation.answer(ask, Wait())
         if len(feasible) < self.nodes:
             feasible = np.concatenate((feasible, np.zeros(self.nodes - len(feasible), np.bool_)))
@@ -128,18 +130,22 @@ class PlacementEnv(Episodes[Observation]):
     def _seen(self, last: Ask) -> Observation:
         """What is asked; once nothing is, the nodes as the last ask's view still shows them."""
         ask = self._ask
-        cluster = last.cluster if ask is None else ask.cluster
-        seen = self._eye.see(cluster, None if ask is None else ask.pod)
-        seen["queue"] = self._queue(cluster)
+        seen = self._eye.see(last.cluster, None) if ask is None else self._eye.see(ask.cluster, ask.pod)
+        left_s = self.simulation.duration_ns / SECOND - self.simulation.now_s
+        seen["queue"] = self._eye.queue(len(self._pending), self._waiting_cpu_m, self._waiting_ram_bytes, left_s)
         return seen
 
-    def _queue(self, cluster: ClusterView) -> Floats32:
-        waiting, left_s = self._pending.values(), self.simulation.duration_ns / SECOND - self.simulation.now_s
-        if not waiting:
-            return np.array((0, 0, 0, left_s), np.float32)
-        cpu = sum(pod.cpu_m for pod in waiting) / max(int(cluster.allocatable_cpu_m.sum()), 1)
-        ram = sum(pod.ram_bytes for pod in waiting) / max(int(cluster.allocatable_ram_bytes.sum()), 1)
-        return np.minimum(np.array((len(waiting), cpu, ram, left_s), np.float32), QUEUE_HIGH)
+    def _waits(self, pod: PodView) -> None:
+        if pod.name not in self._pending:
+            self._pending.add(pod.name)
+            self._waiting_cpu_m += pod.cpu_m
+            self._waiting_ram_bytes += pod.ram_bytes
+
+    def _waits_no_more(self, pod: PodView) -> None:
+        if pod.name in self._pending:
+            self._pending.remove(pod.name)
+            self._waiting_cpu_m -= pod.cpu_m
+            self._waiting_ram_bytes -= pod.ram_bytes
 
     def _info(self) -> dict[str, Any]:
         pod = "" if self._ask is None else self._ask.pod.name
