@@ -22,6 +22,15 @@
 | `waiting_s` | seconds since it was created | 0 … 86400 |
 | `attempt` | how often it was asked about, this time included | 1 … 1000 |
 
+`queue` is what a critic may know besides; a policy in a run is not shown it, so no actor may lean on it:
+
+| column | unit | range |
+|---|---|---|
+| `pending` | pods that have been asked about and have no node | 0 … 100000 |
+| `cpu` | their requests, as a share of the allocatable CPU of all nodes | 0 … 1000 |
+| `ram` | the same of memory | 0 … 1000 |
+| `left_s` | seconds until the scenario's end | 0 … 31536000 |
+
 What lies beyond a range is shown as its end. Once nothing is asked any more, the pod is all zeros.
 """
 
@@ -34,11 +43,15 @@ from numpy.typing import NDArray
 
 from simulator.policy.view import ClusterView, PodView
 
-VERSION: Final = 1  # of this layout: a trained policy names the one that it was trained on
+VERSION: Final = 2  # of this layout: a trained policy names the one that it was trained on
 NODE_COLUMNS: Final = ("free_cpu", "free_ram", "cpu", "ram", "pods", "ready", "speed", "age_s")
+NODE_UNITS: Final = ("share", "share", "share", "share", "share", "0 or 1", "relative", "s")
 POD_COLUMNS: Final = ("cpu", "ram", "waiting_s", "attempt")
+POD_UNITS: Final = ("share", "share", "s", "1")
+QUEUE_COLUMNS: Final = ("pending", "cpu", "ram", "left_s")
 NODE_HIGH: Final = np.array((1, 1, 1, 1, 1, 1, 1000, 3600), np.float32)
 POD_HIGH: Final = np.array((1, 1, 86400, 1000), np.float32)
+QUEUE_HIGH: Final = np.array((100_000, 1000, 1000, 31_536_000), np.float32)
 
 Floats32 = NDArray[np.float32]
 Observation = dict[str, Floats32]
@@ -47,7 +60,7 @@ Observation = dict[str, Floats32]
 class Eye:
     """Makes observations. Where nothing changes what nodes offer (`still`), that is read once, and their age never."""
 
-    __slots__ = ("_nodes", "_of_cpu", "_of_pods", "_of_ram", "_same", "_still", "_table", "_units")
+    __slots__ = ("_all", "_nodes", "_of_cpu", "_of_pods", "_of_ram", "_same", "_still", "_table", "_units")
 
     def __init__(self, nodes: int, *, still: bool) -> None:
         self._nodes, self._still = nodes, still
@@ -70,10 +83,16 @@ class Eye:
         seen = (min(cpu, 1.0), min(ram, 1.0), min(pod.waiting_s, _LONGEST_S), min(pod.attempt, _MOST))
         return {"nodes": table, "pod": np.array(seen, np.float32)}
 
+    def queue(self, pending: int, cpu_m: int, ram_bytes: int, left_s: float) -> Floats32:
+        """What waits, and the time left; of the cluster that was seen last."""
+        seen = (pending, cpu_m / self._all[0], ram_bytes / self._all[1], left_s)
+        return np.minimum(np.array(seen, np.float32), QUEUE_HIGH)
+
     def _look(self, cluster: ClusterView) -> None:
         self._same = cluster.names
         cpu, ram = np.maximum(cluster.allocatable_cpu_m, 1), np.maximum(cluster.allocatable_ram_bytes, 1)
         self._units = 1 / int(cpu.max(initial=1)), 1 / int(ram.max(initial=1))
+        self._all = max(int(cluster.allocatable_cpu_m.sum()), 1), max(int(cluster.allocatable_ram_bytes.sum()), 1)
         self._of_cpu, self._of_ram, self._of_pods = 1 / cpu, 1 / ram, 1 / np.maximum(cluster.max_pods, 1)
         self._table = np.zeros((self._nodes, len(NODE_COLUMNS)), np.float32)
         rows = self._table[: len(cluster)]

@@ -1,34 +1,57 @@
-"""Which replication of which seed an episode is."""
+"""What the environments have in common: a scenario, and its replications as episodes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
 
-from numpy.random import Generator
+import gymnasium
+import numpy as np
 
-_SEEDS: Final = 2**31
+from simulator.simulation.simulation import Simulation
+from simulator.spec.scenario import Scenario
+
+Seen = TypeVar("Seen")
+_SEEDS = 2**31
 
 
-class Episodes:
-    """A seed begins at its replication 0, and each episode without a seed is the next one; the first has a drawn seed.
-
-    One place for all replications of a seed; what happens there differs, by the same named draws as in any study
-    (common random numbers).
+class Episodes(gymnasium.Env[Seen, np.int64], Generic[Seen]):
+    """`reset(seed=s)` begins replication 0 of seed s, and each reset without a seed the next one;
+    `options={"replication": r}` asks for one. One place for all replications of a seed; what happens there differs, by
+    the same named draws as in any study (common random numbers): so two policies meet the same pods and requests.
     """
 
-    __slots__ = ("replication", "seed")
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  # Gymnasium's own declaration
 
-    def __init__(self) -> None:
-        self.seed: int | None = None
-        self.replication = 0
+    def __init__(
+        self,
+        scenario: Scenario | str | Path,
+        fidelity: Literal["full", "scheduling"] | None,
+        max_steps: int | None,
+        render_mode: None,
+    ) -> None:
+        """Build the scenario once. Raises UserError for what is wrong with it."""
+        read = scenario if isinstance(scenario, Scenario) else Scenario.load(scenario)
+        if fidelity is not None:
+            read = read.model_copy(update={"fidelity": fidelity}).placed(read.folder, read.facts)
+        if max_steps is not None and max_steps < 1:
+            raise ValueError("max_steps is at least 1")
+        self.scenario = read
+        self.render_mode = render_mode
+        self.simulation = Simulation(read)
+        self._most = max_steps
+        self._steps = 0
+        self._seed: int | None = None
+        self._replication = 0
 
-    def next(self, seed: int | None, options: Mapping[str, Any] | None, drawn: Generator) -> tuple[int, int]:
-        """Seed and replication of the next episode; `options` may ask for a `replication`."""
-        if seed is not None or self.seed is None:
-            self.seed = int(drawn.integers(_SEEDS)) if seed is None else seed
-            self.replication = 0
+    def _begin(self, seed: int | None, options: dict[str, Any] | None) -> None:
+        """The simulation of the next episode."""
+        super().reset(seed=seed)
+        if seed is not None or self._seed is None:
+            self._seed = int(self.np_random.integers(_SEEDS)) if seed is None else seed
+            self._replication = 0
         else:
-            self.replication += 1
-        self.replication = int((options or {}).get("replication", self.replication))
-        return self.seed, self.replication
+            self._replication += 1
+        self._replication = int((options or {}).get("replication", self._replication))
+        self.simulation = Simulation(self.scenario, self._seed, self._replication, like=self.simulation)
+        self._steps = 0

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
 
@@ -15,7 +14,6 @@ from simulator.policy.view import Bools
 from simulator.rl.episodes import Episodes
 from simulator.rl.practice import offloading
 from simulator.rl.reward import Reward
-from simulator.simulation.simulation import Simulation
 from simulator.spec.scenario import Scenario
 from simulator.traffic.routing import RouteAsk
 from simulator.traffic.tries import COMPLETED
@@ -27,7 +25,7 @@ DENSE: Final = ("completed", "latency_s", "failed", "masked")
 DEFAULT: Final[Mapping[str, float]] = {"latency_s": -1.0, "failed": -1.0, "masked": -1.0}
 
 
-class OffloadingEnv(gymnasium.Env[Observation, np.int64]):
+class OffloadingEnv(Episodes[Observation]):
     """Who serves this request: the device itself (0), the edge (1) or the cloud (2)?
 
     `simulator.policy.tiers` says which endpoint serves in a tier, and what is seen. `action_masks()` are the tiers that
@@ -39,12 +37,7 @@ class OffloadingEnv(gymnasium.Env[Observation, np.int64]):
     `cloud` are globs over nodes. `reward`: weights of `completed`, `latency_s`, `failed` and `masked`, of each step, or
     of metrics, once at the end. `max_steps`: after so many steps the episode is cut off (truncated); it is over
     (terminated) when the scenario's time is, and what is still under way then has no outcome.
-
-    `reset(seed=s)` begins replication 0 of seed s, and each reset without a seed the next one;
-    `options={"replication": r}` asks for one (`simulator.rl.episodes`): so two policies meet the same requests.
     """
-
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  # Gymnasium's own declaration
 
     def __init__(
         self,
@@ -57,12 +50,7 @@ class OffloadingEnv(gymnasium.Env[Observation, np.int64]):
         render_mode: None = None,
     ) -> None:
         """Build the scenario once. Raises UserError for what is wrong with it, or with `reward`."""
-        given = offloading() if scenario is None else scenario
-        self.scenario = given if isinstance(given, Scenario) else Scenario.load(given)
-        if max_steps is not None and max_steps < 1:
-            raise ValueError("max_steps is at least 1")
-        self.render_mode = render_mode
-        self.simulation = Simulation(self.scenario)
+        super().__init__(offloading() if scenario is None else scenario, None, max_steps, render_mode)
         low = np.zeros((len(TIERS), len(TIER_HIGH)), np.float32)
         of: dict[str, spaces.Space[Any]] = {
             "tiers": spaces.Box(low, np.tile(TIER_HIGH, (len(TIERS), 1)), dtype=np.float32),
@@ -73,23 +61,17 @@ class OffloadingEnv(gymnasium.Env[Observation, np.int64]):
         self.action_space = spaces.Discrete(len(TIERS))
         self._reward = Reward(reward, DENSE)
         self._sort = Tiers(edge, cloud)
-        self._most = max_steps
-        self._episodes = Episodes()
         self._asks: Iterator[RouteAsk] = iter(())
         self._ask: RouteAsk | None = None
         self._rows: list[list[int]] = [[] for _ in TIERS]
-        self._steps = 0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin an episode at its first ask; what has ended before that is in no reward. Raises ValueError where the
         scenario asks nothing."""
-        super().reset(seed=seed)
-        which = self._episodes.next(seed, options, self.np_random)
-        self.simulation = Simulation(self.scenario, *which, like=self.simulation)
+        self._begin(seed, options)
         self._asks = self.simulation.decisions(point="routing")
-        self._steps = 0
         self._go_on()
         if self._ask is None:
             raise ValueError("no request of the scenario has a choice between these tiers")
@@ -108,7 +90,7 @@ class OffloadingEnv(gymnasium.Env[Observation, np.int64]):
         self._steps += 1
         over = self._ask is None
         terms = {"completed": completed, "latency_s": latency_s, "failed": failed, "masked": float(not rows)}
-        reward = self._reward.weighed(terms)
+        reward = self._reward.of(terms.__getitem__)
         info = {**self._info(), **terms}
         if over and self._reward.metrics:
             info["metrics"] = dict(self.simulation.finish().summary)

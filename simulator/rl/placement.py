@@ -6,23 +6,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
 
 from simulator.control.scheduling.decision import Ask
-from simulator.policy import Bind, Wait
+from simulator.policy import Bind, PodView, Wait
 from simulator.policy.observation import Eye, Observation
 from simulator.policy.view import Bools
 from simulator.rl.episodes import Episodes
 from simulator.rl.practice import practice
-from simulator.rl.reward import DEFAULT, Reward, Step
+from simulator.rl.reward import DEFAULT, Reward, Step, term
 from simulator.rl.spaces import space
-from simulator.simulation.simulation import Simulation
 from simulator.spec.scenario import Scenario
+from simulator.units import SECOND
 
 
-class PlacementEnv(gymnasium.Env[Observation, np.int64]):
+class PlacementEnv(Episodes[Observation]):
     """Where does this pod go? An action is the row of a node.
 
     There is no action that waits: a pod that no node can take is left waiting, as kube-scheduler does, without a step,
@@ -32,12 +31,7 @@ class PlacementEnv(gymnasium.Env[Observation, np.int64]):
     `scenario`: one, or the file or shipped experiment that has it; without one, `practice()`. `fidelity` replaces the
     scenario's. `reward`: weights by name (`simulator.rl.reward`). `max_steps`: after so many steps the episode is cut
     off (truncated); it is over (terminated) when the scenario's time is, or when nothing is left to be asked before.
-
-    `reset(seed=s)` begins replication 0 of seed s, and each reset without a seed the next one;
-    `options={"replication": r}` asks for one (`simulator.rl.episodes`): so two policies meet the same pods.
     """
-
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  # Gymnasium's own declaration
 
     def __init__(
         self,
@@ -49,41 +43,30 @@ class PlacementEnv(gymnasium.Env[Observation, np.int64]):
         render_mode: None = None,
     ) -> None:
         """Build the scenario once, to learn its nodes. Raises UserError for what is wrong with it, or with `reward`."""
-        given = practice() if scenario is None else scenario
-        read = given if isinstance(given, Scenario) else Scenario.load(given)
-        if fidelity is not None:
-            read = read.model_copy(update={"fidelity": fidelity}).placed(read.folder, read.facts)
-        if max_steps is not None and max_steps < 1:
-            raise ValueError("max_steps is at least 1")
-        self.scenario = read
-        self.render_mode = render_mode
-        self.simulation = Simulation(read)
+        super().__init__(practice() if scenario is None else scenario, fidelity, max_steps, render_mode)
         self.nodes = self.simulation.most_nodes
         self.observation_space = space(self.nodes)
         self.action_space = spaces.Discrete(self.nodes)
         self._reward = Reward(reward)
-        self._eye = Eye(self.nodes, still=read.fidelity == "scheduling")
-        self._most = max_steps
-        self._episodes = Episodes()
+        self._eye = Eye(self.nodes, still=self.scenario.fidelity == "scheduling")
         self._asks: Iterator[Ask] = iter(())
         self._ask: Ask | None = None
         self._mask: Bools = np.zeros(self.nodes, np.bool_)
         self._pending: set[str] = set()  # pods that have been asked about and have no node
-        self._steps = 0
+        self._waiting_cpu_m = self._waiting_ram_bytes = 0  # that they request
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin an episode at its first ask. Raises ValueError where the scenario asks nothing, or has other nodes with
         this seed."""
-        super().reset(seed=seed)
-        seed, replication = self._episodes.next(seed, options, self.np_random)
-        self.simulation = Simulation(self.scenario, seed, replication, like=self.simulation)
+        self._begin(seed, options)
         if (found := self.simulation.most_nodes) != self.nodes:
-            raise ValueError(f"seed {seed} makes {found} nodes, and the first had {self.nodes}")
+            raise ValueError(f"seed {self._seed} makes {found} nodes, and the first had {self.nodes}")
         self._asks = self.simulation.decisions()
-        self._ask, self._steps = None, 0
+        self._ask = None
         self._pending.clear()
+        self._waiting_cpu_m = self._waiting_ram_bytes = 0
         self._go_on()
         if self._ask is None:
             raise ValueError("the scenario asks for no placement")
@@ -99,15 +82,15 @@ class PlacementEnv(gymnasium.Env[Observation, np.int64]):
         placed = bool(self._mask[row])
         pod = ask.pod
         if placed:
-            self._pending.discard(pod.name)
+            self._waits_no_more(pod)
             self.simulation.answer(ask, Bind(row))
         else:
-            self._pending.add(pod.name)
+            self._waits(pod)
             self.simulation.answer(ask, Wait())
         pending_pod_s = self._go_on()
         self._steps += 1
         over = self._ask is None
-        reward = self._reward.of(Step(placed, not placed, pod.waiting_s, pending_pod_s), ask.cluster)
+        reward = self._reward.of(term, Step(placed, not placed, pod.waiting_s, pending_pod_s), ask.cluster)
         info = self._info()
         if over and self._reward.metrics:
             info["metrics"] = dict(self.simulation.finish().summary)
@@ -137,7 +120,7 @@ class PlacementEnv(gymnasium.Env[Observation, np.int64]):
             feasible = ask.cluster.feasible(ask.pod)
             if feasible.any():
                 break
-            pending.add(ask.pod.name)
+            self._waits(ask.pod)
             simulation.answer(ask, Wait())
         if len(feasible) < self.nodes:
             feasible = np.concatenate((feasible, np.zeros(self.nodes - len(feasible), np.bool_)))
@@ -146,9 +129,23 @@ class PlacementEnv(gymnasium.Env[Observation, np.int64]):
 
     def _seen(self, last: Ask) -> Observation:
         """What is asked; once nothing is, the nodes as the last ask's view still shows them."""
-        if self._ask is None:
-            return self._eye.see(last.cluster, None)
-        return self._eye.see(self._ask.cluster, self._ask.pod)
+        ask = self._ask
+        seen = self._eye.see(last.cluster, None) if ask is None else self._eye.see(ask.cluster, ask.pod)
+        left_s = self.simulation.duration_ns / SECOND - self.simulation.now_s
+        seen["queue"] = self._eye.queue(len(self._pending), self._waiting_cpu_m, self._waiting_ram_bytes, left_s)
+        return seen
+
+    def _waits(self, pod: PodView) -> None:
+        if pod.name not in self._pending:
+            self._pending.add(pod.name)
+            self._waiting_cpu_m += pod.cpu_m
+            self._waiting_ram_bytes += pod.ram_bytes
+
+    def _waits_no_more(self, pod: PodView) -> None:
+        if pod.name in self._pending:
+            self._pending.remove(pod.name)
+            self._waiting_cpu_m -= pod.cpu_m
+            self._waiting_ram_bytes -= pod.ram_bytes
 
     def _info(self) -> dict[str, Any]:
         pod = "" if self._ask is None else self._ask.pod.name

@@ -1,4 +1,4 @@
-"""Scenarios to practise on: pods to place, and requests to offload."""
+"""Scenarios to practise on: pods to place, a service to scale, requests to offload."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from simulator.spec.scenario import Scenario
 
 
 def practice(nodes: int = 12, *, load: float = 1.0, duration: str = "10min", fidelity: str = "scheduling") -> Scenario:
-    """A hub, and `nodes` machines of two sizes, with small pods that fit everywhere, and large ones that fit only on
-    what small ones left. `load` scales how many pods arrive; at 1 the large ones have to wait
+    """Small pods that fit everywhere, and large ones that fit only on what small ones left.
+
+    A hub, and `nodes` machines of two sizes. `load` scales how many pods arrive; at 1 the large ones have to wait
     where the small ones are spread over all machines."""
     large = max(1, nodes // 3)
     rate = load * nodes / 12
@@ -37,6 +38,45 @@ def practice(nodes: int = 12, *, load: float = 1.0, duration: str = "10min", fid
                     "arrivals": {"poisson": f"{0.1 * rate}/s"}, "run": {"exponential": "60s"},
                 },
             ],
+        }
+    )  # fmt: skip
+
+
+def practice_service(load: float = 1.0, *, duration: str = "20min") -> Scenario:
+    """A service of one replica at first, on machines that fail now and then. `load` scales its requests; at 1 they are
+    the work of two to three pods."""
+    machines: list[dict[str, Any]] = [
+        {"name": "hub", "model": "cloud-vm", "zone": "cloud", "role": "control-plane"},
+        {"name": "box", "model": "x86-edge", "zone": "edge", "count": 5},
+        {"name": "user", "model": "till", "zone": "edge", "role": "device", "count": 4},
+    ]
+    links = [
+        {"name": "lan", "between": ["box-*", "hub"], "model": "ethernet"},
+        {"name": "desk", "between": ["user-*", "hub"], "model": "ethernet"},
+    ]
+    return Scenario.parse(
+        {
+            "duration": duration,
+            "topology": {"nodes": machines, "links": links},
+            "orchestrator": "kubernetes",
+            "images": {"api:1": {"compressed": "20MB", "unpacked": "50MB", "platforms": ["linux/amd64"]}},
+            "workloads": [
+                {
+                    "kind": "service", "name": "api", "image": "api:1", "replicas": 1, "cpu": "1", "ram": "256Mi",
+                    "work": {"exponential": "100ms"}, "start": "5s",
+                },
+                {
+                    "kind": "requests", "name": "ask", "source": "user-*", "target": "api", "timeout": "2s",
+                    "arrivals": {"poisson": f"{7.5 * load}/s"}, "request": "1kB", "response": "4kB",
+                },
+            ],
+            "faults": [
+                {
+                    "kind": "failures", "name": "power", "node": "box-*", "up": {"exponential": "10min"},
+                    "down": {"exponential": "1min"},
+                },
+            ],
+            "policies": {"autoscaling": {"use": "target-utilisation", "params": {"target": 6.0, "most": 10}}},
         }
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Rewards: named terms with weights. Dense ones come with every step; a metric of the glossary once, at the end.
 
-Dense terms, of the step from one ask to the next:
+Dense terms of placement, of the step from one ask to the next:
 
 - `placed`: 1 if the pod was bound.
 - `masked`: 1 if the action was one that the mask forbids, so that the pod was left waiting.
@@ -13,9 +13,9 @@ Dense terms, of the step from one ask to the next:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class Reward:
 
     __slots__ = ("_dense", "metrics")
 
-    def __init__(self, weights: Mapping[str, float], dense: Collection[str] = DENSE) -> None:
+    def __init__(self, weights: Mapping[str, float], dense: Sequence[str] = DENSE) -> None:
         for name in weights:
             if name not in dense and name not in GLOSSARY:
                 hint = did_you_mean(name, [*dense, *GLOSSARY], "terms are")
@@ -51,20 +51,17 @@ class Reward:
         self._dense = {name: float(weight) for name, weight in weights.items() if name in dense}
         self.metrics = {name: float(weight) for name, weight in weights.items() if name not in dense}
 
-    def of(self, step: Step, cluster: ClusterView) -> float:
-        """The reward of a step; `cluster` is what is believed at its end."""
-        return sum([weight * _term(name, step, cluster) for name, weight in self._dense.items()])
-
-    def weighed(self, terms: Mapping[str, float]) -> float:
-        """The reward of a step whose terms are known."""
-        return sum(weight * terms[name] for name, weight in self._dense.items())
+    def of(self, term: Callable[..., float], *step: Any) -> float:
+        """The reward of a step; `term(name, *step)` is the value of one dense term."""
+        return sum([weight * term(name, *step) for name, weight in self._dense.items()])
 
     def at_end(self, summary: Mapping[str, float]) -> float:
         """What the metrics add when the scenario is over. One that is undefined (NaN) adds nothing."""
         return sum(weight * value for name, weight in self.metrics.items() if (value := summary[name]) == value)
 
 
-def _term(name: str, step: Step, cluster: ClusterView) -> float:
+def term(name: str, step: Step, cluster: ClusterView) -> float:
+    """A dense term of placement; `cluster` is what is believed at the step's end."""
     match name:
         case "placed":
             return float(step.placed)

@@ -1,6 +1,6 @@
-"""The content that Littoral ships: models, topologies, policies, experiments.
+"""The content that Littoral ships: models, topologies, policies, experiments, examples.
 
-In a wheel the four folders lie beside this file; in a checkout they lie at the repository root, which is
+In a wheel the five folders lie beside this file; in a checkout they lie at the repository root, which is
 appended to this package's path, so one name reaches them in both.
 """
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from simulator.control.api.objects import ApiObject
 from simulator.control.api.patient import once_up
+from simulator.control.loops.autoscaler import Autoscaler
 from simulator.control.scaling.functions import FunctionPlatform
 from simulator.control.scheduling.scheduler import Scheduler
 from simulator.engine.clock import Clock
@@ -141,6 +142,7 @@ class Parts:
     platform: FunctionPlatform | None = None
     energy: Energy | None = None
     carried: Carried | None = None
+    autoscalers: list[Autoscaler] = field(default_factory=list)
 
     @property
     def cluster(self) -> Cluster:
@@ -314,7 +316,7 @@ def build(
     parts.platform = add_functions(world, parts.cluster, plan.functions, plan.workload.functions, scenario)
     if parts.energy is not None:
         parts.energy.platform = parts.platform
-    add_loops(world, clusters.values(), scenario, plane, plan.workload.functions)
+    parts.autoscalers = add_loops(world, clusters.values(), scenario, plane, plan.workload.functions)
     for number, fault in enumerate(scenario.faults):
         with written_at(f"faults.{number}"):
             parts.mischief.add(fault)

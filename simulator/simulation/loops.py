@@ -22,10 +22,13 @@ from simulator.traffic.plane import RequestPlane
 
 def add_loops(
     world: World, clusters: Iterable[Cluster], scenario: Scenario, plane: RequestPlane, functions: Collection[str]
-) -> None:
-    """Each cluster that schedules gets loops of its own. Replicas are set where workloads are applied: only there."""
+) -> list[Autoscaler]:
+    """Each cluster that schedules gets loops of its own. Replicas are set where workloads are applied: only there.
+
+    Returns those that may be asked from outside."""
+    autoscalers: list[Autoscaler] = []
     if scenario.policies is None:
-        return
+        return autoscalers
     for cluster in clusters:
         if not isinstance(cluster, KubernetesCluster):
             continue
@@ -40,15 +43,17 @@ def add_loops(
                 scheduler=cluster.scheduler, policy=deciders.rescheduling, functions=functions,
             )  # fmt: skip
         if deciders.autoscaling is not None:
-            Autoscaler(
+            scaler = Autoscaler(
                 world.clock, world.recorder, cluster.server, client(), manager=cluster.manager,
                 metrics=_metrics(world, cluster, plane), policy=deciders.autoscaling, asker=cluster.scheduler.asker(),
             )  # fmt: skip
+            autoscalers.append(scaler)
         if deciders.caching is not None:
             Prepuller(
                 world.clock, world.recorder, cluster.server, scheduler=cluster.scheduler, policy=deciders.caching,
                 find=world.registry.find, tell=_tell(world, cluster),
             )  # fmt: skip
+    return autoscalers
 
 
 def _tell(world: World, cluster: KubernetesCluster) -> Tell:

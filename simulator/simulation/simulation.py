@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from simulator.control.api.objects import Node, Pod
 from simulator.control.api.objects import Service as ServiceObject
 from simulator.control.api.server import believed_state
+from simulator.control.loops.autoscaler import Autoscaler, ScaleAsk
 from simulator.control.scheduling.decision import Ask
+from simulator.control.scheduling.scheduler import Scheduler
 from simulator.errors import Problem, UserError
 from simulator.policy import Decision
 from simulator.record.glossary import MetricContext, summarise
@@ -32,6 +35,8 @@ from simulator.world.device import WHOLE, asked
 
 if TYPE_CHECKING:
     import polars as pl
+
+_Asker = Scheduler | Autoscaler
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,9 @@ class Simulation:
         self.seed, self.replication = seed, replication
         same = like is not None and like.scenario is scenario and (like.seed == seed or scenario.world.use is None)
         same = same and (like is None or like.replication == replication or not scenario.movement)
-        plan: Plan | None = like._plan if like is not None and same else None
+        plan: Plan | None = _as_read(like._plan) if like is not None and same else None
         self._parts: Parts = build(scenario, seed, replication, exact_events=exact_events, plan=plan)
-        self._plan: Plan = replace(self._parts.plan)  # as it was read: what joins later changes the other
+        self._plan: Plan = _as_read(self._parts.plan)
         self._routed_by: Router | None = None  # before somebody outside did
 
     @property
@@ -120,27 +125,33 @@ class Simulation:
         else:
             join(self._parts, item)
 
-    # The one decision point.
+    # The decision points.
 
     @overload
     def decisions(
         self, until: str | float | None = None, *, point: Literal["placement"] = "placement"
     ) -> Iterator[Ask]: ...
-
+    @overload
+    def decisions(self, until: str | float | None = None, *, point: Literal["autoscaling"]) -> Iterator[ScaleAsk]: ...
     @overload
     def decisions(self, until: str | float | None = None, *, point: Literal["routing"]) -> Iterator[RouteAsk]: ...
-
     def decisions(
-        self, until: str | float | None = None, *, point: Literal["placement", "routing"] = "placement"
-    ) -> Iterator[Ask] | Iterator[RouteAsk]:
-        """Run, and yield each placement that the scheduler asks for; or, at the point `routing`, each try of a request
-        that has more than one endpoint. `answer` it before the next; at `routing` before anything else is changed, too,
-        or else the endpoint is drawn.
+        self, until: str | float | None = None, *, point: Literal["placement", "autoscaling", "routing"] = "placement"
+    ) -> Iterator[Ask] | Iterator[ScaleAsk] | Iterator[RouteAsk]:
+        """Run, and yield each decision that is asked for at a point; `answer` it before the next.
 
-        From the first call on, the scenario's policy for that point is asked no more, until `release` gives it back.
-        Raises ValueError for a time that has passed, and where an ask was not answered.
+        It is a placement that a scheduler asks for, a number of replicas that the loop of the scenario's autoscaling
+        policy asks for, or the endpoint of each try of a request that has more than one: that one is to be answered
+        before anything else is changed, too, or else it is drawn. From the first call on, the scenario's policy for the
+        point is asked no more, until `release` gives it back. Raises ValueError for a time that has passed, where an
+        ask was not answered, and where nobody asks.
         """
-        return self._routes(until) if point == "routing" else self._placements(until)
+        if point == "routing":
+            return self._routes(until)
+        askers: Sequence[_Asker] = self._parts.schedulers if point == "placement" else self._parts.autoscalers
+        if not askers:
+            raise ValueError(f"nobody asks for {point} in this scenario")
+        return self._asked(askers, until)
 
     def _routes(self, until: str | float | None) -> Iterator[RouteAsk]:
         world, plane = self._parts.world, self._parts.plane
@@ -155,32 +166,32 @@ class Simulation:
         router = self._parts.plane.router
         return np.concatenate([_NONE, *router.ended], axis=1) if isinstance(router, Outside) else _NONE
 
-    def _placements(self, until: str | float | None) -> Iterator[Ask]:
-        clock, schedulers, to = self._parts.world.clock, self._parts.schedulers, self._end(until)
-        for scheduler in schedulers:
-            scheduler.set_policy(None)
+    def _asked(self, askers: Sequence[_Asker], until: str | float | None) -> Iterator[Any]:
+        clock, to = self._parts.world.clock, self._end(until)
+        for asker in askers:
+            asker.set_policy(None)
         while True:
-            for each in schedulers:
+            for each in askers:
                 if (ask := each.pending) is not None:
                     yield ask
                     if each.pending is ask:
-                        raise ValueError(f"{ask.pod.name} was not answered")
+                        raise ValueError(f"{ask.subject} was not answered")
                     break
             else:
                 if not clock.step(to):
                     break
         clock.run(to)
 
-    def answer(self, ask: Ask | RouteAsk, decision: Decision | int) -> None:
-        """Answer an ask; one of the point `routing` with the row of an endpoint. Raises ValueError if it is not the
-        pending one."""
+    def answer(self, ask: Ask | ScaleAsk | RouteAsk, decision: Decision | int) -> None:
+        """Answer an ask: a placement's with a decision, one of autoscaling with a number of replicas, one of routing
+        with the row of an endpoint. Raises ValueError if it is not the pending one."""
         if isinstance(ask, RouteAsk):
             router = self._parts.plane.router
             if not isinstance(router, Outside) or router.pending is not ask:
                 raise ValueError("this is not what is being asked")
             router.answer(decision)  # type: ignore[arg-type]  # what is no row is a policy error
             return
-        for each in self._parts.schedulers:
+        for each in self._askers():
             if each.pending is ask:
                 each.answer(decision)  # type: ignore[arg-type]  # likewise
                 return
@@ -190,8 +201,11 @@ class Simulation:
         """Let the scenario's own policies answer again."""
         if isinstance(self._parts.plane.router, Outside):
             self._parts.plane.route_by(self._routed_by)
-        for scheduler in self._parts.schedulers:
-            scheduler.release()
+        for asker in self._askers():
+            asker.release()
+
+    def _askers(self) -> list[_Asker]:
+        return [*self._parts.schedulers, *self._parts.autoscalers]
 
     def witness(self, look: Callable[[Ask], None]) -> None:
         """Call `look(ask)` at every ask, before it is answered. It must change nothing."""
@@ -215,6 +229,10 @@ class Simulation:
     def events(self) -> int:
         """Timers set so far: a measure of how busy the control plane was."""
         return self._parts.world.clock.fired
+
+    def answered(self, service: str) -> tuple[int, int, float]:
+        """So far, of the flows to a service: requests issued, requests completed, and their latencies' sum in s."""
+        return self._parts.plane.answered(service)
 
     def state(self) -> State:
         """What is believed, stored and running now, each by itself."""
@@ -315,6 +333,11 @@ _NONE = np.zeros((3, 0), np.int64)
 _POD_COLUMNS: dict[str, Any] = {
     "pod": str, "owner": str, "node": str, "believed": str, "stored": bool, "running": bool,
 }  # fmt: skip
+
+
+def _as_read(plan: Plan) -> Plan:
+    """The plan with objects of its own: what joins, scales or is updated later changes the other."""
+    return replace(plan, workload=replace(plan.workload, objects=tuple(map(copy, plan.workload.objects))))
 
 
 def _policy_errors(tables: Mapping[str, pl.DataFrame], policy: str) -> Iterator[str]:

@@ -25,6 +25,7 @@ from simulator.traffic.tally import Tally
 from simulator.traffic.telemetry import Telemetry
 from simulator.traffic.tries import NEVER, Origin
 from simulator.traffic.ways import Ways, identity
+from simulator.units import SECOND
 from simulator.world.message import Retransmission
 from simulator.world.network import Network
 from simulator.world.node import NodeTable
@@ -236,6 +237,13 @@ class RequestPlane:
         self._settle()
         station = self.stations.get(uid)
         return 0 if station is None else station.served
+
+    def answered(self, service: str) -> tuple[int, int, float]:
+        """So far, of the flows to a service: requests issued, requests completed, and their latencies' sum in s."""
+        self._settle()
+        done = [self.tally.sketch(flow.name, 0) for flow in self.flows if flow.target == service]
+        issued = sum(n for flow, n in zip(self.flows, self.tally.issued(), strict=True) if flow.target == service)
+        return issued, sum(each.number for each in done), sum(each.total for each in done) / SECOND
 
     def sketch(self, flow: str | None = None, from_ns: int = 0) -> Sketch:
         """Latencies (ns) of the requests that completed in intervals starting at `from_ns` or later, so far."""

@@ -29,7 +29,7 @@ def test_the_only_top_level_names_are_the_package_and_its_metadata(wheel: Path) 
 
 def test_the_content_is_inside(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    for folder in ("models", "topologies", "policies", "experiments"):
+    for folder in ("models", "topologies", "policies", "experiments", "examples"):
         ours = {
             f"simulator/shipped/{path.relative_to(_ROOT).as_posix()}"
             for path in (_ROOT / folder).rglob("*")
@@ -57,5 +57,5 @@ def test_an_installed_wheel_runs_a_shipped_experiment_away_from_the_checkout(whe
 
 
 def test_no_content_folder_has_an_init_file() -> None:
-    for folder in ("models", "topologies", "policies", "experiments"):
+    for folder in ("models", "topologies", "policies", "experiments", "examples"):
         assert not list((_ROOT / folder).rglob("__init__.py"))

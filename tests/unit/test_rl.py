@@ -16,7 +16,7 @@ from gymnasium.utils.env_checker import check_env
 import simulator as sim
 import simulator.rl
 from simulator.policy import Bind, Wait
-from simulator.policy.observation import NODE_COLUMNS, POD_COLUMNS, VERSION
+from simulator.policy.observation import NODE_COLUMNS, POD_COLUMNS, QUEUE_COLUMNS, VERSION
 from simulator.rl import PlacementEnv, practice
 
 BUSY = practice(6, load=1.2, duration="2min")
@@ -123,6 +123,28 @@ def test_seeds_and_replications_decide_what_comes_and_nothing_else() -> None:
     assert coming(env, seed=2) != first
     first_fit = coming(env, lambda e: int(np.argmax(e.action_masks())), seed=1)
     assert first == first_fit
+
+
+def test_the_queue_is_what_waits_and_the_time_left() -> None:
+    env = PlacementEnv(practice(6, load=2, duration="2min"))
+    seen, info = env.reset(seed=1)
+    most = 0
+    over = False
+    while not over:
+        ask = env.ask
+        assert ask is not None
+        waits = env.simulation.decided().unique("pod", keep="last", maintain_order=True)
+        waits = waits.filter(waits["decision"] != "Bind")["pod"].to_list()
+        cpu = sum(6000 if name.startswith("large") else 1000 for name in waits)
+        ram = sum(1024 if name.startswith("large") else 256 for name in waits)
+        all_ram = ask.cluster.allocatable_ram_bytes.sum() / 2**20
+        wanted = (len(waits), cpu / ask.cluster.allocatable_cpu_m.sum(), ram / all_ram, 120 - info["time_s"])
+        assert seen["queue"] == pytest.approx(wanted, rel=1e-5)
+        assert len(waits) == info["pending"]
+        most = max(most, len(waits))
+        seen, _, over, _, info = env.step(least_loaded(env))
+    assert most > 5
+    assert seen["queue"][-1] == 0
 
 
 def test_over_and_cut_off_are_two_things() -> None:
@@ -256,9 +278,10 @@ def test_full_fidelity_has_the_time_that_starts_take() -> None:
 
 def test_the_layout_has_a_version() -> None:
     """A trained policy is fed columns by their place: whoever changes them counts up."""
-    assert VERSION == 1
+    assert VERSION == 2
     assert NODE_COLUMNS == ("free_cpu", "free_ram", "cpu", "ram", "pods", "ready", "speed", "age_s")
     assert POD_COLUMNS == ("cpu", "ram", "waiting_s", "attempt")
+    assert QUEUE_COLUMNS == ("pending", "cpu", "ram", "left_s")
 
 
 @pytest.mark.full

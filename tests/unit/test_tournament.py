@@ -32,7 +32,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_policy_that_ships_enters() -> None:
     entrants = [label(value) for value in yaml.safe_load(_FILE.read_text("utf-8"))["axes"][_AXIS]]
-    assert sorted(entrants) == sorted(shipped_names("policies"))
+    extra = {"learned"}  # needs onnxruntime: a tournament runs without
+    assert sorted(entrants) == sorted(set(shipped_names("policies")) - extra)
 
 
 def test_who_packs_has_room_for_what_comes_late_and_is_told_why(study: Path) -> None:

@@ -33,6 +33,11 @@ class Ask:
         """The pod that is to be placed."""
         return self.cycle.pod_view
 
+    @property
+    def subject(self) -> str:
+        """Whom it is about, by name."""
+        return self.pod.name
+
     def without_plugins(self) -> None:
         """Ask again, by the orchestrator's own filters and scores."""
         self.cycle = self.cycle.without_plugins()

@@ -139,7 +139,7 @@ class Scheduler:
         if isinstance(policy, Placement) and type(policy).heard is not Placement.heard:
             self._feedback = Feedback(policy.heard, self.asker())
 
-    def answer(self, decision: Decision) -> None:
+    def answer(self, decision: Decision | int) -> None:
         """Answer the pending ask. Raises ValueError if there is none."""
         if self.pending is None:
             raise ValueError("nothing has been asked")
