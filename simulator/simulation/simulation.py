@@ -193,7 +193,7 @@ class Simulation:
             return
         for each in self._askers():
             if each.pending is ask:
-                each.answer(decision)  # type: ignore[arg-type]  # likewise
+                each.answer(decision)
                 return
         raise ValueError("this is not what is being asked")
 
