@@ -95,7 +95,11 @@ def _variant(item: Function, runtimes: RuntimeTable, machines: Sequence[NodeRow]
     cost = costs(stack)
     start = sum(step.time.mean * step.factor(1.0) for step in (*cost.sandbox, *cost.create, *cost.start))
     return VariantView(
-        item.runtime or "", stack.isolation, (start + int(item.start)) / SECOND, cost.slowdown, cost.ram_bytes
+        item.runtime or "",
+        stack.isolation,
+        (start + int(item.start) * cost.slowdown) / SECOND,
+        cost.slowdown,
+        cost.ram_bytes,
     )
 
 

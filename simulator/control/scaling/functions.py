@@ -63,6 +63,9 @@ class FunctionPlatform:
         """A pod of the cluster begins to answer, or ends: called by its node's agent."""
         if up:
             self._speeds[run.uid], self._freezes[run.uid] = run.speed, run.freeze
+            pod = self._pods.get(self._found.get(run.uid, ("", 0)))
+            if pod is not None and pod.ready:  # without a probe a pod is ready before it listens
+                self._up(run.uid)
         elif how != "starting":
             self._speeds.pop(run.uid, None)
             self._freezes.pop(run.uid, None)
@@ -111,5 +114,8 @@ class FunctionPlatform:
         if event == "DELETED" or not obj.active:
             self._lose(obj.uid)
         elif obj.ready and obj.uid in self._speeds:
-            name, number = self._found[obj.uid]
-            self.pools[name].up(number, self._speeds[obj.uid], self._freezes[obj.uid])
+            self._up(obj.uid)
+
+    def _up(self, uid: int) -> None:
+        name, number = self._found[uid]
+        self.pools[name].up(number, self._speeds[uid], self._freezes[uid])
