@@ -63,7 +63,8 @@ class FunctionPlatform:
         """A pod of the cluster begins to answer, or ends: called by its node's agent."""
         if up:
             self._speeds[run.uid], self._freezes[run.uid] = run.speed, run.freeze
-            pod = self._pods.get(self._found.get(run.uid, ("", 0)))
+            found = self._found.get(run.uid)
+            pod = None if found is None else self._pods.get(found)
             if pod is not None and pod.ready:  # without a probe a pod is ready before it listens
                 self._up(run.uid)
         elif how != "starting":
