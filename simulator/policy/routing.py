@@ -26,8 +26,8 @@ class EndpointsView:
     """The endpoints that the proxy has been told of, a row each, in the order in which it has them: it may not know yet
     that one is dead. `workloads` is what their pods belong to.
 
-    `rtt_s` is twice the latency from the proxy by the map of the network: nothing cut, nothing queued; infinite where
-    no way leads.
+    `rtt_s` is the latency from the proxy and back by the map of the network: nothing cut, nothing queued, every radio
+    in reach of all of its cells; infinite where no way leads.
     """
 
     nodes: tuple[str, ...]

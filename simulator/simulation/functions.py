@@ -94,9 +94,8 @@ def _variant(item: Function, runtimes: RuntimeTable, machines: Sequence[NodeRow]
     stack = runtimes.answering(machines, item.runtime or "")[0]
     cost = costs(stack)
     start = sum(step.time.mean * step.factor(1.0) for step in (*cost.sandbox, *cost.create, *cost.start))
-    return VariantView(
-        item.runtime or "", stack.isolation, (start + int(item.start)) / SECOND, cost.slowdown, cost.ram_bytes
-    )
+    start += int(item.start) * cost.slowdown
+    return VariantView(item.runtime or "", stack.isolation, start / SECOND, cost.slowdown, cost.ram_bytes)
 
 
 def check_pauses(

@@ -287,3 +287,12 @@ def test_a_function_does_not_join_a_running_simulation() -> None:
     simulation = Simulation(_scenario({}))
     with pytest.raises(UserError, match="function g cannot join a running simulation"):
         simulation.inject(Function(**{**_FUNCTION, "name": "g"}))  # type: ignore[arg-type]  # that is the point
+
+
+@pytest.mark.parametrize("start", ["200ms", "3s"])
+def test_an_instance_that_is_ready_before_it_listens_serves_when_it_does(start: str) -> None:
+    """Without a probe a pod is ready once its process runs; what comes then waits until it answers."""
+    at_once, slow = _run({}), _run({"start": start})
+    assert slow.table("functions")["begun"].sum() == at_once.table("functions")["begun"].sum()
+    assert slow.summary["cold_starts"] == 1
+    assert slow.summary["cold_start_wait_s"] >= at_once.summary["cold_start_wait_s"]

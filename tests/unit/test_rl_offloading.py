@@ -188,3 +188,18 @@ def test_environments_side_by_side_have_a_seed_each() -> None:
     _, again = made.reset(seed=[2, 1])
     assert again["time_s"].tolist() == info["time_s"][::-1].tolist()
     assert simulator.rl.__name__ == "simulator.rl"
+
+
+def test_a_higher_threshold_keeps_more_on_the_devices() -> None:
+    """`routing/offloading` in the same world; `most`, column `node` of the rows `Route`: up for the device's own."""
+    shares = []
+    for most in (1, 2, 4):
+        policies = {"routing": {"use": "offloading", "params": {"most": most}}}
+        world = SHORT.dump() | {"policies": policies, "record": {"routing": 1.0}}
+        rows = sim.Simulation(sim.Scenario.parse(world)).finish().table("decisions")
+        rows = rows.filter(rows["decision"] == "Route")
+        own = rows.filter(rows["pod"].str.split("/").list.first() == rows["node"])
+        shares.append(len(own) / len(rows))
+    assert shares == sorted(shares)
+    assert shares[0] < 0.5
+    assert shares[-1] > 0.65

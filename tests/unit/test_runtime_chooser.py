@@ -152,3 +152,19 @@ def test_a_variant_that_no_node_runs_is_told_where_it_is_written(tmp_path: Path)
     made = scenario(tmp_path, "1/s", keep, variants=[{"runtime": "runc"}, {"runtime": "firecraker"}])
     problems = [p for p in check_scenario(Look(made)) if "firecraker" in p.message]
     assert [p.path for p in problems] == ["workloads.0.variants.1.runtime"]
+
+
+def test_a_variant_that_starts_slowly_is_waited_for(tmp_path: Path) -> None:
+    """`start` of a variant, column cold_start_wait_s: up; and what the policy sees of it."""
+    (tmp_path / "mine.py").write_text(_FIXED, "utf-8")
+    waits = []
+    for start in ("0s", "2s"):
+        module = {"runtime": "wasmtime", "image": "f-wasm", "start": start}
+        fixed = {"use": "./mine.py:Fixed", "params": {"variant": 1}}
+        made = scenario(tmp_path, "0.01/s", fixed, variants=[{"runtime": "runc"}, module])
+        waits.append(float(Simulation(made, seed=1).finish().summary["cold_start_wait_s"]))
+    # 2 s of a process start at a slowdown of 1.8 on cores of speed 1.1, part of which it was waited for anyway.
+    assert 2 < waits[1] - waits[0] < 2 * 1.8 / 1.1
+    chosen = {"use": "runtime-chooser", "params": {"idle": "20s"}}
+    slow = scenario(tmp_path, "0.01/s", chosen, variants=[{"runtime": "runc"}, module])
+    assert read(slow, 1).functions[0].item.runtime == "runc"

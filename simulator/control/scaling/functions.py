@@ -63,6 +63,10 @@ class FunctionPlatform:
         """A pod of the cluster begins to answer, or ends: called by its node's agent."""
         if up:
             self._speeds[run.uid], self._freezes[run.uid] = run.speed, run.freeze
+            found = self._found.get(run.uid)
+            pod = None if found is None else self._pods.get(found)
+            if pod is not None and pod.ready:  # without a probe a pod is ready before it listens
+                self._up(run.uid)
         elif how != "starting":
             self._speeds.pop(run.uid, None)
             self._freezes.pop(run.uid, None)
@@ -111,5 +115,8 @@ class FunctionPlatform:
         if event == "DELETED" or not obj.active:
             self._lose(obj.uid)
         elif obj.ready and obj.uid in self._speeds:
-            name, number = self._found[obj.uid]
-            self.pools[name].up(number, self._speeds[obj.uid], self._freezes[obj.uid])
+            self._up(obj.uid)
+
+    def _up(self, uid: int) -> None:
+        name, number = self._found[uid]
+        self.pools[name].up(number, self._speeds[uid], self._freezes[uid])
