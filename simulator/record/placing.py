@@ -72,6 +72,18 @@ def unschedulable_pods(tables: Tables, _: MetricContext) -> float:
     return float(last.filter(pl.col("decision").ne("Bind") & ~pl.col("pod").is_in(gone.implode())).height)
 
 
+def pending_pod_seconds(tables: Tables, context: MetricContext) -> float:
+    """From the making of each pod to when it was given a node, or was gone, or the run was over."""
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+    heard = tables["pods"].filter(pl.col("truth") == "believed")
+    waits = pl.col("state") == "Pending"
+    spans = heard.group_by("pod").agg(
+        begin=pl.col("time_s").filter(waits).min(), end=pl.col("time_s").filter(~waits).min()
+    )
+    return float((spans["end"].fill_null(context.duration_s) - spans["begin"]).sum())
+
+
 def allocated_accelerators(_: Tables, context: MetricContext) -> float:
     """What pods hold of all accelerators."""
     return context.allocated_m / context.accelerators_m if context.accelerators_m else nan
@@ -115,6 +127,13 @@ METRICS: Final = (
         "count",
         "pods not deleted whose last placement decision at the end of the run is not Bind",
         unschedulable_pods,
+    ),
+    Metric(
+        "pending_pod_seconds",
+        "pod s",
+        "time from a pod's creation to its binding (as the control plane believes), to its deletion or failure without "
+        "one, or to the end of the run; over all pods that were not there from the beginning",
+        pending_pod_seconds,
     ),
     Metric(
         "allocated_accelerators",
