@@ -34,6 +34,7 @@ LAYOUT: Final[Mapping[str, Any]] = {
     "nodes": [list(pair) for pair in zip(NODE_COLUMNS, NODE_UNITS, strict=True)],
     "pod": [list(pair) for pair in zip(POD_COLUMNS, POD_UNITS, strict=True)],
 }
+_NAMES: Final = ("nodes", "pod", "scores")  # of its inputs and its output
 _KEYS: Final = ("kind", "observation", "scenario", "scenario_sha256", "seeds", "trained", "result")
 _RETRAIN: Final = "train it anew, with examples/train_placement.py"
 _SEEDS: Final = ("training", "selection", "held_back")
@@ -59,6 +60,10 @@ class Trained:
             self._session = ort.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions have no common base
             raise UserError(Problem(f"not a network that onnxruntime can read: {error}", file=str(file))) from None
+        names = tuple(each.name for each in (*self._session.get_inputs(), *self._session.get_outputs()))
+        if names != _NAMES:
+            said = f"it has {', '.join(names)}; a scorer of nodes has {', '.join(_NAMES)}"
+            raise UserError(Problem(said, file=str(file), hint=_RETRAIN))
         said = self._session.get_modelmeta().custom_metadata_map.get(KEY, "{}")
         try:
             self.metadata: dict[str, Any] = json.loads(said)

@@ -29,8 +29,8 @@ from simulator.spec.scenario import Scenario
 from simulator.units import SECOND
 
 DENSE: Final = ("replica_s", "change", "masked", "latency_s", "unanswered")
-# A second of a request's latency weighs as much as a replica for 20 s; no answer as ten such seconds: assumed.
-DEFAULT: Final[Mapping[str, float]] = {"replica_s": -0.05, "latency_s": -1.0, "unanswered": -10.0, "masked": -1.0}
+# A second of a request's latency weighs as much as one of a replica; no answer as ten such seconds: assumed.
+DEFAULT: Final[Mapping[str, float]] = {"replica_s": -1.0, "latency_s": -1.0, "unanswered": -10.0, "masked": -1.0}
 
 
 @dataclass(frozen=True, slots=True)

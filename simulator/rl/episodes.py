@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import gymnasium
 import numpy as np
@@ -15,7 +15,7 @@ Seen = TypeVar("Seen")
 _SEEDS = 2**31
 
 
-class Episodes(gymnasium.Env[Seen, np.int64], Generic[Seen]):
+class Episodes(gymnasium.Env[Seen, np.int64]):
     """`reset(seed=s)` begins replication 0 of seed s, and each reset without a seed the next one;
     `options={"replication": r}` asks for one. One place for all replications of a seed; what happens there differs, by
     the same named draws as in any study (common random numbers): so two policies meet the same pods and requests.

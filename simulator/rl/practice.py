@@ -72,7 +72,7 @@ def practice_service(load: float = 1.0, *, duration: str = "20min") -> Scenario:
             ],
             "faults": [
                 {
-                    "kind": "failures", "name": "power", "node": "box-*", "up": {"exponential": "10min"},
+                    "kind": "failures", "name": "power", "node": "box-*", "up": {"exponential": "1h"},
                     "down": {"exponential": "1min"},
                 },
             ],

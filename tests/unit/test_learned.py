@@ -165,10 +165,12 @@ def test_a_file_that_does_not_fit_stops_before_the_run(tmp_path: Path) -> None:
     assert content.count(sound) == 1
     (tmp_path / "old.onnx").write_bytes(content.replace(sound, other))
     (tmp_path / "bare.onnx").write_bytes(content.replace(b'{"kind": "placement"', b'["kind": "placement"'))
+    (tmp_path / "other.onnx").write_bytes(content.replace(b"scores", b"scored"))
     (tmp_path / "text.onnx").write_text("no network")
     for name, told in (
         ("old.onnx", "version 1 of the observation; this is 2"),
         ("bare.onnx", "its metadata 'littoral' is no JSON"),
+        ("other.onnx", "it has nodes, pod, scored; a scorer of nodes has nodes, pod, scores"),
         ("text.onnx", "not a network that onnxruntime can read"),
         ("none.onnx", "no such file"),
     ):
