@@ -224,10 +224,30 @@ class Network:
         if way is None:
             return "refused", ()
         for i, hop in enumerate(way.hops):
-            blocked = self.states[hop >> 1].blocked[hop & 1]
-            if blocked or not self.is_up(self._router.ends(hop)[1]):
-                return ("refused" if blocked == REFUSED else "silent"), way.hops[:i]
-        raise AssertionError("the intact way has no obstacle, yet there is no route")
+            if (answer := self._answer(hop)) is not None:
+                return answer, way.hops[:i]
+        # The intact way leads over a link of a radio that is on another one now.
+        hop = self._router.swings(a)
+        if hop is not None:
+            cell = self._router.ends(hop)[1]
+            if (answer := self._answer(hop)) is not None:
+                return answer, ()
+            if self.route(cell, b) is None:
+                access, hops = self.obstacle(cell, b)
+                return access, (hop, *hops)
+        back = self._router.swings(b)
+        assert back is not None  # or else the way that is tried would be the intact one
+        route = self.route(a, self._router.ends(back)[1])
+        if route is None:
+            return self.obstacle(a, self._router.ends(back)[1])
+        return self._answer(back ^ 1) or "silent", route.hops
+
+    def _answer(self, hop: int) -> Access | None:
+        """What one meets who sends over a directed link; None where it gets through."""
+        blocked = self.states[hop >> 1].blocked[hop & 1]
+        if blocked or not self.is_up(self._router.ends(hop)[1]):
+            return "refused" if blocked == REFUSED else "silent"
+        return None
 
     def failed_under(self, hop: int, enter: int, out: int, leave: int, kept: int) -> bool:
         """Whether something failed under what crossed a directed link from `enter` to `leave`: the link meanwhile, its

@@ -80,6 +80,10 @@ class Router:
             self._trees.clear()
             self.core_changes += 1
 
+    def swings(self, node: int) -> int | None:
+        """The directed link that the radio of a node is on, if the node hangs on one link of a radio at a time."""
+        return self._parent[node] if node in self._swing else None
+
     def decider(self, link: int) -> int:
         """What a change of a link is known by: the node that hangs on it, or below 0 the link itself, in the core."""
         node = self._hangs[link]

@@ -436,3 +436,28 @@ def test_a_node_behind_one_radio_hangs_in_a_tree_on_whichever_of_its_links_is_wh
                 ways = [router.route(a, b) for router in (swings, searches)]
                 assert [way and way.hops for way in ways] == [ways[0] and ways[0].hops] * 2
         assert (swings.route(4, 0) is None) == (served is None)
+
+
+@pytest.mark.parametrize(
+    ("cut", "direction", "obstacle"),
+    [
+        (1, 1, {(0, 3): "ok", (3, 0): ("silent", (5,))}),  # the cell cannot send to it: on it, and lost
+        (2, 0, {(0, 3): ("silent", (2,)), (3, 0): "ok"}),  # what leaves the cell is lost
+    ],
+)
+def test_a_radio_meets_what_its_own_cell_meets_though_another_cell_is_whole(
+    cut: int, direction: int, obstacle: dict[tuple[int, int], object]
+) -> None:
+    """Node 0 has a radio that is on cell 2, whose way is longer; cell 1, which is out of reach, is nearer. Both lead to
+    node 3."""
+    links = [link(0, 1, MS, radio="r"), link(0, 2, 9 * MS, radio="r"), link(2, 3), link(1, 3)]
+    w = World(4, links)
+    token = w.network.cut(0, "silent")  # it goes to the other cell
+    assert w.network.route(0, 3).hops == (2, 4)
+    w.network.mend(0, token)
+    w.network.cut(cut, "one-way", direction=direction)
+    for (a, b), said in obstacle.items():
+        if said == "ok":
+            assert w.network.access(a, b) == "ok"
+        else:
+            assert w.network.obstacle(a, b) == said
