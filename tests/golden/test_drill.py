@@ -22,7 +22,7 @@ import simulator as sim
 from drill import BEGIN, COLUMNS, END, README, Row, markdown, metric, table
 from simulator.facts import Catalogue
 from simulator.spec import Experiment
-from simulator.study.expect import differing, judge
+from simulator.study.expect import differing
 from simulator.study.study import Study
 
 K3S = ("K3s", "K3s HA", "K3s external")
@@ -189,7 +189,7 @@ def test_every_site_is_where_the_references_say(found: dict[str, Row], range_: R
 
 
 def test_every_expectation_is_met_or_known_not_to_be(study: Study) -> None:
-    rows = judge(study, Experiment.load("offline-drill").expect)
+    rows = study.verdicts
     assert differing(rows) == []
     assert {(row["row"], row["metric"]) for row in rows if row["verdict"] == "refuted"} == {
         ("case=Open-Horizon", "reboot_s"),

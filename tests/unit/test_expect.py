@@ -31,7 +31,8 @@ def made() -> Study:
 
 
 def rows(**expectation: Any) -> list[dict[str, Any]]:
-    return judge(made(), [Expectation(**{"metric": "m", **expectation})])
+    found = made()
+    return judge(found.records, [Expectation(**{"metric": "m", **expectation})], found.about.name)
 
 
 @pytest.mark.parametrize(
