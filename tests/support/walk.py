@@ -94,6 +94,14 @@ FILES = {
         )
     ),
     "thin.yaml": "name: thin\nkind: panels\nfacts:\n  losses: {value: 50, unit: '%', kind: assumed, source: assumed}\n",
+    **{
+        f"{name}-pods.csv": "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,"
+        f"deletion_time,scheduled_time\n{rows}"
+        for name, rows in (
+            ("one", "a,100,64,0,0,,LS,Running,0,100,10\n"),
+            ("two", "a,100,64,0,0,,LS,Running,0,100,10\nb,100,64,0,0,,LS,Running,20,100,30\n"),
+        )
+    },
     "small.csv": "latitude,longitude,cell\n45.0000,5.6995,mast-0\n",
 }
 

@@ -26,7 +26,24 @@ LOSSY = {"mode": "lossy", "loss": "5%"}
 MEANWHILE = {"kind": "update", "at": "30s", "workload": "api", "image": "j"}
 TWO_IMAGES = {"images": {"i": SITE["images"]["i"], "j": SITE["images"]["i"]}}
 DEAF = {"faults": [{"kind": "stop", "component": "scheduler", "at": "0s", "duration": "30s"}]}
+OFF = {"kind": "crash", "node": "gw", "at": "60s", "reboot_after": "5s"}
+LOSS = {"kind": "clock-loss", "node": "gw", "at": "0s"}
+NO_CLOCK = {"topology.nodes.d.model": "raspberry-pi-4b"}
 FAULTS = [
+    Move(
+        "ClockLoss.at",
+        {"faults": [OFF, LOSS]},
+        {"faults": [OFF, LOSS | {"at": "90s"}]},
+        "events.kind?kind=ClockWrong",
+        "-",
+    ),
+    Move(
+        "ClockLoss.node",
+        NO_CLOCK | {"faults": [OFF, LOSS | {"node": "d"}]},
+        NO_CLOCK | {"faults": [OFF, LOSS]},
+        "events.kind?kind=ClockWrong",
+        "+",
+    ),
     faulty("Crash.at", fault("crash", node="gw"), "events.time_s?kind=NodeCrashed", "+", at="60s"),
     faulty("Outages.at", OUT, "link_up_ratio", "+", at="60s"),
     faulty("Outages.link", OUT, "links.link?link=wan", "+", link="wan"),

@@ -34,6 +34,13 @@ def job(key: str, now: Any, column: str, sign: str) -> Move:
     return Move(f"Pods.{key}", {}, {f"workloads.job.{key}": now}, column, sign, "pods")
 
 
+def listed(name: str) -> dict[str, Any]:
+    """Pods as a trace has them."""
+    return {
+        "workloads": [{"kind": "pods", "name": "job", "image": "i", "trace": f"{name}-pods.csv", "format": "openb"}]
+    }
+
+
 MACHINES = [
     pi("cores", 4, 1, "unschedulable_pods", **api(cpu="2")),
     pi("speed", 1, 0.1, "requests.latency_s?flow=ask"),
@@ -98,6 +105,7 @@ JOBS = [
     job("ram", "3GiB", "pods.time_s?pod=job-5&state=started", "+"),
     job("node_selector", {"nobody": "has"}, "pods.pod?state=started", "-"),
     job("run", "50s", "pods.time_s?state=stopped", "+"),
+    Move("Pods.trace", listed("one"), listed("two"), "pods.pod?state=started", "+", "pods"),
     *(
         Move(
             "Pods.accelerator",

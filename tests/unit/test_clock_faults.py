@@ -269,9 +269,9 @@ def test_where_the_time_can_be_reached_it_is_right_as_soon_as_the_machine_is_up(
     assert [row[:2] for row in world.rows("events")] == [(290, "ClockWrong"), (290, "ClockRight")]
 
 
-def rebooted(saved: str | None, age: str, *, outage: bool = True) -> tuple[list[float], list[float]]:
+def rebooted(saved: str | None, age: str, *, outage: bool = True, **facts: str) -> tuple[list[float], list[float]]:
     """A board of K3s that is without power for 10 s, and for 3 min without the internet, not without its server: when
-    its agent runs again, and its clock is right again."""
+    its agent runs again, and its clock is right again. `facts` are of the board's page."""
     place = {
         "nodes": [
             {"name": "cloud", "model": "cloud-vm", "role": "control-plane"},
@@ -288,8 +288,9 @@ def rebooted(saved: str | None, age: str, *, outage: bool = True) -> tuple[list[
         {"kind": "crash", "node": "n-0", "at": "1min", "reboot_after": "10s"},
         *([{"kind": "cut", "link": "wan", "at": "50s", "duration": "3min"}] if outage else []),
     ]
-    shown = {"facts.protocols.tls.certificate.cluster.age": age}
-    found = eight(*faults, settings=shown, topology=place, orchestrator="k3s")
+    settings = {"facts.protocols.tls.certificate.cluster.age": age}
+    settings |= {f"facts.nodes.raspberry-pi-4b.{name}": value for name, value in facts.items()}
+    found = eight(*faults, settings=settings, topology=place, orchestrator="k3s")
     return times(found, "AgentStarted", "n-0"), times(found, "ClockRight")
 
 
@@ -297,8 +298,9 @@ def test_a_reboot_within_an_outage_of_the_way_to_the_time_matters_if_the_certifi
     (usual,), right = rebooted(None, "30d")
     assert right == [230.0]
     assert usual < 115
-    (young,), _ = rebooted("300d", "1h")  # the last time was saved before the certificate was made
+    (young,), _ = rebooted(saved="300d", age="1h")  # the last time was saved before the certificate was made
     assert 230 <= young <= 260
+    assert rebooted(None, "1h", clock_saved="300d")[0] == [young]
     assert rebooted("300d", "301d")[0] == [usual]
     assert rebooted("300d", "1h", outage=False) == ([usual], [105.0])
 
