@@ -101,6 +101,7 @@ class Recorder:
         deliveries: Buffer
         clusters: Buffer
         decisions: Buffer
+        migrations: Buffer
         functions: Buffer
         energy: Buffer
         batteries: Buffer

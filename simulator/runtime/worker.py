@@ -11,10 +11,11 @@ from functools import partial
 from simulator.engine.clock import Timer
 from simulator.runtime.bench import Bench
 from simulator.runtime.bring_up import BringUp
+from simulator.runtime.migration import Migration
 from simulator.runtime.pod_run import Container, PodRun
 from simulator.runtime.probes import Health
-from simulator.runtime.settings import RuntimeCosts
-from simulator.runtime.status import PodStatus
+from simulator.runtime.settings import MigrationRules, RuntimeCosts
+from simulator.runtime.status import Origin, PodStatus
 from simulator.world.pod import Probe
 
 SIGKILL, SIGTERM = 128 + 9, 128 + 15  # exit codes of a process that these signals ended
@@ -28,18 +29,24 @@ class PodWorker:
         "_costs",
         "_failures",
         "_notice",
+        "_origin",
+        "_paused",
         "_reported",
         "_shares",
         "_way_up",
+        "migration",
         "over",
         "run",
         "sandbox",
         "stopping",
     )
 
-    def __init__(self, bench: Bench, run: PodRun, costs: RuntimeCosts) -> None:
+    def __init__(self, bench: Bench, run: PodRun, costs: RuntimeCosts, origin: Origin | None = None) -> None:
         self._bench = bench
         self._costs = costs
+        self._origin = origin  # what it is to go on with, until it does
+        self._paused = False  # its processes stand still, while the last of their memory is sent
+        self.migration: Migration | None = None  # that it is part of
         self.run = run
         self.stopping = False  # the whole pod is being ended
         self.over = False  # nothing runs, and nothing will
@@ -60,6 +67,8 @@ class PodWorker:
     def begin(self, wait_ns: int = 0) -> None:
         """Start the pod; its sandbox can be made only after `wait_ns`, when the node has a network for it."""
         self._watch_health()
+        if self._origin is not None:
+            self._skip_init()
         if self.run.phase == "Running":  # it did before the node lost power
             self.report()
         self._way_up.begin(wait_ns)
@@ -68,8 +77,14 @@ class PodWorker:
         """The pod came up before time began: no stage of its start is left, and its processes answer."""
         self.sandbox = True
         self._watch_health()
+        self._skip_init()
+        self._adopt_all()
+
+    def _skip_init(self) -> None:
         for container in self.run.init_containers:
             container.state, container.ran, container.seen = "exited", True, True
+
+    def _adopt_all(self) -> None:
         for container in self.run.containers:
             self.started(container, adopted=True)
         self.see(at_once=True)
@@ -108,6 +123,9 @@ class PodWorker:
 
     def started(self, container: Container, *, restored: bool = False, adopted: bool = False) -> None:
         """A container's process is there; `restored` from a snapshot, with the application, or `adopted`."""
+        if self._origin is not None:
+            self._prepared(container, self._origin)
+            return
         host, run, template = self._bench.host, self.run, container.template
         now = host.clock.now
         container.restarts += container.ran
@@ -183,7 +201,10 @@ class PodWorker:
     def kernel_kills(self, container: Container) -> None:
         """Out of memory: the container's, or the node's."""
         self._bench.host.note("OOMKilled", self.run.name, container.template.name)
-        self._exit(container, SIGKILL, "OOMKilled", "oom")
+        if self._origin is not None:
+            self.end("Failed", "OOMKilled")
+        else:
+            self._exit(container, SIGKILL, "OOMKilled", "oom")
 
     def _failed(self, container: Container, kind: str) -> None:
         """Its liveness or startup probe has failed."""
@@ -217,13 +238,15 @@ class PodWorker:
     def _silence(self, container: Container, how: str) -> None:
         """Its process is no more: no timer of it is left, and whoever talked to it is told."""
         run, host = self.run, self._bench.host
+        self._break(f"{container.template.name} of {run.name} has ended")
         self._take()
         _cancel(container.timer, container.listen)
         container.answering = False
         if container.health is not None:
             container.health.stop()
         if container is run.main:
-            host.record(run.name, run.template.workload, "running", "stopped")
+            if not self._paused:
+                host.record(run.name, run.template.workload, "running", "stopped")
             if run.serving:
                 self._serve(False, how)
 
@@ -298,8 +321,12 @@ class PodWorker:
         running = self._runs()
         if not self.stopping:
             self.stopping = True
+            self._break(f"{self.run.name} is ended")
             self._way_up.cancel()
             _cancel(self._notice)
+            for container in self.run.containers:
+                if container.state == "prepared":
+                    container.state = "waiting"
             if running:
                 self._bench.host.note("Killing", self.run.name, f"grace {grace_ns / 1e9:g} s")
         for container in running:
@@ -309,13 +336,19 @@ class PodWorker:
 
     def fail(self, reason: str) -> None:
         """The agent ends the pod for good, at once: Evicted, or refused."""
-        self.run.phase, self.run.reason, self.run.ready = "Failed", reason, False
         self._bench.host.note(reason, self.run.name)
+        self.end("Failed", reason)
+
+    def end(self, phase: str, reason: str) -> None:
+        """The pod has ended so, for good and at once."""
+        self.run.phase, self.run.reason, self.run.ready = phase, reason, False
         self._post()
         self.stop(0)
 
     def vanish(self) -> None:
         """The node has lost power."""
+        self.over = True
+        self._break(f"the node of {self.run.name} lost power")
         self._way_up.cancel()
         _cancel(self._notice)
         for container in self._runs():
@@ -324,13 +357,80 @@ class PodWorker:
             self._silence(container, "node-dead")
         self.run.ram_bytes = 0
         self.sandbox = False
-        self.over = True
 
     def hang(self, kind: str, on: bool) -> None:
         """The main container's process stops, or begins, to answer probes of this kind. A new process answers."""
         main = self.run.main
         if main.state == "running" and main.health is not None:
             main.health.hang(kind, on)
+
+    # Moving.
+
+    @property
+    def host_name(self) -> str:
+        """Its node's name."""
+        return self._bench.host.name
+
+    @property
+    def migrates(self) -> MigrationRules:
+        """How its runtime has it move."""
+        return self._costs.migration
+
+    @property
+    def dirties(self) -> float:
+        """Bytes of its memory that it writes anew each second."""
+        said = self.run.main.template.ram_dirty
+        return self._costs.migration.dirty if said is None else said
+
+    @property
+    def whole(self) -> bool:
+        """Whether it runs as it should: all of its processes answer, and it is not being ended."""
+        return not (self.over or self.stopping) and all(c.answering for c in self.run.containers)
+
+    def pause(self) -> None:
+        """Its processes stand still: it answers nobody."""
+        self._answer(False, "migrating")
+
+    def resume(self) -> None:
+        """They go on: its memory did not get to the other node."""
+        self._answer(True, "resumed")
+
+    def _answer(self, yes: bool, how: str) -> None:
+        run = self.run
+        self._paused = not yes
+        for container in self._runs():
+            container.answering = yes
+            if container.health is not None:
+                container.health.answers(yes)
+        self._bench.host.record(run.name, run.template.workload, "running", "started" if yes else "stopped")
+        self._serve(yes, how)
+
+    def leave(self) -> None:
+        """It goes on elsewhere: nothing of it runs here any more, nor will."""
+        self.end("Succeeded", "Migrated")
+
+    def _prepared(self, container: Container, origin: Origin) -> None:
+        """All of a container is there but its process."""
+        image = self._bench.puller.store.find(container.template.image)
+        if image is not None and (refusal := self._costs.refuses(image, self._bench.host.row.platform)):
+            self._bench.host.note("Failed", self.run.name, refusal)
+            self.end("Failed", refusal)
+            return
+        container.state = "prepared"
+        self.weigh()
+        if not self.stopping and all(c.state == "prepared" for c in self.run.containers):
+            assert self._bench.migrations is not None
+            self._bench.migrations.ask(self, origin)
+
+    def go_on(self) -> None:
+        """Its memory is here: its processes go on as they were."""
+        self._origin = None
+        self._adopt_all()
+
+    def _break(self, why: str) -> None:
+        """It cannot move any more, if it was about to."""
+        if self.migration is not None:
+            self.migration.abort(why)
 
     def _runs(self) -> list[Container]:
         return [c for c in (*self.run.init_containers, *self.run.containers) if c.state == "running"]
