@@ -3,8 +3,8 @@
 Idea: the descheduler's LowNodeUtilization (https://github.com/kubernetes-sigs/descheduler): a scheduler never moves
 what runs, so nodes that come back stay empty. Here the mean requested share of the ready nodes is the measure: pods of
 the node furthest above it go to the node furthest below it, while that lowers the larger of the two shares. Small pods
-first, at most `most` in a round. Complexity: O(most × placed). Caveats: requests, not use; a cold move is a restart, and
-a replica that is alone is away meanwhile; pods of equal size on equal nodes move in the order of their binding.
+first, at most `most` in a round. Complexity: O(most × placed). Caveats: requests, not use; a cold move is a restart,
+and a replica that is alone is away meanwhile; pods of equal size on equal nodes move in the order of their binding.
 """
 
 from typing import Literal

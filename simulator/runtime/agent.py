@@ -19,8 +19,8 @@ from simulator.runtime.boot import Boot
 from simulator.runtime.disk_pressure import DiskPressure
 from simulator.runtime.host import Host
 from simulator.runtime.load import Load
-from simulator.runtime.migration import Migrations
 from simulator.runtime.memory import Memory
+from simulator.runtime.migration import Migrations
 from simulator.runtime.pod_run import Container, PodRun
 from simulator.runtime.puller import Puller
 from simulator.runtime.settings import AgentSettings, RuntimeCosts

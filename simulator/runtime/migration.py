@@ -2,19 +2,19 @@
 
 The twin's agent asks for the memory once all but the application is prepared. Then, by how it moves:
 
-- *live* is pre-copy (C. Clark et al., Live migration of virtual machines, NSDI 2005; QEMU, Cloud Hypervisor): all that is
-  in use is sent, then what was written meanwhile, and so on. With V bytes in use, d written and r sent each second, round
-  i sends V (d / r)^i, never more than V. The rounds end when what is left can be sent within the allowed downtime, when
-  there were as many as allowed, or when a round would be no smaller than the one before. Then the source is stopped, what
-  is left is sent, and the target goes on. After n rounds the downtime is V (d / r)^n / r and a latency, and
-  V (1 − (d / r)^(n+1)) / (1 − d / r) bytes were sent.
-- *state* stops first: a Wasm instance's memory, a machine's snapshot. The downtime is V / r, a latency, and what it takes to
-  save the state and to load it.
+- *live* is pre-copy (C. Clark et al., Live migration of virtual machines, NSDI 2005; QEMU, Cloud Hypervisor): all that
+  is in use is sent, then what was written meanwhile, and so on. With V bytes in use, d written and r sent each second,
+  round i sends V (d / r)^i, never more than V. The rounds end when what is left can be sent within the allowed
+  downtime, when there were as many as allowed, or when a round would be no smaller than the one before. Then the source
+  is stopped, what is left is sent, and the target goes on. After n rounds the downtime is V (d / r)^n / r and a
+  latency, and V (1 − (d / r)^(n+1)) / (1 − d / r) bytes were sent.
+- *state* stops first: a Wasm instance's memory, a machine's snapshot. The downtime is V / r, a latency, and what it
+  takes to save the state and to load it.
 
-Both give up where the way breaks, a node dies, either pod ends or time runs out: the source goes on, and the twin fails.
-Both nodes see a broken way at once. From the instant at which all has come the source is ended for good: there are never
-two that answer, and if the target dies before it goes on, none is left. What requests are in the source when it stops
-die with it, as at every stop.
+Both give up where the way breaks, a node dies, either pod ends or time runs out: the source goes on, and the twin
+fails. Both nodes see a broken way at once. From the instant at which all has come the source is ended for good: there
+are never two that answer, and if the target dies before it goes on, none is left. What requests are in the source when
+it stops die with it, as at every stop.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class Migration:
     def begin(self) -> None:
         """Ask the source."""
         of, twin = self._of, self._twin
-        twin.migration = self
-        patience = twin.migrates.patience_ns(twin.run.ram_bytes)
+        twin.moving.migration = self
+        patience = twin.moving.rules.patience_ns(twin.run.ram_bytes)
         self._deadline = of.clock.after(patience, self.abort, "time ran out")
         source = of.agents[self._origin.node]
         of.network.send(
@@ -103,10 +103,10 @@ class Migration:
         if self._over:
             return
         source = agent.worker(self._origin.uid)
-        if source is None or source.migration is not None or not source.whole:
+        if source is None or not source.moving.able:
             self.abort("the source does not serve")
             return
-        self._source, source.migration = source, self
+        self._source, source.moving.migration = source, self
         if self._origin.how == "live":
             self._send(self._whole())
         else:
@@ -116,14 +116,14 @@ class Migration:
         """What is in use: of its containers, and of the machine or instance around them."""
         assert self._source is not None
         run = self._source.run
-        return self._source.migrates.guest_bytes + sum(c.working_set(run.in_flight) for c in run.containers)
+        return self._source.moving.rules.guest_bytes + sum(c.working_set(run.in_flight) for c in run.containers)
 
     def _send(self, size: float) -> None:
         """A round, or the last of all that is left."""
         assert self._source is not None
         source, network = self._source, self._of.network
         self._round_ns = self._of.clock.now
-        limit = 8 * source.migrates.bandwidth
+        limit = 8 * source.moving.rules.bandwidth
         self._transfer = network.transfer(source.run.node, self._twin.run.node, round(size), limit)
         self._transfer.done.callbacks.append(self._came)
 
@@ -140,11 +140,11 @@ class Migration:
             self._switch()
             return
         assert self._source is not None
-        rules = self._source.migrates
+        rules = self._source.moving.rules
         self._rounds += 1
         took = (self._of.clock.now - self._round_ns) / SECOND
         rate = transfer.size / took if took else inf
-        left = min(self._source.dirties * took, self._whole())
+        left = min(self._source.moving.dirty * took, self._whole())
         if left <= rate * rules.downtime_ns / SECOND or self._rounds >= rules.rounds or left >= transfer.size:
             self._stop(left)
         else:
@@ -153,9 +153,9 @@ class Migration:
     def _stop(self, left: float) -> None:
         assert self._source is not None
         self._paused_ns = self._of.clock.now
-        self._source.pause()
+        self._source.moving.pause()
         wait = self._source.run.freeze[0]
-        wait += self._source.migrates.save_ns(left) if self._origin.how == "state" else 0
+        wait += self._source.moving.rules.save_ns(left) if self._origin.how == "state" else 0
         self._timer = self._of.clock.after(wait, self._send, left)
 
     def _switch(self) -> None:
@@ -164,11 +164,11 @@ class Migration:
         source, twin = self._source, self._twin
         route = self._of.network.route(source.run.node, twin.run.node)
         wait = twin.run.freeze[1] + (0 if route is None else route.latency_ns)
-        wait += twin.migrates.load_ns if self._origin.how == "state" else 0
+        wait += twin.moving.rules.load_ns if self._origin.how == "state" else 0
         assert self._deadline is not None
         self._deadline.cancel()
-        self._committed, source.migration = True, None
-        source.leave()
+        self._committed, source.moving.migration = True, None
+        source.moving.leave()
         self._timer = self._of.clock.after(wait, self._arrive)
 
     def _arrive(self) -> None:
@@ -176,9 +176,9 @@ class Migration:
         assert self._paused_ns is not None
         self._end()
         now, name = self._of.clock.now, self._source.run.name
-        self._of.recorder.events.add(now, "Migrated", name, self._host(self._twin), f"as {self._twin.run.name}")
+        self._of.recorder.events.add(now, "Migrated", name, self._twin.moving.host, f"as {self._twin.run.name}")
         self._record("done", (now - self._paused_ns) / SECOND)
-        self._twin.go_on()
+        self._twin.moving.go_on()
 
     def abort(self, why: str) -> None:
         """Give up. Harmless when it is over."""
@@ -194,15 +194,15 @@ class Migration:
         down = 0.0 if self._paused_ns is None else (now - self._paused_ns) / SECOND
         self._record("failed", nan if self._committed else down)
         if source is not None and not self._committed:
-            source.migration = None
+            source.moving.migration = None
             if self._paused_ns is not None and not source.over:
-                source.resume()
+                source.moving.resume()
         if not (twin.over or twin.stopping):
             twin.end("Failed", "MigrationFailed")
 
     def _end(self) -> None:
         self._over = True
-        self._twin.migration = None
+        self._twin.moving.migration = None
         for timer in (self._timer, self._deadline):
             if timer is not None:
                 timer.cancel()
@@ -210,10 +210,6 @@ class Migration:
     def _record(self, outcome: str, downtime_s: float) -> None:
         pod = "" if self._source is None else self._source.run.name
         self._of.recorder.migrations.add(
-            self._began, pod, self._twin.run.name, self._origin.node, self._host(self._twin), self._origin.how,
+            self._began, pod, self._twin.run.name, self._origin.node, self._twin.moving.host, self._origin.how,
             outcome, self._rounds, self._sent, downtime_s, (self._of.clock.now - self._began) / SECOND,
         )  # fmt: skip
-
-    @staticmethod
-    def _host(worker: PodWorker) -> str:
-        return worker.host_name

@@ -11,10 +11,10 @@ from functools import partial
 from simulator.engine.clock import Timer
 from simulator.runtime.bench import Bench
 from simulator.runtime.bring_up import BringUp
-from simulator.runtime.migration import Migration
+from simulator.runtime.moving import Moving
 from simulator.runtime.pod_run import Container, PodRun
 from simulator.runtime.probes import Health
-from simulator.runtime.settings import MigrationRules, RuntimeCosts
+from simulator.runtime.settings import RuntimeCosts
 from simulator.runtime.status import Origin, PodStatus
 from simulator.world.pod import Probe
 
@@ -29,12 +29,10 @@ class PodWorker:
         "_costs",
         "_failures",
         "_notice",
-        "_origin",
-        "_paused",
         "_reported",
         "_shares",
         "_way_up",
-        "migration",
+        "moving",
         "over",
         "run",
         "sandbox",
@@ -44,14 +42,12 @@ class PodWorker:
     def __init__(self, bench: Bench, run: PodRun, costs: RuntimeCosts, origin: Origin | None = None) -> None:
         self._bench = bench
         self._costs = costs
-        self._origin = origin  # what it is to go on with, until it does
-        self._paused = False  # its processes stand still, while the last of their memory is sent
-        self.migration: Migration | None = None  # that it is part of
         self.run = run
         self.stopping = False  # the whole pod is being ended
         self.over = False  # nothing runs, and nothing will
         self.sandbox = False  # is there
         self._way_up = BringUp(self, bench, costs)
+        self.moving = Moving(self, bench, costs, origin)
         self._shares = False  # counted among those who have the runtime's shared pages
         self._failures = 0  # syncs that failed, to name their draws
         self._notice: Timer | None = None  # when the agent will see what has happened
@@ -67,7 +63,7 @@ class PodWorker:
     def begin(self, wait_ns: int = 0) -> None:
         """Start the pod; its sandbox can be made only after `wait_ns`, when the node has a network for it."""
         self._watch_health()
-        if self._origin is not None:
+        if self.moving.awaited:
             self._skip_init()
         if self.run.phase == "Running":  # it did before the node lost power
             self.report()
@@ -78,13 +74,14 @@ class PodWorker:
         self.sandbox = True
         self._watch_health()
         self._skip_init()
-        self._adopt_all()
+        self.go_on()
 
     def _skip_init(self) -> None:
         for container in self.run.init_containers:
             container.state, container.ran, container.seen = "exited", True, True
 
-    def _adopt_all(self) -> None:
+    def go_on(self) -> None:
+        """Its processes are there and answer, as they were."""
         for container in self.run.containers:
             self.started(container, adopted=True)
         self.see(at_once=True)
@@ -123,8 +120,8 @@ class PodWorker:
 
     def started(self, container: Container, *, restored: bool = False, adopted: bool = False) -> None:
         """A container's process is there; `restored` from a snapshot, with the application, or `adopted`."""
-        if self._origin is not None:
-            self._prepared(container, self._origin)
+        if self.moving.awaited:
+            self.moving.prepared(container)
             return
         host, run, template = self._bench.host, self.run, container.template
         now = host.clock.now
@@ -153,7 +150,7 @@ class PodWorker:
             wait += 0 if adopted else self._bench.warm.write(self._costs, run, container, wait)
             if wait:
                 if container is run.main:
-                    self._serve(False, "starting")
+                    self.serve(False, "starting")
                 container.listen = host.clock.after(wait, self._listens, container)
             else:
                 self._listens(container)
@@ -164,9 +161,10 @@ class PodWorker:
         if container.health is not None:
             container.health.answers(True)
         if container is self.run.main:
-            self._serve(True, "started")
+            self.serve(True, "started")
 
-    def _serve(self, up: bool, how: str) -> None:
+    def serve(self, up: bool, how: str) -> None:
+        """Its main process begins to answer, or ceases to."""
         self.run.serving = up
         for hook in self._bench.serving_hooks:
             hook(self.run, up, how)
@@ -201,7 +199,7 @@ class PodWorker:
     def kernel_kills(self, container: Container) -> None:
         """Out of memory: the container's, or the node's."""
         self._bench.host.note("OOMKilled", self.run.name, container.template.name)
-        if self._origin is not None:
+        if self.moving.awaited:
             self.end("Failed", "OOMKilled")
         else:
             self._exit(container, SIGKILL, "OOMKilled", "oom")
@@ -238,17 +236,17 @@ class PodWorker:
     def _silence(self, container: Container, how: str) -> None:
         """Its process is no more: no timer of it is left, and whoever talked to it is told."""
         run, host = self.run, self._bench.host
-        self._break(f"{container.template.name} of {run.name} has ended")
+        self.moving.breaks(f"{container.template.name} of {run.name} has ended")
         self._take()
         _cancel(container.timer, container.listen)
         container.answering = False
         if container.health is not None:
             container.health.stop()
         if container is run.main:
-            if not self._paused:
+            if not self.moving.paused:
                 host.record(run.name, run.template.workload, "running", "stopped")
             if run.serving:
-                self._serve(False, how)
+                self.serve(False, how)
 
     def _settle(self, container: Container, code: int, reason: str, how: str) -> None:
         """A container has ended: for good, or to come back."""
@@ -321,12 +319,10 @@ class PodWorker:
         running = self._runs()
         if not self.stopping:
             self.stopping = True
-            self._break(f"{self.run.name} is ended")
+            self.moving.breaks(f"{self.run.name} is ended")
             self._way_up.cancel()
             _cancel(self._notice)
-            for container in self.run.containers:
-                if container.state == "prepared":
-                    container.state = "waiting"
+            self.moving.drop()
             if running:
                 self._bench.host.note("Killing", self.run.name, f"grace {grace_ns / 1e9:g} s")
         for container in running:
@@ -348,7 +344,7 @@ class PodWorker:
     def vanish(self) -> None:
         """The node has lost power."""
         self.over = True
-        self._break(f"the node of {self.run.name} lost power")
+        self.moving.breaks(f"the node of {self.run.name} lost power")
         self._way_up.cancel()
         _cancel(self._notice)
         for container in self._runs():
@@ -363,74 +359,6 @@ class PodWorker:
         main = self.run.main
         if main.state == "running" and main.health is not None:
             main.health.hang(kind, on)
-
-    # Moving.
-
-    @property
-    def host_name(self) -> str:
-        """Its node's name."""
-        return self._bench.host.name
-
-    @property
-    def migrates(self) -> MigrationRules:
-        """How its runtime has it move."""
-        return self._costs.migration
-
-    @property
-    def dirties(self) -> float:
-        """Bytes of its memory that it writes anew each second."""
-        said = self.run.main.template.ram_dirty
-        return self._costs.migration.dirty if said is None else said
-
-    @property
-    def whole(self) -> bool:
-        """Whether it runs as it should: all of its processes answer, and it is not being ended."""
-        return not (self.over or self.stopping) and all(c.answering for c in self.run.containers)
-
-    def pause(self) -> None:
-        """Its processes stand still: it answers nobody."""
-        self._answer(False, "migrating")
-
-    def resume(self) -> None:
-        """They go on: its memory did not get to the other node."""
-        self._answer(True, "resumed")
-
-    def _answer(self, yes: bool, how: str) -> None:
-        run = self.run
-        self._paused = not yes
-        for container in self._runs():
-            container.answering = yes
-            if container.health is not None:
-                container.health.answers(yes)
-        self._bench.host.record(run.name, run.template.workload, "running", "started" if yes else "stopped")
-        self._serve(yes, how)
-
-    def leave(self) -> None:
-        """It goes on elsewhere: nothing of it runs here any more, nor will."""
-        self.end("Succeeded", "Migrated")
-
-    def _prepared(self, container: Container, origin: Origin) -> None:
-        """All of a container is there but its process."""
-        image = self._bench.puller.store.find(container.template.image)
-        if image is not None and (refusal := self._costs.refuses(image, self._bench.host.row.platform)):
-            self._bench.host.note("Failed", self.run.name, refusal)
-            self.end("Failed", refusal)
-            return
-        container.state = "prepared"
-        self.weigh()
-        if not self.stopping and all(c.state == "prepared" for c in self.run.containers):
-            assert self._bench.migrations is not None
-            self._bench.migrations.ask(self, origin)
-
-    def go_on(self) -> None:
-        """Its memory is here: its processes go on as they were."""
-        self._origin = None
-        self._adopt_all()
-
-    def _break(self, why: str) -> None:
-        """It cannot move any more, if it was about to."""
-        if self.migration is not None:
-            self.migration.abort(why)
 
     def _runs(self) -> list[Container]:
         return [c for c in (*self.run.init_containers, *self.run.containers) if c.state == "running"]

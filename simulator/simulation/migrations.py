@@ -18,7 +18,8 @@ def join_nodes(world: World, cluster: Cluster) -> Callable[[Pod, str, str], str]
 
     def refuses(pod: Pod, node: str, how: str) -> str:
         template = pod.template
-        if isinstance(pod.owner, Job) or pod.run_ns is not None or any(c.run_ns is not None for c in template.containers):
+        ends = any(container.run_ns is not None for container in template.containers)
+        if ends or pod.run_ns is not None or isinstance(pod.owner, Job):
             return "it ends by itself, and moves cold alone"
         if template.extended:
             return "it holds accelerators, whose memory stays"

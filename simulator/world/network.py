@@ -269,10 +269,10 @@ class Network:
         False as soon as one of the links or nodes goes down in either direction; at once if there is no way.
 
         Fluid: the route's latency is not in it (a caller that opens a connection adds its round trips). Transfers share
-        links by max–min fairness; none is faster than its limit, or than TCP allows at its route's round trip and loss,
-        as they are now. A link that loses packets hands on rate · (1 − loss) of all transfers together, since what is lost and repeated
-        has used its time too; what each connection's congestion control makes of the loss bounds it by itself. It
-        begins when all radios on the way are connected.
+        links by max–min fairness; none is faster than its limit, nor than TCP allows at its route's round trip and
+        loss, as they are now. A link that loses packets hands on rate · (1 − loss) of all transfers together, since
+        what is lost and repeated has used its time too; what each connection's congestion control makes of the loss
+        bounds it by itself. It begins when all radios on the way are connected.
         """
         route = self.route(a, b)
         if route is not None:

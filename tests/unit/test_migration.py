@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import ceil, inf, isnan, log
+from itertools import pairwise
+from math import ceil, isnan, log
 from typing import Any
 
 import pytest
@@ -81,7 +82,8 @@ def test_rounds_bytes_and_downtime_are_those_of_the_closed_form(
         rounds = 1 if ratio <= min(fits, 1) else ceil(log(fits) / log(ratio) - 1e-9)
         rounds = min(most, max(1, rounds))
         left, sent = idle * ratio**rounds, idle * (1 - ratio ** (rounds + 1)) / (1 - ratio)
-    assert abs(found["rounds"] - rounds) <= (1e-5 > abs(idle * ratio**rounds - fits * idle) / idle)
+    close = ratio < 1 and abs(ratio ** min(rounds, found["rounds"]) - fits) < 1e-5  # whole bytes decide
+    assert found["rounds"] == rounds or (close and abs(found["rounds"] - rounds) == 1)
     if found["rounds"] == rounds:
         assert found["sent_bytes"] == pytest.approx(sent, abs=50)  # each round is a whole number of bytes
         assert found["downtime_s"] == pytest.approx(left / RATE, abs=1e-5)
@@ -354,7 +356,9 @@ def _answer(agent: NodeAgent) -> list[str]:
 @settings(max_examples=60, deadline=None)
 @given(
     how=st.sampled_from(["live", "state"]), dirty=st.floats(0, 2),
-    breaks=st.lists(st.tuples(st.floats(0, 40), st.sampled_from(["cut", "crash-0", "crash-1", "remove-1"])), max_size=3),
+    breaks=st.lists(
+        st.tuples(st.floats(0, 40), st.sampled_from(["cut", "crash-0", "crash-1", "remove-1"])), max_size=3
+    ),
 )  # fmt: skip
 def test_never_do_two_answer_and_one_does_while_its_node_lives(
     how: str, dirty: float, breaks: list[tuple[float, str]]
@@ -378,6 +382,5 @@ def test_never_do_two_answer_and_one_does_while_its_node_lives(
     assert _answer(kit.agents[home]) == ([["source", "twin"][home]] if alive else [])
     # Down for the stop alone, and no longer.
     ups = [(time, up) for time, uid, up in serving(kit) if uid in (source, twin)]
-    gaps = [b - a for (a, up), (b, _) in zip(ups, ups[1:], strict=False) if not up]
-    assert all(gap <= 8.0 * (2 if dirty >= 1 else 1) + 1e-6 for gap in gaps)
-    assert inf > sum(gaps)
+    gaps = [b - a for (a, up), (b, _) in pairwise(ups) if not up]
+    assert all(gap <= 8.0 + 1e-6 for gap in gaps)

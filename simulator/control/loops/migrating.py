@@ -16,9 +16,9 @@ _ENDED = ("Succeeded", "Failed")
 class Migrator:
     """What the memory does is the nodes' business (`simulator.runtime.migration`); here it is heard how it went.
 
-    A twin has its pod's controller, and is no replica until its pod has ended on its node. It is bound where it is meant
-    to go or fails. Once it is ready, or its pod has left its node, it takes its pod's place, and that is deleted; where it
-    fails, or its pod is deleted before, the twin goes.
+    A twin has its pod's controller, and is no replica until its pod has ended on its node. It is bound where it is
+    meant to go, or fails. Once it is ready, or its pod has left its node, it takes its pod's place, and that is
+    deleted; where it fails, or its pod is deleted before, the twin goes.
     """
 
     __slots__ = ("_client", "_clock", "_named", "_recorder", "_server", "_twins")
