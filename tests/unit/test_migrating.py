@@ -38,9 +38,8 @@ class Once(Rescheduling):
 
 class Restless(Rescheduling):
     """The first pod that can goes to the other node, again and again."""
-    every_s = 30.0
-    def __init__(self, how="live"):
-        self.how = how
+    def __init__(self, how="live", every_s=30.0):
+        self.how, self.every_s = how, every_s
     def moves(self, cluster, placed):
         for row, name in enumerate(placed.names):
             other = 3 - int(placed.node[row])  # the rows of the edge nodes are 1 and 2
@@ -212,6 +211,29 @@ def test_spread_after_recovery_moves_as_it_is_told(tmp_path: Path) -> None:
     assert row(run)["how"] == "live"
 
 
+def test_a_wasm_instance_goes_on_on_another_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EDGE, "runtimes", ["containerd/runwasi/wasmer-singlepass"])
+    image = {"compressed": "2MB", "unpacked": "150kB", "platforms": ["wasi/wasm"], "format": "wasm"}
+    made = scenario(tmp_path, once(how="state"), second={"model": "raspberry-pi-4b"}, images={"shop/api": image})
+    found = row(Simulation(made).finish())
+    assert (found["outcome"], found["sent_bytes"]) == ("done", 100 * MB + 90_000)  # and the engine's own
+    assert found["downtime_s"] == pytest.approx(found["sent_bytes"] / RATE + 0.002, rel=1e-3)
+
+
+def test_policies_do_not_see_what_moves(tmp_path: Path) -> None:
+    often = {"use": "./mine.py:Restless", "params": {"every_s": 5}}  # a move takes 18 s at least
+    run = Simulation(scenario(tmp_path, often, [api(2)], duration="5min")).finish()
+    assert not events(run, "PolicyError")
+    moves = run.table("migrations")
+    assert moves["outcome"].to_list() == ["done"] * moves.height
+    ended = dict(zip(moves["pod"], moves["time_s"] + moves["took_s"], strict=True))
+    begun = [(each["subject"], each["time_s"]) for each in events(run, "Migrating")]
+    assert len(begun) > 4
+    assert len({pod for pod, _ in begun}) == len(begun)  # no pod moves twice: its twin does
+    twins = dict(zip(moves["twin"], moves["pod"], strict=True))
+    assert all(time > ended[twins[pod]] for pod, time in begun if pod in twins)
+
+
 # Refused.
 
 ENDS = api(run="10min", memory={"idle": "100MB"})
@@ -223,9 +245,10 @@ ENDS = api(run="10min", memory={"idle": "100MB"})
         ({"runtimes": ["containerd/cloud-hypervisor"]}, api(), "live",
          "its runtime containerd/qemu is containerd/cloud-hypervisor on edge-1"),
         ({}, ENDS, "live", "it ends by itself, and moves cold alone"),
+        ({"platform": "linux/arm64"}, api(), "live", "a machine of linux/amd64 does not go on on linux/arm64"),
         ({"runtimes": ["containerd/firecracker"]}, api(), "live", "is containerd/firecracker on edge-1"),
     ],
-    ids=["stack", "ends", "vmm"],
+    ids=["stack", "ends", "processor", "vmm"],
 )  # fmt: skip
 def test_what_cannot_move_is_a_policy_error(
     tmp_path: Path, second: dict[str, Any], workload: dict[str, Any], how: str, said: str
@@ -371,5 +394,6 @@ def test_never_do_both_serve_and_the_replicas_are_right_in_the_end(
     assert len(living) == 2
     run = s.finish()
     assert not broken_rows(run.tables)
+    assert not events(run, "PolicyError")
     assert pairs
     assert run.summary["migrations"] >= 1

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from simulator.control.api.client import Client
-from simulator.control.api.objects import ApiObject, Pod
-from simulator.control.api.objects import Move as Moving
+from simulator.control.api.objects import ApiObject, Move, Pod
 from simulator.control.api.server import ApiServer
 from simulator.control.controllers.pods import delete_pod, free_name
 from simulator.engine.clock import Clock
@@ -43,7 +42,7 @@ class Migrator:
         stem = pod.template.workload if pod.owner is None else pod.owner.name
         self._named.setdefault(stem, 0)
         name = free_name(self._server, stem, self._named)
-        move = Moving(pod, node, how)
+        move = Move(pod, node, how)
         twin = Pod(name=name, template=pod.template, owner=pod.owner, hash=pod.hash, move=move)
         self._twins[pod.uid] = self._server.create(twin)
         self._recorder.events.add(self._clock.now, "Migrating", pod.name, pod.node, f"to {node}, {how}, as {name}")

@@ -29,7 +29,8 @@ _NAME = "rescheduling"
 class Rescheduler:
     """Sees what the scheduler believes, and is up while that is. A move that no pod has taken by the next round is
     forgotten. `functions` are workloads whose pods their platform makes: they stay. `refuses(pod, node, how)` says why
-    a pod cannot move to a node while it runs; empty: it can. Policies do not see those that do.
+    a pod cannot move to a node while it runs; empty: it can. Policies do not see those that do, and such a move goes on
+    while the scheduler is down.
     """
 
     __slots__ = ("_asker", "_client", "_clock", "_functions", "_migrator", "_moves", "_named", "_recorder", "_refuses",

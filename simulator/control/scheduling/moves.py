@@ -33,8 +33,9 @@ class Moves:
         move = ask.cycle.pod.move
         if move is not None:
             row = ask.cycle.info.index.get(move.node)
-            fits = row is not None and bool(np.take(ask.cycle.passing(), row))
-            return Bind(row) if fits else Reject((Reason("migration", f"{move.node} does not pass the filters"),))
+            if row is None or not np.take(ask.cycle.passing(), row):
+                return Reject((Reason("migration", f"{move.node} does not pass the filters"),))
+            return Bind(row)
         wished = self._wished.get(wished_by(ask.cycle.pod)) if self._wished else None
         if not wished:
             return None
