@@ -193,9 +193,9 @@ class Migration:
         self._of.recorder.events.add(now, "MigrationFailed", name, self._origin.node, why)
         down = 0.0 if self._paused_ns is None else (now - self._paused_ns) / SECOND
         self._record("failed", nan if self._committed else down)
-        if source is not None and not self._committed:
+        if source is not None:
             source.moving.migration = None
-            if self._paused_ns is not None and not source.over:
+            if self._paused_ns is not None and not source.over:  # it is, once all has come
                 source.moving.resume()
         if not (twin.over or twin.stopping):
             twin.end("Failed", "MigrationFailed")

@@ -344,6 +344,20 @@ def test_who_deletes_the_twin_has_changed_nothing(tmp_path: Path) -> None:
     assert len(run.table("pods").filter(pl.col("owner") == "api")["pod"].unique()) == 3
 
 
+def test_a_source_that_says_late_that_it_has_left_goes_though_its_twin_has_gone(tmp_path: Path) -> None:
+    s = _stepped(tmp_path)
+    twin = next(pod for pod in pods_of(s) if pod.move is not None)
+    assert twin.move is not None
+    worker = next(w for a in cluster_of(s).agents.values() if (w := a.worker(twin.move.source.uid)) is not None)
+    while not worker.over:
+        s.run(s.now_s + 0.0005)
+    s.inject(Cut(link="lan-0", duration="20s"))  # before it could say so
+    delete_pod(cluster_of(s).server, twin)
+    run = _done(s)
+    assert row(run)["outcome"] == "done"
+    assert len(run.table("pods").filter(pl.col("owner") == "api")["pod"].unique()) == 4
+
+
 def test_a_twin_for_which_there_is_no_room_any_more_is_given_up(tmp_path: Path) -> None:
     s = Simulation(scenario(tmp_path, once(), [api(2)], duration="5min"))
     s.run(60.005)

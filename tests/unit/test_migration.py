@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubelets import COSTS, GI, IMAGE, MI, Kubelets, container, kubelets, template
+from kubelets import COSTS, GI, IMAGE, MEMORY, MI, SETTINGS, Kubelets, container, kubelets, template
 from simulator.runtime.agent import NodeAgent
 from simulator.runtime.migration import Migrations
 from simulator.runtime.settings import MigrationRules
@@ -45,7 +45,7 @@ def move(kit: Kubelets, source: int, how: str = "live", name: str = "twin") -> i
     return kit.uids
 
 
-def moved(idle: int, dirty: float, how: str = "live", *, until: float = 1000.0, **more: Any) -> dict[str, Any]:
+def moved(idle: int, dirty: float, how: str = "live", *, until: float = 5000.0, **more: Any) -> dict[str, Any]:
     """The row of one migration."""
     kit, source = kit_of(idle=idle, dirty=dirty, **more)
     kit.run(10)
@@ -304,6 +304,24 @@ def test_a_container_that_dies_while_it_moves_stays_and_is_started_again() -> No
 )
 def test_time_runs_out_for_each_gib_begun(rules: dict[str, Any], idle: int, outcome: str) -> None:
     assert moved(idle, 6.25 * MB, rules=rules)["outcome"] == outcome
+
+
+def test_time_does_not_run_out_once_all_has_come() -> None:
+    slow = {"load_ns": 60 * SECOND, "timeout_per_gib_ns": 20 * SECOND}
+    assert moved(100 * MB, 0, "state", rules=slow)["downtime_s"] == 68
+
+
+def test_a_twin_that_is_too_big_for_its_node_is_killed_and_nobody_beside_it() -> None:
+    never = replace(SETTINGS, memory=replace(MEMORY, threshold_bytes=None))  # evict
+    kit, source = kit_of(idle=100 * MB, system_bytes=4 * GI - 150 * MB, settings=never)
+    beside = kit.admit("beside", agent=1, ram_idle_bytes=80 * MB)
+    kit.run(10)
+    twin = move(kit, source)
+    kit.run(60)
+    assert kit.upstreams[1].of(twin) == [PodStatus("Failed", reason="OOMKilled")]
+    assert {uid for _, uid, up in serving(kit) if up} == {source, beside}
+    assert all(up for _, _, up in serving(kit))
+    assert kit.agents[1].available_ram_bytes == 70 * MB
 
 
 def test_a_source_that_does_not_answer_yet_is_not_sent() -> None:
