@@ -3,9 +3,11 @@
 Idea: the descheduler's LowNodeUtilization (https://github.com/kubernetes-sigs/descheduler): a scheduler never moves
 what runs, so nodes that come back stay empty. Here the mean requested share of the ready nodes is the measure: pods of
 the node furthest above it go to the node furthest below it, while that lowers the larger of the two shares. Small pods
-first, at most `most` in a round. Complexity: O(most × placed). Caveats: requests, not use; a move is a restart, and a
-replica that is alone is away meanwhile; pods of equal size on equal nodes move in the order of their binding.
+first, at most `most` in a round. Complexity: O(most × placed). Caveats: requests, not use; a cold move is a restart,
+and a replica that is alone is away meanwhile; pods of equal size on equal nodes move in the order of their binding.
 """
+
+from typing import Literal
 
 import numpy as np
 
@@ -13,10 +15,14 @@ from simulator.policy import ClusterView, Migrate, PlacedView, Rescheduling
 
 
 class SpreadAfterRecovery(Rescheduling):
-    """`gap`: how far above the mean share (0 to 1) a node must be; `most`: moves in a round; `every_s`: seconds."""
+    """`gap`: how far above the mean share (0 to 1) a node must be; `most`: moves in a round; `every_s`: seconds; `how`
+    pods move: cold, live or state."""
 
-    def __init__(self, gap: float = 0.1, most: int = 1, every_s: float = 120.0) -> None:
+    def __init__(
+        self, gap: float = 0.1, most: int = 1, every_s: float = 120.0, how: Literal["cold", "live", "state"] = "cold"
+    ) -> None:
         self.gap, self.most, self.every_s = gap, most, every_s
+        self.how = how
 
     def moves(self, cluster: ClusterView, placed: PlacedView) -> list[Migrate]:
         """From the fullest to the emptiest, as long as it helps."""
@@ -36,7 +42,7 @@ class SpreadAfterRecovery(Rescheduling):
             used[:, full] -= size
             used[:, node] += size
             moved.add(row)
-            found.append(Migrate(placed.names[row], node))
+            found.append(Migrate(placed.names[row], node, self.how))
         return found
 
     def _best(

@@ -63,6 +63,7 @@ STARTS: Final[Mapping[str, tuple[str, ...]]] = {
 MODES: Final = ("native", "user-kernel", "virtualised", "interpreter", "single-pass", "jit", "aot")
 ISOLATION: Final = ("process", "user-kernel", "vm", "language", "enclave")
 FORMATS: Final = ("oci", "wasm", "rootfs", "unikernel", "nabla", "capstan", "appc", "pantavisor")  # of images
+WAYS: Final = ("live", "state")  # of a running instance to another node
 WASI: Final = (
     "preview1", "preview2", "sockets", "nn", "crypto", "proxy-wasm", "threads", "wasix", "async",
 )  # fmt: skip
@@ -119,6 +120,14 @@ RUNTIMES: Final[Mapping[str, Field]] = {
     "snapshot.nics": Field("count", required=False),  # that a guest has, 1 without
     "snapshot.disks": Field("count", required=False),  # likewise
     "pool.size": Field("count", required=False, positive=True),  # machines that wait on a node
+    # How a running instance moves to another node (`simulator.runtime.migration`): what every page allows that says it.
+    "migration.ways": Field("list", required=False, words=WAYS),
+    "migration.downtime": Field("duration", required=False),  # that may be left of pre-copy, without which none is live
+    "migration.rounds": Field("count", required=False, positive=True),  # of pre-copy at most, likewise
+    "migration.dirty": Field("byterate", required=False),  # that an instance writes of which nobody says it, likewise
+    "migration.bandwidth": Field("byterate", required=False, positive=True),  # of one migration
+    "migration.timeout": Field("duration", required=False),  # after which it is given up, and
+    "migration.timeout_per_gib": Field("duration", required=False),  # for each GiB, begun or whole
     "pause": Field("duration", required=False),  # of an instance that has nothing to do (`simulator.traffic.functions`)
     "resume": Field("duration", required=False),
     "stop": Field("duration", required=False, dist=True),

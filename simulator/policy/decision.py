@@ -48,8 +48,10 @@ class Migrate:
     """Move a running pod (by name) to the node with this row number: an answer of `Rescheduling`.
 
     `how` is `cold`: it is deleted, and what its controller makes in its place is bound to that node; whatever it had in
-    memory is lost, and nothing serves in between. `live` (its memory is sent while it runs) and `state` (a Wasm
-    instance's) are refused: not offered yet.
+    memory is lost, and nothing serves in between. `live`: its memory is sent while it runs, and it is stopped for what
+    is left (pre-copy of a virtual machine). `state`: it is stopped, its memory is sent, and it goes on there (a Wasm
+    instance, the snapshot of a machine). Both only where the runtime can (`migration.ways` of its page) and is the same
+    on both nodes.
     """
 
     pod: str

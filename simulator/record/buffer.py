@@ -102,6 +102,7 @@ class Recorder:
         deliveries: Buffer
         clusters: Buffer
         decisions: Buffer
+        migrations: Buffer
         functions: Buffer
         energy: Buffer
         batteries: Buffer

@@ -19,7 +19,7 @@ NEITHER: Final = frozenset(
     {
         *("requests_issued", "requests_in_flight", "superseded_messages", "pod_seconds", "decisions"),
         *("mean_instances", "busy_instances", "instance_life_s", "host_commits"),
-        *("spooled_messages", "messages_in_flight", "handovers"),
+        *("spooled_messages", "messages_in_flight", "handovers", "migrations"),
         *("commands_given", "commands_waiting", "commands_in_flight"),
     }
 )

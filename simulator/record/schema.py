@@ -247,6 +247,24 @@ DECISIONS = Table(
     ),
 )
 
+MIGRATIONS = Table(
+    "migrations",
+    "one running pod's way to another node (live or state), when it was over",
+    (
+        Column("time_s", "time", "when its twin, prepared, asked for its memory"),
+        Column("pod", "code", "the pod that ran; empty if its node never agreed"),
+        Column("twin", "code", "the pod that goes on in its place"),
+        Column("source", "code", "the node that it left"),
+        Column("target", "code", "the node that it went to"),
+        Column("how", "code", "live (pre-copy) or state (stop and copy)"),
+        Column("outcome", "code", "done, or failed: the source went on"),
+        Column("rounds", "int", "of pre-copy, while the source ran"),
+        Column("sent_bytes", "float", "in all rounds, and in the stop"),
+        Column("downtime_s", "float", "neither answered; NaN where the target died before it went on"),
+        Column("took_s", "float", "from the question to the end"),
+    ),
+)
+
 DELIVERIES = Table(
     "deliveries",
     "one event in the life of one control message between a control plane and a node; renewals of leases, polls and "
@@ -356,7 +374,7 @@ TABLES = {
     t.name: t
     for t in (
         EVENTS, PODS, NODES, MEMORY, LINKS, CARRIED, REQUESTS,
-        TRAFFIC, MESSAGES, SPOOLS, AGES, COMMANDS, DELIVERIES, CLUSTERS, DECISIONS, FUNCTIONS,
+        TRAFFIC, MESSAGES, SPOOLS, AGES, COMMANDS, DELIVERIES, CLUSTERS, DECISIONS, MIGRATIONS, FUNCTIONS,
         ENERGY, BATTERIES, COSTS,
     )
 }  # fmt: skip

@@ -20,6 +20,7 @@ from simulator.runtime.disk_pressure import DiskPressure
 from simulator.runtime.host import Host
 from simulator.runtime.load import Load
 from simulator.runtime.memory import Memory
+from simulator.runtime.migration import Migrations
 from simulator.runtime.pod_run import Container, PodRun
 from simulator.runtime.puller import Puller
 from simulator.runtime.settings import AgentSettings, RuntimeCosts
@@ -32,6 +33,7 @@ from simulator.world.device import allot
 from simulator.world.image import READ_ONLY, Image, ImageStore
 from simulator.world.network import Network
 from simulator.world.node import NodeTable
+from simulator.world.pod import PodTemplate
 from simulator.world.registry import Registry
 
 
@@ -53,6 +55,7 @@ class NodeAgent:
         "_disk",
         "_host",
         "_memory",
+        "_migrations",
         "_networked_ns",
         "_nodes",
         "_past",
@@ -104,6 +107,7 @@ class NodeAgent:
         self._workers: dict[int, PodWorker] = {}
         self._past: dict[int, PodRun] = {}  # what the disk remembers of pods that a crash ended
         self._status_timer: Timer | None = None
+        self._migrations: Migrations | None = None
         self._host = host = Host(clock, rng, recorder, nodes, node, settings=settings, upstream=self._upstream)
         self._memory = Memory(
             host, system_bytes, self._runs, kill=self._kernel_kills, evict=self._evict, changed=self._changed
@@ -119,6 +123,10 @@ class NodeAgent:
     def connect(self, upstream: Upstream) -> None:
         """Report to `upstream` from now on: the way to the control plane, which needs the agent to exist first."""
         self._upstream = self._host.upstream = upstream
+
+    def moves_by(self, migrations: Migrations) -> None:
+        """Its pods move to these nodes, and theirs come here."""
+        self._bench.migrations = self._migrations = migrations
 
     def waits_by(self, reached: Callable[[Callable[[], None]], None]) -> None:
         """How it learns that its server answers: `reached(call)` calls `call` once it does."""
@@ -177,6 +185,15 @@ class NodeAgent:
         """The pod of that uid, if it is here, ended or not."""
         worker = self._workers.get(uid)
         return worker.run if worker is not None else None
+
+    def worker(self, uid: int) -> PodWorker | None:
+        """Whoever looks after the pod of that uid here."""
+        return self._workers.get(uid)
+
+    def costs(self, template: PodTemplate) -> RuntimeCosts | None:
+        """What pods of this template cost here; None where there is no runtime for them."""
+        named = template.runtime_class
+        return self._runtimes.get(named) if named else next(iter(self._runtimes.values()))
 
     # What its control plane tells it.
 
@@ -343,6 +360,7 @@ class NodeAgent:
             Backoff(pulls.backoff_first_ns, pulls.backoff_cap_ns, pulls.backoff_factor, pulls.backoff_reset_ns),
             self.serving_hooks,
             self._ended,
+            self._migrations,
         )
 
     def _survives(self, pod: DesiredPod) -> bool:
@@ -358,12 +376,13 @@ class NodeAgent:
 
     def _start(self, desired: DesiredPod, adopted: bool = False) -> None:
         template = desired.template
-        costs = self._runtimes.get(template.runtime_class) if template.runtime_class else None
+        costs = self.costs(template)
         known = costs or next(iter(self._runtimes.values()))
         run = PodRun(desired.uid, desired.name, template, self.node, self._host.speed / known.slowdown)
         run.freeze = known.freeze
-        worker = PodWorker(self._bench, run, known)
         past = self._past.pop(desired.uid, None)
+        here = past is not None and past.started_ns is not None  # whatever it came with, it has run here since
+        worker = PodWorker(self._bench, run, known, None if here else desired.origin)
         if past is not None:
             run.remember(past)
         others = [run for run in self._runs() if not run.finished]
@@ -376,7 +395,7 @@ class NodeAgent:
             worker.stay_ended()
         elif reason:
             worker.fail(reason)
-        elif template.runtime_class and costs is None:
+        elif costs is None:
             worker.wait_for("ContainerCreating", f"no runtime for {template.runtime_class}")
         elif self.images.read_only and not adopted:
             worker.wait_for("ContainerCreating", READ_ONLY)

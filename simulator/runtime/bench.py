@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from simulator.runtime.backoff import Backoff
 from simulator.runtime.host import Host
 from simulator.runtime.memory import Memory
+from simulator.runtime.migration import Migrations
 from simulator.runtime.pod_run import PodRun
 from simulator.runtime.puller import Puller
 from simulator.runtime.starts import Starts
@@ -33,3 +34,4 @@ class Bench:
     pull_failures: Backoff  # by pod uid and image
     serving_hooks: list[ServingHook]
     ended: Callable[[PodWorker], None]  # nothing of the pod runs any more, and nothing will
+    migrations: Migrations | None = None  # the way to other nodes of the cluster, if pods move

@@ -116,7 +116,7 @@ class Memory:
         highest = 0.0
         for pod in self._pods():
             for container in (*pod.init_containers, *pod.containers):
-                if container.state == "running":
+                if container.in_memory:
                     score = badness(pod, container, self._host.row.ram_bytes)
                     if victim is None or score > highest:
                         victim, highest = (pod, container), score

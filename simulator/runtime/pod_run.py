@@ -10,7 +10,8 @@ from simulator.world.pod import ContainerTemplate, PodTemplate
 
 
 class Container:
-    """One container of a pod. `state` is waiting, running or exited; exited means for good."""
+    """One container of a pod. `state` is waiting, running or exited, which means for good; or prepared: all is there
+    but the process, whose memory comes from another node (`simulator.runtime.migration`)."""
 
     __slots__ = (
         "answering",
@@ -60,9 +61,14 @@ class Container:
             return "CrashLoopBackOff"
         return "" if self.state == "running" or self.reason == "Completed" else self.reason
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether its process holds memory, or what is to be its process does."""
+        return self.state in ("running", "prepared")
+
     def working_set(self, in_flight: int) -> int:
         """Bytes of RAM that its process holds while it works on so many requests."""
-        if self.state != "running":
+        if not self.in_memory:
             return 0
         return self.template.ram_idle_bytes + self.template.ram_per_request_bytes * in_flight
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import exp, log
+from math import ceil, exp, inf, log
 
 import numpy as np
 
@@ -104,6 +104,34 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class MigrationRules:
+    """How a running instance of one stack moves to a node that has the same (`simulator.runtime.migration`). Sizes in
+    bytes, rates in byte/s."""
+
+    stack: str = ""
+    ways: frozenset[str] = frozenset()  # live, state
+    portable: bool = False  # to a node of another platform, too
+    guest_bytes: int = 0  # sent beside the containers' working sets: kernel and machine, or instance
+    downtime_ns: int = 0  # that pre-copy may stop the instance for
+    rounds: int = 1  # of pre-copy at most
+    dirty: float = 0.0  # that an instance writes of which nobody says it
+    bandwidth: float = inf
+    timeout_ns: int = 0  # and for each GiB, begun or whole, so much more
+    timeout_per_gib_ns: int = 0
+    snapshot: tuple[float, float, int] = (0.0, 0.0, 0)  # ns to save a state of so many bytes (third), ns per byte more
+    load_ns: int = 0
+
+    def patience_ns(self, size: int) -> int:
+        """After which it is given up."""
+        return self.timeout_ns + self.timeout_per_gib_ns * ceil(size / 2**30)
+
+    def save_ns(self, size: float) -> int:
+        """How long a state of so many bytes takes to be saved before it can be sent."""
+        base, per_byte, at = self.snapshot
+        return max(0, round(base + per_byte * (size - at)))
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeCosts:
     """One stack of runtimes. `slowdown` divides the speed of everything that runs inside. A Wasm module runs wherever
     the runtime does, whatever platforms its image names, if that has what of WASI it imports; any other image has to be
@@ -123,6 +151,7 @@ class RuntimeCosts:
     wasi: frozenset[str] = frozenset()  # features of WASI, where it is a Wasm runtime
     formats: frozenset[str] = frozenset()  # of images that it can unpack; empty: any
     warm: Prepared | Pool | None = None  # None: every start is one from nothing
+    migration: MigrationRules = MigrationRules()
 
     def refuses(self, image: Image, platform: str) -> str:
         """Why this image does not run on a node of this platform; empty when it does."""

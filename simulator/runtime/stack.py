@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 from typing import Final
 
 from simulator.facts import Catalogue, Model
 from simulator.facts.fact import near
 from simulator.facts.stack import ROLES, pages_of
 from simulator.physics.distributions import Constant, from_spec
-from simulator.runtime.settings import Pool, Prepared, RuntimeCosts, Step, Steps
+from simulator.runtime.settings import MigrationRules, Pool, Prepared, RuntimeCosts, Step, Steps
 from simulator.runtime.stretches import Stretch, displaced_vmm, left, measured, role, whole_pod, wrong
 from simulator.units import parse
 
@@ -149,6 +150,36 @@ def costs(stack: Stack) -> RuntimeCosts:
         wasi=stack.wasi if stack.wasm else frozenset(),
         formats=stack.formats,
         warm=_warm(stack, stack.warm, cold) if stack.warm is not None else None,
+        migration=_migration(stack),
+    )
+
+
+def _migration(stack: Stack) -> MigrationRules:
+    """As every page allows that speaks of it, by the numbers of the one furthest down that allows anything."""
+    said = [page for page in stack.pages if page.has("migration.ways")]
+    ways = frozenset.intersection(*(frozenset(page.list("migration.ways")) for page in said)) if said else frozenset()
+    if not ways:
+        return MigrationRules(stack.name)
+    page = said[-1]
+    restore = from_spec(page.distribution("snapshot.restore"), "duration").mean if page.has("snapshot.restore") else 0.0
+    live = "live" in ways
+    return MigrationRules(
+        stack=stack.name,
+        ways=ways,
+        portable=stack.wasm,
+        guest_bytes=int(page.quantity("memory.per_instance")),
+        downtime_ns=int(page.quantity("migration.downtime")) if live else 0,
+        rounds=int(page.quantity("migration.rounds")) if live else 1,
+        dirty=page.quantity("migration.dirty") if live else 0.0,
+        bandwidth=_stated(page, "migration.bandwidth", inf),
+        timeout_ns=int(_stated(page, "migration.timeout")),
+        timeout_per_gib_ns=int(_stated(page, "migration.timeout_per_gib")),
+        snapshot=(
+            _stated(page, "snapshot.create"),
+            _stated(page, "snapshot.create_per_gib") / 2**30,
+            int(_stated(page, "snapshot.create_ram")),
+        ),
+        load_ns=round(restore),
     )
 
 

@@ -9,6 +9,15 @@ from simulator.world.device import Held
 from simulator.world.pod import PodTemplate
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The running pod that another is to go on with: on this node, of this uid; `how` is live or state."""
+
+    node: str
+    uid: int
+    how: str
+
+
 @dataclass(slots=True)
 class DesiredPod:
     """A pod that the control plane wants on this node."""
@@ -18,6 +27,7 @@ class DesiredPod:
     template: PodTemplate
     static: bool = False  # from a manifest on the node's own disk
     devices: Held = field(default_factory=dict)  # accelerators that the control plane has chosen; empty: it leaves it
+    origin: Origin | None = None  # it is not started anew, but goes on with the memory of this one
 
 
 @dataclass(frozen=True, slots=True)

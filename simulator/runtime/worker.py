@@ -11,10 +11,11 @@ from functools import partial
 from simulator.engine.clock import Timer
 from simulator.runtime.bench import Bench
 from simulator.runtime.bring_up import BringUp
+from simulator.runtime.moving import Moving
 from simulator.runtime.pod_run import Container, PodRun
 from simulator.runtime.probes import Health
 from simulator.runtime.settings import RuntimeCosts
-from simulator.runtime.status import PodStatus
+from simulator.runtime.status import Origin, PodStatus
 from simulator.world.pod import Probe
 
 SIGKILL, SIGTERM = 128 + 9, 128 + 15  # exit codes of a process that these signals ended
@@ -31,13 +32,14 @@ class PodWorker:
         "_reported",
         "_shares",
         "_way_up",
+        "moving",
         "over",
         "run",
         "sandbox",
         "stopping",
     )
 
-    def __init__(self, bench: Bench, run: PodRun, costs: RuntimeCosts) -> None:
+    def __init__(self, bench: Bench, run: PodRun, costs: RuntimeCosts, origin: Origin | None = None) -> None:
         self._bench = bench
         self._costs = costs
         self.run = run
@@ -45,6 +47,7 @@ class PodWorker:
         self.over = False  # nothing runs, and nothing will
         self.sandbox = False  # is there
         self._way_up = BringUp(self, bench, costs)
+        self.moving = Moving(self, bench, costs, origin)
         self._shares = False  # counted among those who have the runtime's shared pages
         self._failures = 0  # syncs that failed, to name their draws
         self._notice: Timer | None = None  # when the agent will see what has happened
@@ -60,6 +63,8 @@ class PodWorker:
     def begin(self, wait_ns: int = 0) -> None:
         """Start the pod; its sandbox can be made only after `wait_ns`, when the node has a network for it."""
         self._watch_health()
+        if self.moving.awaited:
+            self._skip_init()
         if self.run.phase == "Running":  # it did before the node lost power
             self.report()
         self._way_up.begin(wait_ns)
@@ -68,8 +73,15 @@ class PodWorker:
         """The pod came up before time began: no stage of its start is left, and its processes answer."""
         self.sandbox = True
         self._watch_health()
+        self._skip_init()
+        self.go_on()
+
+    def _skip_init(self) -> None:
         for container in self.run.init_containers:
             container.state, container.ran, container.seen = "exited", True, True
+
+    def go_on(self) -> None:
+        """Its processes are there and answer, as they were."""
         for container in self.run.containers:
             self.started(container, adopted=True)
         self.see(at_once=True)
@@ -108,6 +120,9 @@ class PodWorker:
 
     def started(self, container: Container, *, restored: bool = False, adopted: bool = False) -> None:
         """A container's process is there; `restored` from a snapshot, with the application, or `adopted`."""
+        if self.moving.awaited:
+            self.moving.prepared(container)
+            return
         host, run, template = self._bench.host, self.run, container.template
         now = host.clock.now
         container.restarts += container.ran
@@ -135,7 +150,7 @@ class PodWorker:
             wait += 0 if adopted else self._bench.warm.write(self._costs, run, container, wait)
             if wait:
                 if container is run.main:
-                    self._serve(False, "starting")
+                    self.serve(False, "starting")
                 container.listen = host.clock.after(wait, self._listens, container)
             else:
                 self._listens(container)
@@ -146,9 +161,10 @@ class PodWorker:
         if container.health is not None:
             container.health.answers(True)
         if container is self.run.main:
-            self._serve(True, "started")
+            self.serve(True, "started")
 
-    def _serve(self, up: bool, how: str) -> None:
+    def serve(self, up: bool, how: str) -> None:
+        """Its main process begins to answer, or ceases to."""
         self.run.serving = up
         for hook in self._bench.serving_hooks:
             hook(self.run, up, how)
@@ -183,7 +199,10 @@ class PodWorker:
     def kernel_kills(self, container: Container) -> None:
         """Out of memory: the container's, or the node's."""
         self._bench.host.note("OOMKilled", self.run.name, container.template.name)
-        self._exit(container, SIGKILL, "OOMKilled", "oom")
+        if self.moving.awaited:
+            self.end("Failed", "OOMKilled")
+        else:
+            self._exit(container, SIGKILL, "OOMKilled", "oom")
 
     def _failed(self, container: Container, kind: str) -> None:
         """Its liveness or startup probe has failed."""
@@ -217,15 +236,17 @@ class PodWorker:
     def _silence(self, container: Container, how: str) -> None:
         """Its process is no more: no timer of it is left, and whoever talked to it is told."""
         run, host = self.run, self._bench.host
+        self.moving.breaks(f"{container.template.name} of {run.name} has ended")
         self._take()
         _cancel(container.timer, container.listen)
         container.answering = False
         if container.health is not None:
             container.health.stop()
         if container is run.main:
-            host.record(run.name, run.template.workload, "running", "stopped")
+            if not self.moving.paused:
+                host.record(run.name, run.template.workload, "running", "stopped")
             if run.serving:
-                self._serve(False, how)
+                self.serve(False, how)
 
     def _settle(self, container: Container, code: int, reason: str, how: str) -> None:
         """A container has ended: for good, or to come back."""
@@ -298,8 +319,10 @@ class PodWorker:
         running = self._runs()
         if not self.stopping:
             self.stopping = True
+            self.moving.breaks(f"{self.run.name} is ended")
             self._way_up.cancel()
             _cancel(self._notice)
+            self.moving.drop()
             if running:
                 self._bench.host.note("Killing", self.run.name, f"grace {grace_ns / 1e9:g} s")
         for container in running:
@@ -309,13 +332,19 @@ class PodWorker:
 
     def fail(self, reason: str) -> None:
         """The agent ends the pod for good, at once: Evicted, or refused."""
-        self.run.phase, self.run.reason, self.run.ready = "Failed", reason, False
         self._bench.host.note(reason, self.run.name)
+        self.end("Failed", reason)
+
+    def end(self, phase: str, reason: str) -> None:
+        """The pod has ended so, for good and at once."""
+        self.run.phase, self.run.reason, self.run.ready = phase, reason, False
         self._post()
         self.stop(0)
 
     def vanish(self) -> None:
         """The node has lost power."""
+        self.over = True
+        self.moving.breaks(f"the node of {self.run.name} lost power")
         self._way_up.cancel()
         _cancel(self._notice)
         for container in self._runs():
@@ -324,7 +353,6 @@ class PodWorker:
             self._silence(container, "node-dead")
         self.run.ram_bytes = 0
         self.sandbox = False
-        self.over = True
 
     def hang(self, kind: str, on: bool) -> None:
         """The main container's process stops, or begins, to answer probes of this kind. A new process answers."""

@@ -15,6 +15,7 @@ from simulator.simulation.clusters.cluster import Cluster
 from simulator.simulation.clusters.kubernetes import Cluster as KubernetesCluster
 from simulator.simulation.clusters.world import World
 from simulator.simulation.deciders import read_deciders
+from simulator.simulation.migrations import join_nodes
 from simulator.simulation.settings import kubernetes as settings
 from simulator.spec.scenario import Scenario
 from simulator.traffic.plane import RequestPlane
@@ -40,7 +41,8 @@ def add_loops(
         if deciders.rescheduling is not None:
             Rescheduler(
                 world.clock, world.recorder, cluster.server, client(),
-                scheduler=cluster.scheduler, policy=deciders.rescheduling, functions=functions,
+                scheduler=cluster.scheduler, policy=deciders.rescheduling, refuses=join_nodes(world, cluster),
+                functions=functions,
             )  # fmt: skip
         if deciders.autoscaling is not None:
             scaler = Autoscaler(

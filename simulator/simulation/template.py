@@ -182,6 +182,7 @@ def _container(container: Container, behaviour: Behaviour | None, spec: PodSpec)
         # What nobody describes is taken to hold what it asked for.
         ram_idle_bytes=int(memory.idle) if memory else wanted.get("memory", 0),
         ram_per_request_bytes=int(memory.per_request) if memory else 0,
+        ram_dirty=float(memory.dirty) if memory and memory.dirty is not None else None,
         run_ns=None if known.run is None else int(known.run),
         exit_code=known.exit_code,
         start_ns=int(known.start),

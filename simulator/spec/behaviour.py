@@ -8,17 +8,22 @@ from pydantic import Field
 
 from simulator.spec.base import Count, Positive, Spec, Text
 from simulator.spec.distribution import RandomDuration
-from simulator.spec.quantity import Cpu, Duration, Size
+from simulator.spec.quantity import ByteRate, Cpu, Duration, Size
 
 Wait = Annotated[Duration, Field(gt=0)]
 ExitCode = Annotated[int, Field(strict=True, ge=0, le=255)]
 
 
 class Memory(Spec):
-    """The working set: of the started, idle process, and what each request in service adds."""
+    """The working set: of the started, idle process, and what each request in service adds.
+
+    `dirty` is how much of it the process writes anew each second, which decides how it moves while it runs; without it,
+    what the runtime's page assumes.
+    """
 
     idle: Size
     per_request: Size = Size("0")
+    dirty: ByteRate | None = None
 
 
 class Call(Spec):

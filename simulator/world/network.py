@@ -309,15 +309,15 @@ class Network:
         radio.note(now, self.sent(hop, size_bytes, start))
         return start
 
-    def transfer(self, a: int, b: int, size_bytes: int) -> Transfer:
+    def transfer(self, a: int, b: int, size_bytes: int, limit_bps: float = inf) -> Transfer:
         """Bulk bytes from `a` to `b` from now on: `.done` succeeds with True when all have crossed the links, with
         False as soon as one of the links or nodes goes down in either direction; at once if there is no way.
 
         Fluid: the route's latency is not in it (a caller that opens a connection adds its round trips). Transfers share
-        links by max–min fairness; none is faster than TCP allows at its route's round trip and loss, as they are now. A
-        link that loses packets hands on rate · (1 − loss) of all transfers together, since what is lost and repeated
-        has used its time too; what each connection's congestion control makes of the loss bounds it by itself. It
-        begins when all radios on the way are connected.
+        links by max–min fairness; none is faster than its limit, nor than TCP allows at its route's round trip and
+        loss, as they are now. A link that loses packets hands on rate · (1 − loss) of all transfers together, since
+        what is lost and repeated has used its time too; what each connection's congestion control makes of the loss
+        bounds it by itself. It begins when all radios on the way are connected.
         """
         route = self.route(a, b)
         if route is not None:
@@ -328,20 +328,20 @@ class Network:
             return transfer
         radios = {radio: None for hop in route.hops if (radio := self.radios[hop >> 1]) is not None}
         if not radios:
-            return self._sharing.open(route.hops, size_bytes, self._bound_bps(route.hops))
+            return self._begin(route.hops, size_bytes, limit_bps)
         _call(self.before_change)
         now = self._clock.now
         ready = max(radio.meet(now) for radio in radios)
         for radio in radios:
             radio.hold(now)
-        transfer = Woken(self._clock, size_bytes, route.hops, lambda: self._begin(route.hops, size_bytes))
+        transfer = Woken(self._clock, size_bytes, route.hops, lambda: self._begin(route.hops, size_bytes, limit_bps))
         transfer.done.callbacks.append(lambda _: self._ended(transfer, radios))
         self._woken[transfer] = None
         transfer.begin(max(now, ready))
         return transfer
 
-    def _begin(self, hops: tuple[int, ...], size_bytes: int) -> Transfer:
-        return self._sharing.open(hops, size_bytes, self._bound_bps(hops))
+    def _begin(self, hops: tuple[int, ...], size_bytes: int, limit_bps: float) -> Transfer:
+        return self._sharing.open(hops, size_bytes, self._bound_bps(hops), limit_bps)
 
     def _ended(self, transfer: Woken, radios: Iterable[Promotion]) -> None:
         _call(self.before_change)

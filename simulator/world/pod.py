@@ -115,6 +115,7 @@ class ContainerTemplate:
     start_ns: int = 0  # from process start until it answers
     # CPU that the process takes while it runs, beside requests; not part of the text that a hash is made from.
     background_m: int = field(default=0, repr=False)
+    ram_dirty: float | None = field(default=None, repr=False)  # bytes that it writes a second; None: nobody says
 
 
 @dataclass(frozen=True, slots=True)

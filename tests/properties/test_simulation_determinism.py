@@ -107,6 +107,7 @@ QUIET = {
     "costs",
     "spools",
     "carried",
+    "migrations",
 }  # no lot decides what is in them
 
 

@@ -49,6 +49,7 @@ def test_every_metric_of_a_run_in_which_nothing_happened() -> None:
         *("battery_empty_s", "battery_stops", "lowest_charge_j", "solar_j", "curtailed_j", "battery_loss_j"),
         *("cold_start_share", "cold_start_wait_s", "function_latency_s", "instance_life_s"),
         *("link_up_ratio", "majority_links_up_ratio"),
+        "migration_downtime_s",
     }
     assert got["all_up_ratio"] == 1
     assert all(number == 0 for name, number in got.items() if name not in {*undefined, "all_up_ratio"})

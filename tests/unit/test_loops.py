@@ -162,14 +162,14 @@ spec: {containers: [{name: main, image: shop/api, resources: {requests: {cpu: 50
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"pod": "api", "how": "live"}, "in the way 'live', which is not offered yet"),
-        ({"pod": "api", "how": "state"}, "in the way 'state', which is not offered yet"),
+        ({"pod": "api", "how": "live"}, "runtime containerd/runc does not offer it (migration.ways: none but cold)"),
+        ({"pod": "api", "how": "warm"}, "in the way 'warm': there are cold, live and state"),
         ({"pod": "api", "node": "edge-0"}, "to edge-0, where it is"),
         ({"pod": "api", "node": "cloud"}, "to cloud, which does not pass the filters"),
         ({"pod": "log"}, "which belongs to its node as the pod of a DaemonSet"),
         ({"pod": "f-"}, "which is an instance of a function"),
     ],
-    ids=["live", "state", "same", "refused", "daemon", "function"],
+    ids=["live", "warm", "same", "refused", "daemon", "function"],
 )
 def test_a_move_that_cannot_be_is_a_policy_error_and_nothing_moves(
     tmp_path: Path, params: dict[str, Any], said: str

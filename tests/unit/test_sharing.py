@@ -134,6 +134,19 @@ def test_a_cap_holds_and_leaves_the_rest_to_others() -> None:
     assert (capped.rate_bps, free.rate_bps) == (MB, MB)
 
 
+def test_a_flow_s_own_limit_outlives_a_change_of_what_its_path_allows() -> None:
+    clock = Clock()
+    sharing = Sharing(clock, [8e6])
+    limited, free = sharing.open([0], 10_000_000, 6e6, 1e6), sharing.open([0], 10_000_000, 6e6)
+    assert (limited.rate_bps, free.rate_bps) == (1e6, 6e6)
+    sharing.set_caps(0, lambda _: 0.5e6)
+    assert (limited.rate_bps, free.rate_bps) == (0.5e6, 0.5e6)
+    sharing.set_caps(0, lambda _: 9e6)
+    assert (limited.rate_bps, free.rate_bps) == (1e6, 7e6)
+    with pytest.raises(ValueError, match="positive"):
+        sharing.open([0], 1, 6e6, 0.0)
+
+
 def test_an_end_at_the_instant_of_a_stop_ends_no_other_flow_early() -> None:
     clock = Clock()
     sharing = Sharing(clock, [8 * MB])

@@ -42,11 +42,22 @@ class Pod(ApiObject):
     scheduled_ns: int | None = None
     ready_ns: int | None = None
     hash: str = ""  # pod-template-hash of its ReplicaSet, for rolling updates
+    move: Move | None = None  # what it is to go on with, until it has taken that pod's place
 
     @property
     def active(self) -> bool:
-        """Counts as a replica: neither finished nor being deleted."""
-        return self.phase in ("Pending", "Running") and self.deletion_ns is None and not self.deleted
+        """Counts as a replica: neither finished nor being deleted, nor the twin of a pod that goes on for now."""
+        here = self.phase in ("Pending", "Running") and self.deletion_ns is None and not self.deleted
+        return here and (self.move is None or self.move.source.phase == "Succeeded")
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Why a twin was made: it is to go on, on this node, where `source` is stopped; `how` is live or state."""
+
+    source: Pod
+    node: str
+    how: str
 
 
 @dataclass(slots=True, eq=False)

@@ -1,8 +1,8 @@
-"""Rescheduling: pods that run are deleted here and made anew there."""
+"""Rescheduling: pods that run are deleted here and made anew there, or move there as they are."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from operator import index
 from typing import Any
 
@@ -13,6 +13,7 @@ from simulator.control.api.objects import DaemonSet, Pod
 from simulator.control.api.server import ApiServer
 from simulator.control.controllers.pods import delete_pod, free_name
 from simulator.control.loops.loop import Loop
+from simulator.control.loops.migrating import Migrator
 from simulator.control.scheduling.moves import wished_by
 from simulator.control.scheduling.placed import PlacedPods
 from simulator.control.scheduling.scheduler import Scheduler
@@ -27,31 +28,36 @@ _NAME = "rescheduling"
 
 class Rescheduler:
     """Sees what the scheduler believes, and is up while that is. A move that no pod has taken by the next round is
-    forgotten. `functions` are workloads whose pods their platform makes: they stay.
+    forgotten. `functions` are workloads whose pods their platform makes: they stay. `refuses(pod, node, how)` says why
+    a pod cannot move to a node while it runs; empty: it can. Policies do not see those that do, and such a move goes on
+    while the scheduler is down.
     """
 
-    __slots__ = ("_asker", "_client", "_clock", "_functions", "_moves", "_named", "_recorder", "_scheduler", "_server")
+    __slots__ = ("_asker", "_client", "_clock", "_functions", "_migrator", "_moves", "_named", "_recorder", "_refuses",
+                 "_scheduler", "_server")  # fmt: skip
 
     def __init__(
         self, clock: Clock, recorder: Recorder, server: ApiServer, client: Client, *,
-        scheduler: Scheduler, policy: Rescheduling | ReschedulingFunction, functions: Collection[str] = (),
+        scheduler: Scheduler, policy: Rescheduling | ReschedulingFunction, refuses: Callable[[Pod, str, str], str],
+        functions: Collection[str] = (),
     ) -> None:  # fmt: skip
         self._clock, self._recorder, self._server, self._client = clock, recorder, server, client
-        self._scheduler, self._functions = scheduler, functions
+        self._scheduler, self._functions, self._refuses = scheduler, functions, refuses
+        self._migrator = Migrator(clock, recorder, server, client)
         self._asker = scheduler.asker()
         self._moves = policy.moves if isinstance(policy, Rescheduling) else policy
         self._named: dict[str, int] = {}
         Loop(clock, duration(float(getattr(policy, "every_s", Rescheduling.every_s))), self._look)
 
     def _look(self, number: int) -> None:
-        seen = self._scheduler.look(f"{_NAME}/{number}")
+        seen = self._scheduler.look(f"{_NAME}/{number}", without=self._migrator.moving)
         if seen is None or not self._server.up:
             return
         cluster, placed = seen
         self._scheduler.moves.clear()
 
         def fault(answer: Any) -> str:
-            return _fault_of(answer, placed, cluster.names, self._functions)
+            return _fault_of(answer, placed, cluster.names, functions=self._functions, refuses=self._refuses)
 
         answer = self._asker.ask(_NAME, fault, self._moves, cluster, placed.view)
         for move in answer or ():
@@ -59,7 +65,10 @@ class Rescheduler:
             assert pod is not None
             assert pod.pod is not None
             self._recorder.decisions.add(self._clock.now, move.pod, "Migrate", node, 0, 0, 0)
-            self._client.call(self._move, pod.pod, node)
+            if move.how == "cold":
+                self._client.call(self._move, pod.pod, node)
+            else:
+                self._client.call(self._migrator.begin, pod.pod, node, move.how)
 
     def _move(self, pod: Pod, node: str) -> None:
         """Made at the API server. Nobody else makes a pod without a controller anew."""
@@ -78,7 +87,10 @@ class Rescheduler:
         self._server.create(twin)
 
 
-def _fault_of(answer: Any, placed: PlacedPods, nodes: tuple[str, ...], functions: Collection[str]) -> str:
+def _fault_of(
+    answer: Any, placed: PlacedPods, nodes: tuple[str, ...], *, functions: Collection[str],
+    refuses: Callable[[Pod, str, str], str],
+) -> str:  # fmt: skip
     """What is wrong with the answer of a round; empty if nothing is."""
     seen = set[str]()
     for move in answer:
@@ -86,8 +98,8 @@ def _fault_of(answer: Any, placed: PlacedPods, nodes: tuple[str, ...], functions
             return f"answered {move!r}, a {type(move).__name__}: rescheduling answers a list of Migrate"
         pod, name = placed.find(move.pod), move.pod
         row = -1 if isinstance(move.node, bool | np.bool_) else index(move.node)
-        if move.how != "cold":
-            return f"moves {name} in the way {move.how!r}, which is not offered yet: cold is"
+        if move.how not in ("cold", "live", "state"):
+            return f"moves {name} in the way {move.how!r}: there are cold, live and state"
         if pod is None or pod.pod is None:
             return f"moves {name}, which is on no node"
         if name in seen:
@@ -103,4 +115,6 @@ def _fault_of(answer: Any, placed: PlacedPods, nodes: tuple[str, ...], functions
             return f"moves {name} to {pod.node}, where it is"
         if not placed.feasible(placed.pods.index(pod))[row]:
             return f"moves {name} to {nodes[row]}, which does not pass the filters"
+        if move.how != "cold" and (why := refuses(pod.pod, nodes[row], move.how)):
+            return f"moves {name} in the way {move.how!r}: {why}"
     return ""

@@ -1,4 +1,4 @@
-"""Moves under way: which node the pod that comes in place of a deleted one is meant for."""
+"""Moves under way: which node the pod that comes in place of another is meant for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.control.api.objects import Pod
 from simulator.control.scheduling.decision import Ask
-from simulator.policy import Bind
+from simulator.policy import Bind, Reason, Reject
 
 
 class Moves:
@@ -27,8 +27,15 @@ class Moves:
         """Forget what nobody has taken."""
         self._wished.clear()
 
-    def bind(self, ask: Ask) -> Bind | None:
-        """Where a pod goes that comes in place of another, if its node passes the filters; None: the policy says."""
+    def bind(self, ask: Ask) -> Bind | Reject | None:
+        """Where a pod goes that comes in place of another, if its node passes the filters; None: the policy says. The
+        twin of a pod that still runs goes there or nowhere."""
+        move = ask.cycle.pod.move
+        if move is not None:
+            row = ask.cycle.info.index.get(move.node)
+            if row is None or not np.take(ask.cycle.passing(), row):
+                return Reject((Reason("migration", f"{move.node} does not pass the filters"),))
+            return Bind(row)
         wished = self._wished.get(wished_by(ask.cycle.pod)) if self._wished else None
         if not wished:
             return None

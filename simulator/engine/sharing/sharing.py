@@ -26,7 +26,7 @@ class Sharing:
     def __init__(self, clock: Clock, capacity_bps: Sequence[float]) -> None:
         self._clock = clock
         self.capacity_bps = list(capacity_bps)
-        self._bundles: dict[tuple[tuple[int, ...], float], Bundle] = {}  # by path and cap
+        self._bundles: dict[tuple[tuple[int, ...], float, float], Bundle] = {}  # by path, cap and limit
         self._links: dict[int, Link] = {}  # those with flows
         self._flows = [0] * len(self.capacity_bps)  # on each link
         self._carried = [0.0] * len(self.capacity_bps)  # by flows that have ended
@@ -38,12 +38,12 @@ class Sharing:
         """The present, in ns."""
         return self._clock.now
 
-    def open(self, path: Sequence[int], size: int, cap_bps: float = inf) -> Transfer:
-        """Start a flow of `size` bytes over these links, each named once, never faster than its cap; where nothing
-        limits it, it is done at once."""
+    def open(self, path: Sequence[int], size: int, cap_bps: float = inf, limit_bps: float = inf) -> Transfer:
+        """Start a flow of `size` bytes over these links, each named once, never faster than its cap, which follows its
+        path (`set_caps`), nor than its own limit; where nothing limits it, it is done at once."""
         if size < 0:
             raise ValueError("a transfer's size must not be negative")
-        if not cap_bps > 0:
+        if not min(cap_bps, limit_bps) > 0:
             raise ValueError("a transfer's cap must be positive")
         transfer = Transfer(self._clock, size)
         if not path or size == 0:
@@ -52,7 +52,7 @@ class Sharing:
             transfer._leave(0.0)
             transfer._end(True)
             return transfer
-        key = tuple(path), cap_bps
+        key = tuple(path), min(cap_bps, limit_bps), limit_bps
         bundle = self._bundles.get(key)
         if bundle is None:
             bundle = self._new_bundle(*key)
@@ -93,11 +93,11 @@ class Sharing:
     def set_caps(self, link: int, cap_bps: Callable[[Sequence[int]], float]) -> None:
         """What crosses this link has another cap from now on, which follows from its path."""
         for bundle in self._on(link):
-            cap = cap_bps(bundle.path)
+            cap = min(cap_bps(bundle.path), bundle.limit_bps)
             if cap != bundle.cap_bps:
                 self._forget(bundle)
                 bundle.cap_bps = cap
-                self._bundles.setdefault((bundle.path, cap), bundle)
+                self._bundles.setdefault((bundle.path, cap, bundle.limit_bps), bundle)
                 self._rates.changed(bundle)
 
     def rate(self, bundle: Bundle) -> float:
@@ -127,8 +127,8 @@ class Sharing:
         used = self._links.get(link)
         return tuple(used.bundles) if used is not None else ()
 
-    def _new_bundle(self, path: tuple[int, ...], cap_bps: float) -> Bundle:
-        bundle = self._bundles[path, cap_bps] = Bundle(self, path, cap_bps)
+    def _new_bundle(self, path: tuple[int, ...], cap_bps: float, limit_bps: float) -> Bundle:
+        bundle = self._bundles[path, cap_bps, limit_bps] = Bundle(self, path, cap_bps, limit_bps)
         for i in path:
             link = self._links.get(i)
             if link is None:
@@ -139,7 +139,7 @@ class Sharing:
         return bundle
 
     def _forget(self, bundle: Bundle) -> None:
-        key = bundle.path, bundle.cap_bps
+        key = bundle.path, bundle.cap_bps, bundle.limit_bps
         if self._bundles.get(key) is bundle:  # not another with what has become the same cap
             del self._bundles[key]
 

@@ -51,12 +51,14 @@ class Bundle:
     """All flows over one path with one cap: they have one rate, and end in the order of the service at which each will
     have got its size. Service is what a flow present all along has got, in bytes: its class's, and `ahead`."""
 
-    __slots__ = ("ahead", "cap_bps", "count", "counted", "flow_class", "flows", "path", "planned", "sharing", "version")
+    __slots__ = ("ahead", "cap_bps", "count", "counted", "flow_class", "flows", "limit_bps", "path", "planned",
+                 "sharing", "version")  # fmt: skip
 
-    def __init__(self, sharing: Sharing, path: tuple[int, ...], cap_bps: float) -> None:
+    def __init__(self, sharing: Sharing, path: tuple[int, ...], cap_bps: float, limit_bps: float) -> None:
         self.sharing = sharing
         self.path = path
         self.cap_bps = cap_bps
+        self.limit_bps = limit_bps  # the cap is never above it
         self.count = 0
         self.flows: list[tuple[float, int, Transfer]] = []  # heap by the service at which each is done
         self.flow_class: FlowClass | None = None
