@@ -227,14 +227,14 @@ class Network:
             if (answer := self._answer(hop)) is not None:
                 return answer, way.hops[:i]
         # The intact way leads over a link of a radio that is on another one now.
-        hop = self._router.swings(a)
-        if hop is not None:
-            cell = self._router.ends(hop)[1]
-            if (answer := self._answer(hop)) is not None:
+        own = self._router.swings(a)
+        if own is not None:
+            cell = self._router.ends(own)[1]
+            if (answer := self._answer(own)) is not None:
                 return answer, ()
             if self.route(cell, b) is None:
                 access, hops = self.obstacle(cell, b)
-                return access, (hop, *hops)
+                return access, (own, *hops)
         back = self._router.swings(b)
         assert back is not None  # or else the way that is tried would be the intact one
         route = self.route(a, self._router.ends(back)[1])
