@@ -21,7 +21,7 @@ queue behind requests or each other, nor requests behind them; where they take a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +38,7 @@ from simulator.traffic.flows import TelemetryFlow
 from simulator.traffic.legs import Legs
 from simulator.traffic.radios import Radios
 from simulator.traffic.readings import CREATED, DELIVERED, LATE, LOST, Readings
+from simulator.traffic.sent import Sent
 from simulator.traffic.sessions import Sessions
 from simulator.traffic.sources import CREATED as MADE
 from simulator.traffic.sources import END, LOSER, Flying, Sensor, Source
@@ -100,27 +101,22 @@ class Telemetry:
         channel.before_change.append(before)
         channel.after_change.append(lambda _now: relay.collect())
 
-    def measure(self) -> None:
-        """Keep from now on for how long readings occupy links."""
-        self._legs.sent = Counter()
+    def measure(self, interval_ns: int) -> None:
+        """Keep from now on what readings give links to send, by interval."""
+        self._legs.sent = Sent(interval_ns)
 
-    def sent_ns(self) -> Mapping[int, int]:
-        """For how long readings have occupied each directed link but those of `sent_bits`, as of the last settling."""
-        return self._legs.sent or {}
+    @property
+    def sent(self) -> Sent:
+        """That, of all that is counted. It is what was sent by now once everybody who sends is told to `advance`."""
+        assert self._legs.sent is not None
+        return self._legs.sent
 
-    def sent_bits(self) -> Mapping[int, int]:
-        """How many bits of readings each directed link whose rate follows a trace has had to send."""
-        return self._legs.bits
-
-    def frames(self) -> Mapping[int, int]:
-        """How many readings have been sent over each directed link, likewise."""
-        return self._legs.frames
-
-    def advance(self, now: int) -> None:
-        """Settle every source: what was sent by now is counted, to the last reading."""
+    def advance(self, now: int, hops: Collection[int] | None = None) -> None:
+        """Count what has become of readings by now, to the last one: of all, or of those that pass one of `hops`."""
         self.settle(now)
         for source in self._sources:
-            self._advance(source, now)
+            if hops is None or source.passes(hops):
+                self._advance(source, now)
 
     def add(self, flow: TelemetryFlow, nodes: NodeTable, now: int) -> None:
         """A flow of readings that begins now. Each of its copies has a phase of its own."""
@@ -425,7 +421,7 @@ class Telemetry:
         if not number:
             return
         source.done += number
-        self._legs.count(session, number)
+        self._legs.run(session, first, every, number)
         if session.listens:
             age = session.delay_ns
             self._readings.run(source.group, DELIVERED, first, every, number, age=age)
