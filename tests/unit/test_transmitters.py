@@ -17,8 +17,8 @@ from simulator.errors import UserError
 from simulator.physics.radio import RadioLaw
 from simulator.simulation.run import Run
 from simulator.simulation.transmitters import radio_law
+from simulator.traffic.fates import Fates
 from simulator.traffic.sources import Source
-from simulator.traffic.telemetry import Telemetry
 from walk import SITE
 
 ASKS = {
@@ -224,13 +224,13 @@ class TestNobodyLooks:
     """What readings send is counted as they set out."""
 
     def test_an_interval_ends_without_a_look_at_who_sends(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        looks, advance = Counter[str](), Telemetry._advance
+        looks, advance = Counter[str](), Fates.advance
 
-        def counted(telemetry: Telemetry, source: Source, now: int) -> None:
+        def counted(fates: Fates, source: Source, now: int) -> None:
             looks[interval] += 1
-            advance(telemetry, source, now)
+            advance(fates, source, now)
 
-        monkeypatch.setattr(Telemetry, "_advance", counted)
+        monkeypatch.setattr(Fates, "advance", counted)
         for interval in ("1min", "30min"):
             sense({"record": {"energy": True, "links": True, "interval": interval}, "duration": "30min"})
         assert looks["1min"] == looks["30min"] > 0
