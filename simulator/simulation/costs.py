@@ -18,7 +18,7 @@ from simulator.units import SECOND
 class Costs:
     """Counts bytes from the end of the warm-up on: of control messages, bulk transfers, requests and telemetry.
 
-    Those of requests and telemetry follow from how long they occupy a link, at the rates that hold meanwhile.
+    Those of requests follow from how long they occupy a link, at the rates that hold meanwhile.
     """
 
     def __init__(self, world: World, plane: RequestPlane, busy: Busy, scenario: Scenario) -> None:
@@ -64,24 +64,20 @@ class Costs:
 
     def _bytes(self) -> list[float]:
         """By directed link, so far."""
-        bits = self._plane.telemetry.sent_bits()
-        sent = zip(self._world.network.bytes_carried, self._sent, self._since(), strict=True)
-        return [carried + (before + now) + bits.get(hop, 0) / 8 for hop, (carried, before, now) in enumerate(sent)]
+        bits, _ = self._plane.telemetry.sent.total(len(self._sent))
+        sent = zip(self._world.network.bytes_carried, self._sent, self._since(), bits.tolist(), strict=True)
+        return [carried + (before + now) + readings / 8 for carried, before, now, readings in sent]
 
     def _since(self) -> list[float]:
-        """Bytes of requests and telemetry since the last change of rates, at the present ones."""
-        telemetry, rates = self._plane.telemetry.sent_ns(), self._world.network.rate_bps
-        return [
-            (self._busy.total[hop] + telemetry.get(hop, 0) - self._ns[hop]) * rate / (8 * SECOND)
-            for hop, rate in enumerate(rates)
-        ]
+        """Bytes of requests since the last change of rates, at the present ones."""
+        rates = self._world.network.rate_bps
+        return [(self._busy.total[hop] - self._ns[hop]) * rate / (8 * SECOND) for hop, rate in enumerate(rates)]
 
     def _look(self) -> None:
         """Rates change: count what was sent at those that held."""
         self._plane.settle(self._world.clock.now)
-        telemetry = self._plane.telemetry.sent_ns()
         self._sent = [before + now for before, now in zip(self._sent, self._since(), strict=True)]
-        self._ns = [self._busy.total[hop] + telemetry.get(hop, 0) for hop in range(len(self._ns))]
+        self._ns = [self._busy.total[hop] for hop in range(len(self._ns))]
 
 
 def _first(prices: Mapping[str, float], names: Sequence[str], of: str) -> dict[int, float]:

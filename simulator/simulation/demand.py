@@ -14,7 +14,7 @@ from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
 from simulator.facts.dist import parse_dist
 from simulator.physics.distributions import Distribution, from_spec
-from simulator.simulation.doors import door
+from simulator.simulation.doors import Doors
 from simulator.simulation.layout import Layout
 from simulator.simulation.settings.kubernetes import retransmission
 from simulator.spec import behaviour as spec
@@ -65,15 +65,15 @@ def add_flows(
 ) -> None:
     """Every flow begins now. A source that no node runs beside uses the proxy of the nearest member of the cluster."""
     names = [node.name for node in layout.nodes]
-    doors: dict[int, int] = {}
+    doors, proxy_of = Doors(layout, network, rng), dict[int, int]()
     for item, label in zip(scenario.workloads, labels(scenario.workloads), strict=True):
         if not isinstance(item, Requests | Telemetry | Commands):
             continue
         sources = tuple(matching(item.target if isinstance(item, Commands) else item.source, names))
         for source in sources:
-            if source not in doors:
-                doors[source] = door(source, layout, network, rng)
-        proxies = tuple(doors[source] for source in sources)
+            if source not in proxy_of:
+                proxy_of[source] = doors.of(source)
+        proxies = tuple(proxy_of[source] for source in sources)
         if isinstance(item, Commands):
             plane.add_telemetry(_commands(item, label, (sources, proxies), names, catalogue))
         elif isinstance(item, Requests):

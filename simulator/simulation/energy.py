@@ -71,7 +71,7 @@ class Energy:
         zones = dict.fromkeys(zone for node, zone in enumerate(world.nodes.zone) if node not in layout.batteries)
         self._carbon = grids(scenario, zones)
         loads = [agents[node].load if node in agents else Load(world.clock) for node in range(len(world.nodes.rows))]
-        self._transmitters = Transmitters(world, plane, busy, catalogue, loads=loads)
+        self._transmitters = Transmitters(world, plane, busy, catalogue, loads=loads, batteries=layout.batteries)
         for node, row in enumerate(world.nodes.rows):
             model, load = power_model(catalogue, row), loads[node]
             machine, power = Machine(node, model, load, system.get(node, 0.0)), powers.of(node)
@@ -136,7 +136,8 @@ class Energy:
         self._look()
         if not self._transmitters.any:
             return np.zeros((intervals, *self._taken[-1].shape))
-        found: Floats = whole_joules(np.array([*taken, self._taken[-1]]))
+        late = np.cumsum(list(self._transmitters.late(intervals)), axis=0)
+        found: Floats = whole_joules(np.array([*taken, self._taken[-1]]) + late)
         return np.diff(found, axis=0, prepend=0.0)
 
     def _serving(self, node: int, run: PodRun, up: bool, how: str) -> None:

@@ -3,11 +3,14 @@
 A radio is that of a link's first node, as `up` is what that node sends: the other end belongs to the network, or is a
 machine whose own radio nobody has measured. Ports are those of links whose model is no radio, at either end. Power is
 the machine's: without it neither takes any.
+
+What readings take is added up by interval at the end, from what was sent in each. Only over links of machines with a
+battery, which has to know, and over those whose rate follows a trace it is looked at as the run goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -62,15 +65,17 @@ def radio_law(page: Model, sleeps: bool) -> RadioLaw | None:
 
 
 class Transmitters:
-    """Looks at all links from now, t = 0, on, whenever it is asked. `loads` are those of the machines, by node."""
+    """Looks at all links from now, t = 0, on, whenever it is asked. `loads` are those of the machines, by node;
+    `batteries` the nodes that have one."""
 
-    __slots__ = ("_bit_j", "_busy", "_bytes", "_frame_j", "_frames", "_joules", "_loads", "_most_w", "_ns", "_overhead",
-                 "_owner", "_part", "_plane", "_rest_w", "_seen", "_sleepers", "_traced", "_unsent", "_watts", "_world",
-                 "any")  # fmt: skip
+    __slots__ = ("_bit_j", "_busy", "_bytes", "_frame_j", "_frames", "_joules", "_live", "_loads", "_most_w", "_ns",
+                 "_overhead", "_owner", "_part", "_plane", "_readings", "_rest_w", "_seen", "_sleepers", "_unsent",
+                 "_watts", "_world", "any")  # fmt: skip
 
     def __init__(
-        self, world: World, plane: RequestPlane, busy: Busy, catalogue: Catalogue, *, loads: Sequence[Load]
-    ) -> None:
+        self, world: World, plane: RequestPlane, busy: Busy, catalogue: Catalogue,
+        *, loads: Sequence[Load], batteries: Collection[int],
+    ) -> None:  # fmt: skip
         """Raises UserError where facts of a radio are missing, or contradict each other."""
         self._world, self._plane, self._busy, self._loads = world, plane, busy, loads
         network, nodes = world.network, world.nodes
@@ -82,7 +87,7 @@ class Transmitters:
         self._rest_w, self._most_w = np.zeros((2, machines))
         self._joules = np.zeros((len(PARTS), machines))
         self._sleepers: dict[int, _Sleeper] = {}  # by identity of the radio
-        self._bytes, self._ns, self._frames, self._traced, self._unsent = np.zeros((5, hops))
+        self._bytes, self._ns, self._frames, self._readings, self._unsent = np.zeros((5, hops))
         self._seen = world.clock.now
         ports = [_port(catalogue.model("nodes", row.model)) for row in nodes.rows]
         laws = dict[tuple[str, bool], RadioLaw | None]()
@@ -103,6 +108,9 @@ class Transmitters:
                 self._overhead[2 * i : 2 * i + 2] = row.latency_ns / SECOND
             self._rests(row, law, radio, awake)
         self.any = bool((self._owner >= 0).any())
+        traced = np.array([each is not None for each in network.capacities], np.bool_)
+        own = np.isin(self._owner, list(batteries))
+        self._live = frozenset(np.flatnonzero((own.any(axis=0) | traced) & (self._owner >= 0).any(axis=0)).tolist())
         if self.any and any(any(row.traces) for row in network.links):
             network.before_rates.append(self.look)
 
@@ -141,9 +149,20 @@ class Transmitters:
         return float(self._most_w[node])
 
     def joules(self, part: str) -> Floats:
-        """By machine: what one part of it has taken up to the last look."""
+        """By machine: what one part of it has taken up to the last look, but for what is `late`."""
         found: Floats = self._joules[PARTS.index(part)].copy()
         return found
+
+    def late(self, intervals: int) -> Iterator[Floats]:
+        """For each interval: by part and machine, what readings took to which no look was given. At the end."""
+        rates, live = np.array(self._world.network.rate_bps), list(self._live)
+        open_ = rates > 0
+        for sent in self._plane.telemetry.sent.by_interval(intervals, len(rates)):
+            sent[:, live] = 0
+            bits, frames = sent
+            on_air = frames * self._overhead
+            on_air[open_] += bits[open_] / rates[open_]
+            yield self._took(bits, on_air, frames)
 
     def look(self) -> None:
         """Add what was taken since the last look. It has to come before a machine's power does or goes."""
@@ -151,7 +170,8 @@ class Transmitters:
         if now == self._seen or not self.any:
             return
         self._plane.settle(now)
-        self._plane.telemetry.advance(now)
+        if self._live:
+            self._plane.telemetry.advance(now, self._live)
         self._send()
         on = np.array([load.on for load in self._loads])
         radio = self._joules[PARTS.index("radio")]
@@ -163,34 +183,31 @@ class Transmitters:
         self._seen = now
 
     def _send(self) -> None:
-        network, telemetry = self._world.network, self._plane.telemetry
+        network = self._world.network
         rates: Floats = np.array(network.rate_bps)
-        bytes_now = np.array(network.bytes_carried)
-        ns = _by_hop((self._busy.total, telemetry.sent_ns()), len(rates))
-        frames = _by_hop((telemetry.frames(),), len(rates))
-        traced = _by_hop((telemetry.sent_bits(),), len(rates))
+        bytes_now, ns = np.array(network.bytes_carried), self._busy.by_hop(len(rates))
+        readings, frames = np.zeros((2, len(rates)))
+        if self._live:
+            live = list(self._live)
+            sent = self._plane.telemetry.sent.total(len(rates))
+            readings[live], frames[live] = sent[:, live]
         seconds, new = (ns - self._ns) / SECOND, frames - self._frames
-        whole = 8 * (bytes_now - self._bytes) + traced - self._traced  # bits of which nobody knows when they are sent
-        bits = seconds * rates + whole
+        whole = 8 * (bytes_now - self._bytes) + readings - self._readings  # bits of which nobody knows when they leave
         self._unsent += whole  # while a trace says 0, they wait
         open_ = rates > 0
         on_air = seconds * open_ + new * self._overhead
         on_air[open_] += self._unsent[open_] / rates[open_]
         self._unsent[open_] = 0
-        took = bits * self._bit_j + on_air * self._watts + new * self._frame_j
-        owned = self._owner >= 0
+        self._joules += self._took(seconds * rates + whole, on_air, new)
+        self._bytes, self._ns, self._frames, self._readings = bytes_now, ns, frames, readings
+
+    def _took(self, bits: Floats, on_air: Floats, frames: Floats) -> Floats:
+        """J by part and machine for what directed links send, and how long (s)."""
+        took = bits * self._bit_j + on_air * self._watts + frames * self._frame_j
+        owned, found = self._owner >= 0, np.zeros_like(self._joules)
         part = np.broadcast_to(self._part, owned.shape)[owned]
-        np.add.at(self._joules, (part, self._owner[owned]), took[owned])
-        self._bytes, self._ns, self._frames, self._traced = bytes_now, ns, frames, traced
-
-
-def _by_hop(counts: Sequence[Mapping[int, int]], hops: int) -> Floats:
-    found = np.zeros(hops)
-    for count in counts:
-        for stage, number in count.items():
-            if stage < hops:  # others are stations
-                found[stage] += number
-    return found
+        np.add.at(found, (part, self._owner[owned]), took[owned])
+        return found
 
 
 def _port(page: Model) -> float:

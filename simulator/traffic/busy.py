@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 _NOTHING: Ints = np.zeros((0, 3), np.int64)
 
 
@@ -54,6 +55,14 @@ class Busy:
             return _NOTHING
         self._rows = [_summed(np.concatenate(self._rows))]
         return self._rows[0]
+
+    def by_hop(self, hops: int) -> Floats:
+        """ns up to the last look by directed link, shape (hops,)."""
+        found: Floats = np.zeros(hops)
+        for stage, ns in self.total.items():
+            if stage < hops:  # others are stations
+                found[stage] = ns
+        return found
 
     def _add(self, stage: Ints, begin: Ints, end: Ints) -> None:
         first = begin // self._interval

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.streams import Rng
+from simulator.traffic.sent import Sent
 from simulator.traffic.sources import CREATED, END, LOSER, START, Flying, Session, Source
 from simulator.traffic.tries import NEVER
 from simulator.traffic.ways import Ways, round_trip
@@ -19,19 +18,17 @@ Flags = NDArray[np.bool_]
 class Legs:
     """The links as readings meet them now."""
 
-    __slots__ = ("_rng", "_ways", "bits", "frames", "sent")
+    __slots__ = ("_rng", "_ways", "sent")
 
     def __init__(self, ways: Ways, rng: Rng) -> None:
         self._ways, self._rng = ways, rng
-        # Of each directed link, where somebody wants to know: ns, and where its rate follows a trace bits instead.
-        self.sent: Counter[int] | None = None
-        self.bits = Counter[int]()
-        self.frames = Counter[int]()  # readings
+        self.sent: Sent | None = None  # where somebody wants to know
 
     def set_out(self, source: Source, session: Session, created: Ints, start: Ints, until: int) -> Ints:
         """Readings (n,) that set out at `start` over the steps of a session, as rows under way (4, n). Those that come
         to a radio that may sleep only after `until` end NEVER, as far as is known."""
-        self.count(session, len(created))
+        if self.sent is not None:
+            self.sent.some(session.steps or (), start)
         if not session.odd:
             return np.stack([created, start, start + session.delay_ns, np.full(len(created), -1)])
         return self._rows(source, session, np.stack([created, start]), until)
@@ -58,7 +55,7 @@ class Legs:
         source.done += number
         created = first + np.arange(number) * every
         if not session.odd:
-            self.count(session, number)
+            self.run(session, first + session.delay_ns, every, number)
             return created, created + session.delay_ns, source.nothing[0]
         new = self.set_out(source, session, created, created, until)
         rows = np.concatenate([self.under_way(source, until), new], axis=1)
@@ -67,15 +64,10 @@ class Legs:
         came = rows[:, over & ~lost]
         return came[CREATED], came[END], rows[END, over & lost]
 
-    def count(self, session: Session, number: int) -> None:
-        """So many readings set out; one that is lost on the way counts on all of it."""
-        if self.sent is not None:
-            for step in session.steps or ():
-                if self._ways.lines[step[0]] is None:
-                    self.sent[step[0]] += number * step[1]
-                else:
-                    self.bits[step[0]] += number * step[5]
-                self.frames[step[0]] += number
+    def run(self, session: Session, first: int, every: int, number: int) -> None:
+        """So many readings pass a session of which each takes the same: the first at `first`, one each `every`."""
+        if self.sent is not None and number:
+            self.sent.run(session.steps or (), first, every, number)
 
     def left_behind(self, source: Source, session: Session, rows: Ints, now: int) -> list[Flying]:
         """Those readings (4, n) that are under way now, each by itself, as their session ends."""

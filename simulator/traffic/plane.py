@@ -282,7 +282,7 @@ class RequestPlane:
         """Keep from now on how long stations work and links send, by interval: brought up to date by `settle`."""
         self._settle()
         self.loop.busy = Busy(interval_ns)
-        self.telemetry.measure()
+        self.telemetry.measure(interval_ns)
         return self.loop.busy
 
     def worked_ns(self, node: int) -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.record.buffer import Recorder
 from simulator.traffic.ages import Ages
+from simulator.traffic.bins import spread
 from simulator.units import SECOND
 from simulator.world.clocks import Clocks
 
@@ -49,10 +50,7 @@ class Readings:
 
     def run(self, group: int, column: int, first: int, step: int, number: int, *, age: int = 0) -> None:
         """`number` events, the first at `first`, one each `step` ns, all of one age."""
-        low, high = first // self._interval, (first + (number - 1) * step) // self._interval
-        edges = np.arange(low + 1, high + 2) * self._interval
-        before = np.minimum(-((first - edges) // step), number)  # events before each edge
-        self._add(group, column, low, np.diff(before, prepend=0), age)
+        self._add(group, column, *spread(first, step, number, self._interval), age)
 
     def some(self, group: int, column: int, times: Ints, ages: Ints | None = None) -> None:
         """An event at each of these times."""

@@ -6,6 +6,7 @@ cluster, so what waits at a place that it has left is sent on from there.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -73,6 +74,11 @@ class Source:
         self.repeats: Retransmission | None = None  # how packets that a link loses are repeated
         self.twin = False  # its readings are values of a device twin
         self.unloaded_ns = 0  # how long a reading takes where nothing holds it up
+
+    def passes(self, hops: Collection[int]) -> bool:
+        """Whether readings pass one of these directed links now, on their way or from where they wait."""
+        onward = self.nowhere if self.door is None else self.door.onward(self)
+        return any(step[0] in hops for session in (self.session, onward) for step in session.steps or ())
 
 
 class Sensor:

@@ -11,7 +11,7 @@ by all of them alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import inf, prod
 from typing import Any, Final, Literal
 
@@ -138,6 +138,14 @@ class Network:
         if a == b and not self._nodes.up[a]:
             return None
         return self._router.route(a, b)
+
+    def only_way_out(self, node: int, ignoring: Collection[int]) -> int | None:
+        """The directed link with which every way from a node begins now, but to those that are ignored; None where
+        there is none, or a choice."""
+        usable, ends = self._router.usable, self._router.ends
+        out = [hop for link in self._at[node] if usable[hop := 2 * link + (self.links[link].b == node)]]
+        out = [hop for hop in out if ends(hop)[1] not in ignoring]
+        return out[0] if len(out) == 1 else None
 
     def decider(self, link: int) -> int:
         """See `Router.decider`."""

@@ -59,7 +59,7 @@ def test_nobody_whose_way_changes_is_left_out(said: list[tuple[str, int, str]]) 
     before = {thing: seen(*thing) for thing in things}
     for thing in things:
         dependents.looked(thing, [thing], (thing[0], thing[0]), -1)  # as one that is at its own gateway
-    for i, (kind, which, mode) in enumerate(said):
+    for kind, which, mode in said:
         if kind == "cut":
             cuts.setdefault(which, []).append(network.cut(which, mode))
         elif kind == "mend" and cuts.get(which):
@@ -67,7 +67,7 @@ def test_nobody_whose_way_changes_is_left_out(said: list[tuple[str, int, str]]) 
         elif kind == "power":
             network.set_node(which, not network.is_up(which))
         elif kind == "rate":
-            network._set_rates({2 * which: 0.0 if i % 2 else 1e6 + i})  # as a trace does
+            network._set_rates({2 * which: 0.0 if network.rate_bps[2 * which] else 1e6})  # it stalls, or moves again
         elif kind == "cell":
             for number in RADIO:
                 if number != RADIO[0] + which and number not in apart:

@@ -28,7 +28,7 @@ TWO_IMAGES = {"images": {"i": SITE["images"]["i"], "j": SITE["images"]["i"]}}
 DEAF = {"faults": [{"kind": "stop", "component": "scheduler", "at": "0s", "duration": "30s"}]}
 OFF = {"kind": "crash", "node": "gw", "at": "60s", "reboot_after": "5s"}
 LOSS = {"kind": "clock-loss", "node": "gw", "at": "0s"}
-NO_CLOCK = {"topology.nodes.d.model": "raspberry-pi-4b"}
+TWO_BOARDS = {"topology.nodes.d.model": "raspberry-pi-4b"}
 FAULTS = [
     Move(
         "ClockLoss.at",
@@ -39,8 +39,8 @@ FAULTS = [
     ),
     Move(
         "ClockLoss.node",
-        NO_CLOCK | {"faults": [OFF, LOSS | {"node": "d"}]},
-        NO_CLOCK | {"faults": [OFF, LOSS]},
+        TWO_BOARDS | {"faults": [OFF, LOSS | {"node": "d"}]},
+        TWO_BOARDS | {"faults": [OFF, LOSS]},
         "events.kind?kind=ClockWrong",
         "+",
     ),

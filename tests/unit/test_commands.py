@@ -131,7 +131,7 @@ class TestPlaces:
         w.clock.at(50 * SECOND + 3, w.program, "control", (11,))
         w.finish(100 * SECOND)
         assert total(w, "given", "delivered", "lost") == (70, 70, 0)
-        assert w.plane.telemetry._sources[0].node == OTHER
+        assert w.plane.telemetry._places.sources[0].node == OTHER
 
     def test_a_device_that_goes_elsewhere_is_told_by_way_of_its_new_gateway(self) -> None:
         """What waits at the old one goes to it from there, as soon as it can be reached again."""
@@ -147,7 +147,7 @@ class TestPlaces:
         w.clock.at(30 * SECOND + 3, go)
         w.finish(100 * SECOND)
         assert total(w, "given", "delivered", "lost", "came") == (100, 100, 0, 100)
-        gateways = {gateway.node: gateway for gateway in w.plane.telemetry._gateways.values()}
+        gateways = {gateway.node: gateway for gateway in w.plane.telemetry._places.gateways.values()}
         assert set(gateways) == {GATE, OTHER}
         late = dict(w.recorder.commands.frame().select("start_s", "delivered").rows())
         assert [late.get(second, 0) for second in (22, 30, 31)] == [0, 11, 1]

@@ -228,7 +228,7 @@ def test_a_million_readings_through_a_gateway_are_a_few_numbers() -> None:
     w.finish(10_000 * SECOND)
     assert w.clock.fired == fired
     assert (count(w, "created"), count(w, "lost")) == (1_000_000, 0)
-    gateway = next(iter(w.plane.telemetry._gateways.values()))
+    gateway = next(iter(w.plane.telemetry._places.gateways.values()))
     assert gateway._sent.shape[1] < 10
     assert w.plane.age_of_information("cam") == pytest.approx(0.022 + 0.005, rel=1e-5)
     assert NEVER not in gateway.spool.queue
@@ -276,7 +276,7 @@ class TestHandover:
 
     def test_who_comes_back_finds_what_it_left(self) -> None:
         w = self.world({60 + i: 3 if i % 2 == 0 else GATE for i in range(10)}, mended=False)
-        assert len(w.plane.telemetry._sources) == 2
+        assert len(w.plane.telemetry._places.sources) == 2
         assert count(w, "came") - count(w, "left") == 10 + 5 + 130
         assert count(w, "delivered") == 50 + 5
 

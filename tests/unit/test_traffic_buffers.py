@@ -93,7 +93,7 @@ class TestWays:
         w, channel = world()
         w.service("ingest", [NEIGHBOUR, HOME])
         w.plane.add_telemetry(flow("ingest"))
-        source = w.plane.telemetry._sources[0]
+        source = w.plane.telemetry._places.sources[0]
         assert (source.uid, source.session.hub) == (10, None)
         # The edge node is cut off and still knows a pod that is gone; the cloud has another.
         w.program("ingest", (11,))
@@ -244,7 +244,7 @@ class TestSession:
     def test_when_the_next_message_leaves(self) -> None:
         w, channel = world(replace(LAW, gap_ns=2 * SECOND, burst=1))
         w.plane.add_telemetry(flow())
-        plane, first = w.plane.telemetry, w.plane.telemetry._sources[0].base + 11 * MS
+        plane, first = w.plane.telemetry, w.plane.telemetry._places.sources[0].base + 11 * MS
         assert plane.next_message(HOME, 0) == NEVER
         assert plane.next_message(EDGE, 0) == first
         w.clock.run(9 * SECOND)

@@ -183,18 +183,18 @@ class TestSessions:
     def test_a_source_stays_with_its_endpoint_until_it_is_withdrawn(self) -> None:
         w = self.world()
         w.plane.add_telemetry(telemetry("ingest", every=100 * MS))
-        used = w.plane.telemetry._sources[0].session.uid
+        used = w.plane.telemetry._places.sources[0].session.uid
         other = 21 - used
         w.program("ingest", (other, used))
-        assert w.plane.telemetry._sources[0].session.uid == used
+        assert w.plane.telemetry._places.sources[0].session.uid == used
         w.program("ingest", (other,))
-        assert w.plane.telemetry._sources[0].session.uid == other
+        assert w.plane.telemetry._places.sources[0].session.uid == other
 
     def test_endpoints_are_shared_evenly(self) -> None:
         w = PlaneWorld(3, LINE, interval_ns=END)
         w.service("ingest", [2] * 4)
         w.plane.add_telemetry(TelemetryFlow("cam", (0,) * 800, (0,) * 800, "ingest", SECOND, 1))
-        picked = Counter(source.session.uid for source in w.plane.telemetry._sources)
+        picked = Counter(source.session.uid for source in w.plane.telemetry._places.sources)
         assert set(picked) == {10, 11, 12, 13}
         assert max(abs(n - 200) for n in picked.values()) < 3 * np.sqrt(800 * 3 / 16)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from json import dumps, loads
 from typing import Any
@@ -10,11 +11,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+from scenarios import simulation
 from sensors import joules, sense
 from simulator.errors import UserError
 from simulator.physics.radio import RadioLaw
 from simulator.simulation.run import Run
 from simulator.simulation.transmitters import radio_law
+from simulator.traffic.fates import Fates
+from simulator.traffic.sources import Source
+from walk import SITE
 
 ASKS = {
     "kind": "requests", "name": "ask", "source": "sensor", "target": "server", "arrivals": {"every": "20s"},
@@ -213,3 +218,53 @@ def test_readings_are_carried_in_the_interval_in_which_they_are_sent() -> None:
     rows = got.table("carried").filter(pl.col("link") == "radio")
     assert rows["start_s"].to_list() == [0, 600, 1200]
     assert rows["carried_bytes"].to_list() == pytest.approx([60 * 20] * 3, abs=41)
+
+
+class TestNobodyLooks:
+    """What readings send is counted as they set out."""
+
+    def test_an_interval_ends_without_a_look_at_who_sends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        looks, advance = Counter[str](), Fates.advance
+
+        def counted(fates: Fates, source: Source, now: int) -> None:
+            looks[interval] += 1
+            advance(fates, source, now)
+
+        monkeypatch.setattr(Fates, "advance", counted)
+        for interval in ("1min", "30min"):
+            sense({"record": {"energy": True, "links": True, "interval": interval}, "duration": "30min"})
+        assert looks["1min"] == looks["30min"] > 0
+
+    def test_whoever_has_a_battery_is_looked_at_and_takes_the_same(self) -> None:
+        battery = {"topology.nodes.sensor.battery": {"capacity": "30Wh", "step": "7min"}}
+        grid, own = (sense({"workloads.readings.every": "40s", **more}) for more in ({}, battery))
+        assert joules(own, "radio") == pytest.approx(joules(grid, "radio"), abs=2**-19)
+
+    def test_readings_through_an_edge_node_s_channel_are_carried_on_all_their_way(self) -> None:
+        log, _, readings, *_ = SITE["workloads"]
+        cloud, *site = SITE["topology"]["nodes"]
+        place = {
+            "nodes": [cloud, {**cloud, "name": "server", "role": "worker"}, *site],
+            "links": [{"name": "wan", "between": ["cloud", "gw"], "latency": "20ms", "rate": "10Mbps"},
+                      SITE["topology"]["links"][1],
+                      {"name": "rack", "between": ["cloud", "server"], "latency": "1ms", "rate": "1Gbps"}],
+        }  # fmt: skip
+        log = {**log, "node_selector": {"kubernetes.io/hostname": "server"}}
+        got, without = (
+            simulation({**SITE, "orchestrator": "kubeedge", "topology": place, "workloads": [log, *more],
+                        "duration": "10min", "record": {"links": True, "interval": "10min"}}).finish()
+            for more in ([readings], [])
+        )  # fmt: skip
+        arrived = got.table("messages")["delivered"].sum()
+        assert arrived > 500
+        for link, sender in (("lan", "d"), ("wan", "gw")):
+            of = (pl.col("link") == link) & (pl.col("sender") == sender)
+            each, none = (run.table("carried").filter(of)["carried_bytes"].sum() for run in (got, without))
+            assert each - none == pytest.approx(1064 * arrived, abs=60 * 1064)
+
+
+def test_readings_before_the_end_of_the_warm_up_cost_nothing() -> None:
+    paid = {"prices": {"data": {"lan": "1USD/GB"}}, "workloads": [SITE["workloads"][0], SITE["workloads"][2]]}
+    whole, half = (simulation({**SITE, **paid, "warm_up": warm_up}).finish() for warm_up in ("0s", "60s"))
+    assert whole.summary["cost_usd"] > 0
+    assert half.summary["cost_usd"] == pytest.approx(whole.summary["cost_usd"] / 2, rel=0.02)

@@ -93,6 +93,10 @@ class Gateway:
         """Where a flow's messages go from here, as its connection is."""
         return self._connection.ways.get(flow.name, Source.nowhere)
 
+    def onward(self, source: Source) -> Session:
+        """Where a source's readings go from here."""
+        return self.way(self.flows[source.number])
+
     # What becomes of its connection.
 
     def connect(self, new: Connection, up: bool, now: int) -> None:
@@ -208,8 +212,8 @@ class Gateway:
         """So many readings of a source come, the first at `first`, one each period, and leave after `wait`."""
         flow, period = self.flows[source.number], source.every
         starts, delay = first + wait, int(self._delay[source.number])
-        for session in (source.session, self._connection.ways[flow.name]):
-            self._legs.count(session, number)
+        self._legs.run(source.session, first, period, number)
+        self._legs.run(self.way(flow), starts, period, number)
         acked = delay + self._connection.known_ns(flow)
         ended = min(number, max(0, (until - starts - delay) // period + 1))
         known = min(ended, max(0, (until - starts - acked) // period + 1))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from simulator.traffic.buffers.channel import ARRIVED, NONE, SOURCE, HubChannel
 from simulator.traffic.legs import Legs
 from simulator.traffic.readings import DELIVERED, LATE, LOST, SUPERSEDED, Readings
-from simulator.traffic.sources import CREATED, END, LOSER, Source
+from simulator.traffic.sources import CREATED, END, LOSER, Session, Source
 from simulator.traffic.tries import NEVER
 
 Ints = NDArray[np.int64]
@@ -73,6 +73,10 @@ class Relay:
         number = source.number
         return bool(source.sent.size) or self.channel.holds(number) or any(row[SOURCE] == number for row in self.inbox)
 
+    def onward(self, source: Source) -> Session:
+        """Where a source's readings go from here."""
+        return source.onward
+
     def next_message(self, now: int) -> int:
         """When the next message leaves the channel, if nothing changes and no link jitters (ns)."""
         self.advance(now)
@@ -105,6 +109,7 @@ class Relay:
             source.done += number
             self._land(source, until)
             if number:
+                self._legs.run(source.session, first, every, number)
                 skipped = max(0, (since - first) // every + 1)
                 times.append(first + np.arange(skipped, number) * every)
                 self._run(source, first, number, until)
@@ -122,6 +127,7 @@ class Relay:
             return
         arrives = first + way.delay_ns
         ended = min(number, max(0, (until - arrives) // every + 1))
+        self._legs.run(way, first, every, ended)
         if ended and way.listens:
             age = source.session.delay_ns + way.delay_ns
             self._readings.run(source.group, DELIVERED, arrives, every, ended, age=age)
