@@ -37,13 +37,25 @@ class _Setting:
     ahead: int
     drift: float
 
+    @property
+    def right(self) -> bool:
+        return not self.ahead and not self.drift
+
     def error(self, now: int) -> int:
         return self.ahead + round(self.drift * (now - self.since))
 
+    def reaches(self, said: int) -> int:
+        """When it says this for the first time (ns; where a drift is rounded, some ns later); `since`, if it has by
+        then."""
+        time = self.since
+        while (left := said - time - self.error(time)) > 0:
+            time += ceil(left / (1 + self.drift))
+        return time
+
 
 class Clocks:
-    """All of them. `validity` is that of what is shown; None: nobody looks at it. `after_change` is called when a
-    machine may judge a certificate otherwise than before."""
+    """All of them. `validity` is that of what is shown; at what is not in it nobody looks. `after_change` is called
+    with a machine when it may judge a certificate otherwise than before."""
 
     __slots__ = ("_clock", "_edges", "_settings", "after_change", "validity")
 
@@ -52,7 +64,7 @@ class Clocks:
         self._settings: dict[int, list[_Setting]] = {}  # of machines whose clocks have ever been wrong, in order
         self._edges: dict[int, list[Timer]] = {}  # when their clocks will say that a certificate begins or ends
         self.validity: dict[Shown, Validity] = {}
-        self.after_change: list[Callable[[], object]] = []
+        self.after_change: list[Callable[[int], object]] = []
 
     @property
     def ever_wrong(self) -> bool:
@@ -68,12 +80,10 @@ class Clocks:
         settings.append(setting)
         for timer in self._edges.pop(node, ()):
             timer.cancel()
-        if ahead or drift:
-            left = [edge - now - ahead for shown in self.validity.values() for edge in (shown.begins, shown.ends)]
-            # A drift is rounded: a nanosecond later the clock is past the edge for sure.
-            waits = [ceil(gap / (1 + drift)) + 1 if drift else gap for gap in left]
-            self._edges[node] = [self._clock.after(wait, self._tell) for wait in waits if wait > 0]
-        self._tell()
+        if not setting.right:
+            edges = (setting.reaches(edge) for shown in self.validity.values() for edge in (shown.begins, shown.ends))
+            self._edges[node] = [self._clock.at(edge, self._tell, node) for edge in edges if edge > now]
+        self._tell(node)
         return len(settings)
 
     def setting(self, node: int) -> int:
@@ -100,11 +110,11 @@ class Clocks:
 
     def trusts(self, node: int, shown: Shown) -> bool:
         """Whether a machine takes this certificate for valid now."""
-        if node not in self._settings or shown not in self.validity:
+        if node not in self._settings or shown not in self.validity or self._settings[node][-1].right:
             return True
-        error, valid = self.error(node), self.validity[shown]
-        return not error or valid.begins <= self._clock.now + error < valid.ends
+        valid = self.validity[shown]
+        return valid.begins <= self._clock.now + self.error(node) < valid.ends
 
-    def _tell(self) -> None:
+    def _tell(self, node: int) -> None:
         for call in self.after_change:
-            call()
+            call(node)

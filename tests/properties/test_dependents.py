@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from networks import World, link
 from planes import PlaneWorld
+from simulator.control.delivery.reach import DOWN, OK, Reach
 from simulator.traffic.buffers.spool import SpoolLaw
 from simulator.traffic.flows import TelemetryFlow
 from simulator.units import MS, SECOND
+from simulator.world.clocks import Validity
 from simulator.world.dependents import Dependents
 from simulator.world.link import LinkRow
+from simulator.world.route import Router
 
 NODES = 9
 # A core of a cycle, a tree at it, and a radio (of node 7) with three cells, behind which there is another node.
@@ -48,7 +51,7 @@ def test_nobody_whose_way_changes_is_left_out(said: list[tuple[str, int, str]]) 
     def seen(a: int, b: int) -> Any:
         route = network.route(a, b)
         hops = () if route is None else route.hops
-        return route, network.is_up(a), [network.states[hop >> 1] for hop in hops], [network.rate_bps[h] for h in hops]
+        return route, network.is_up(a), [network.states[hop >> 1] for hop in hops], network.stalled(route)
 
     dependents: Dependents[tuple[int, int]] = Dependents(network)
     touched, up = network.watch(), w.nodes.up.copy()
@@ -64,7 +67,7 @@ def test_nobody_whose_way_changes_is_left_out(said: list[tuple[str, int, str]]) 
         elif kind == "power":
             network.set_node(which, not network.is_up(which))
         elif kind == "rate":
-            network.set_rates({2 * which: 1e6 + i})
+            network._set_rates({2 * which: 0.0 if i % 2 else 1e6 + i})  # as a trace does
         elif kind == "cell":
             for number in RADIO:
                 if number != RADIO[0] + which and number not in apart:
@@ -125,3 +128,23 @@ def test_a_handover_is_looked_at_by_who_moves() -> None:
         return w.plane.telemetry.visits - before
 
     assert visits(2) == visits(200)
+
+
+@pytest.mark.parametrize("change", ["clock", "power"])
+def test_a_control_plane_looks_once_at_each_machine_that_changes(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose clock is put, or whose power goes: not at all of those that have no power yet."""
+    looked, decided_by = list[int](), Router.decided_by
+    monkeypatch.setattr(Router, "decided_by", lambda router, a, b: looked.append(a) or decided_by(router, a, b))
+    n = 50
+    w = World(1 + n, [link(0, i) for i in range(1, 1 + n)])
+    w.network.clocks.validity["cluster"] = Validity(-SECOND, SECOND)
+    server = type("Server", (), {"up": True, "up_hooks": []})()
+    reach = Reach(w.network, server, 0, range(1, 1 + n), 100)
+    looked.clear()
+    for node in range(1, 1 + n):
+        if change == "clock":
+            w.network.clocks.put(node, -2 * SECOND)
+        else:
+            w.network.set_node(node, False)
+    assert reach.state.tolist() == [OK if change == "clock" else DOWN] * n  # connections that stand go on
+    assert len(looked) == 2 * n  # the ways there and back

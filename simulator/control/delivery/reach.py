@@ -89,7 +89,7 @@ class Reach:
         self._distrusting: set[int] = set()  # rows that have no connection, and can open none
         self._kept: dict[int, Callable[[], bool]] = {}
         self._told: list[Callable[[list[int], list[int]], None]] = []
-        self._cut_off: set[int] = set()  # rows without a way: why may change where the way would be
+        self._cut_off: set[int] = set()  # rows with power, but no way: why may change where that would be
         self._dependents: Dependents[int] = Dependents(network)
         self._touched = network.watch()
         self._touched.clear()  # nobody has looked at any of them
@@ -97,7 +97,8 @@ class Reach:
         self._look(range(len(rows)))
         network.after_change.append(self._changed)
         network.after_stall.append(self._changed)
-        network.clocks.after_change.append(lambda: self._changed(range(len(self.rows))))
+        row_of = {node: row for row, node in enumerate(self.rows)}
+        network.clocks.after_change.append(lambda node: self._changed((row_of[node],)) if node in row_of else None)
         server.up_hooks.append(lambda _up: self._changed())
 
     def tell(self, changed: Callable[[list[int], list[int]], None]) -> None:
@@ -178,7 +179,7 @@ class Reach:
             node = self.rows[row]
             self._dependents.looked(row, ((node, api), (api, node)), (node,), -1)
             way = (network.route(node, api), network.route(api, node))
-            (self._cut_off.add if None in way else self._cut_off.discard)(row)
+            (self._cut_off.add if None in way and self._up[node] else self._cut_off.discard)(row)
             loss = self._loss(way)
             absent, distrusts = row in self._absent, not self._trusts(node)
             stalled = any(map(network.stalled, way))
