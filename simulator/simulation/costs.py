@@ -59,6 +59,7 @@ class Costs:
 
     def _begin(self) -> None:
         self._plane.settle(self._world.clock.now)
+        self._plane.telemetry.advance(self._world.clock.now)
         self._before = self._bytes()
 
     def _bytes(self) -> list[float]:

@@ -1,7 +1,7 @@
 """How long stations work and links send: kept only where somebody wants to know, for energy and for what bytes cost.
 
 A span is [begin, end) of a core that works on one request, or of a link that sends one message. Evaluators append spans
-when they begin; a span that is not over when the plane is settled waits, and is cut off where its pod stops.
+when they begin; a span that is not over when the plane is settled waits, and is cut off where its pod or link stops.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Busy:
             self._add(done[:, 0], done[:, 1], np.minimum(done[:, 2], until))
 
     def stop(self, stage: int) -> None:
-        """A station has stopped now; everything by now has been settled."""
+        """A station or link has stopped now; everything by now has been settled."""
         self._waiting = self._waiting[self._waiting[:, 0] != stage]
 
     def rows(self) -> Ints:

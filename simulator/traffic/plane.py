@@ -356,6 +356,9 @@ class RequestPlane:
         self._forget()
         if stopped:
             self.loop.links_stopped(stopped, now)
+            if self.loop.busy is not None:
+                for link in stopped:
+                    self.loop.busy.stop(link)
         for station in self.stations.values():
             if station.running and not self.up[station.node]:
                 self.loop.station_stopped(station, True, now)

@@ -317,9 +317,29 @@ def test_what_comes_before_the_end_of_the_warm_up_costs_nothing() -> None:
     assert cost.filter(pl.col("item") == "data")["cost_usd"][0] < 0.001  # the image came before
 
 
+LOG = {"kind": "telemetry", "name": "log", "source": "till", "target": "api", "every": "1s", "size": "1kB"}
+
+
+@pytest.mark.parametrize("item", [ASKS, LOG])
+def test_what_is_sent_before_the_end_of_the_warm_up_costs_nothing(item: dict[str, Any]) -> None:
+    paid: dict[str, Any] = {"prices": {"data": {"lan": "1USD/GB"}}, "warm_up": "10min"}
+    size = 30e3 if item is ASKS else 1e3 + 64
+    assert run(paid, item).summary["cost_usd"] == pytest.approx(600 * size * 1e-9, rel=0.01)
+
+
+def test_what_a_cut_takes_from_a_queue_is_not_sent() -> None:
+    """Much more waits than is sent by then, and what is sent of it afterwards fits through the link."""
+    paid: dict[str, Any] = {"prices": {"data": {"lan": "1USD/GB"}}, "topology.links.lan.rate": "10Mbps"}
+    cut = {"faults": [{"kind": "cut", "link": "lan", "at": "10min", "duration": "9min"}]}
+    asks = {**ASKS, "request": "3MB", "response": "1B"}
+    whole, parts = (run({**paid, **more}, asks).table("costs")["cost_usd"].sum() for more in ({}, cut))
+    a_second = 10e6 / 8 * 1e-9
+    assert whole == pytest.approx(1180 * a_second, rel=0.02)  # no pod serves before
+    assert parts == pytest.approx(640 * a_second, rel=0.02)
+
+
 def test_readings_are_carried_too() -> None:
-    item = {"kind": "telemetry", "name": "log", "source": "till", "target": "api", "every": "1s", "size": "1kB"}
-    none, some = (run({"prices": {"data": {"lan": "1USD/GB"}}}, *more).summary["cost_usd"] for more in ((), (item,)))
+    none, some = (run({"prices": {"data": {"lan": "1USD/GB"}}}, *more).summary["cost_usd"] for more in ((), (LOG,)))
     assert some - none == pytest.approx(1200 * 1e3 * 1e-9, rel=0.15)
 
 
