@@ -121,6 +121,17 @@ class TestRequests:
         want = [round((at - begin) * MS) for at, begin in zip(sent, (98.5, 98.5, 200, 200, 500), strict=True)]
         assert found == [("completed", each + self.BACK, 1) for each in want]
 
+    def test_what_waits_for_a_radio_is_sent_at_the_rate_that_holds_when_it_wakes(
+        self, plane: Any, options: dict[str, bool]
+    ) -> None:
+        """Asleep until 450 ms; from 400 ms on a byte takes 2 us. The second comes to a radio that is awake."""
+        slower = held(trace=((0, 8e6), (400 * MS, 4e6)), down_bps=8e9, idle_ns=SECOND, promotion_ns=350 * MS)
+        world = PlaneWorld(2, [slower], plane=plane, **options)
+        world.service("s", [1], MS)
+        world.flow(0, "s", Trace(np.array([100 * MS, 600 * MS], np.int64)))
+        world.finish(2 * SECOND)
+        assert world.outcomes() == [("completed", each * MS + self.BACK, 1) for each in (352, 2)]
+
     def test_who_gives_up_leaves_the_message_in_the_queue(self, plane: Any, options: dict[str, bool]) -> None:
         """As behind a cut that keeps the queue: the tries at 200, 300 and 400 ms are sent at 400, one after the other.
         The last is answered, behind the others, whose answers nobody waits for."""
