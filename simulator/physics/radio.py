@@ -15,7 +15,8 @@ class RadioLaw:
     """W, and J for each bit and frame. `rest_w` is what it takes when it is awake and no bit passes; one that sleeps
     takes `idle_w` asleep and `promotion_w` while it wakes. `send_w` and `receive_w` take the place of `rest_w` as long
     as bits pass; where both directions pass at once, both add what they are above it. `frame_j` is what each reading
-    costs beside its airtime. Raises ValueError where sending or receiving would take less than rest."""
+    costs beside its airtime. Raises ValueError where sending or receiving would take less than rest, or that less than
+    sleep."""
 
     rest_w: float
     idle_w: float = 0.0
@@ -29,6 +30,8 @@ class RadioLaw:
     def __post_init__(self) -> None:
         if min(self.send_w, self.receive_w) < self.rest_w:
             raise ValueError("a radio takes no less when it sends or receives than at rest")
+        if self.rest_w < self.idle_w:
+            raise ValueError("a radio takes no less at rest, awake, than asleep")
 
     def most_w(self, up_bps: float, down_bps: float) -> float:
         """The most that it can take, at these rates; frames aside."""

@@ -197,6 +197,8 @@ class TestPages:
             RadioLaw(1.0, send_w=0.5, receive_w=1.0)
         with pytest.raises(UserError, match="lte: a radio takes no less when it sends"):
             lte({"links.lte.radio.tail": "5W"})
+        with pytest.raises(UserError, match="lte: a radio takes no less at rest, awake, than asleep"):
+            lte({"links.lte.radio.idle": "2W"})
 
     def test_the_battery_has_to_carry_the_radio_too(self) -> None:
         battery = {"capacity": "30Wh", "most_out": "1W"}
