@@ -20,14 +20,15 @@ _SHOWN: Final[tuple[Shown, ...]] = ("cluster", "registry")
 class ClockFaults:
     """Puts them on the clock of one simulation. Certificates are read with the first: without one, nobody asks."""
 
-    __slots__ = ("_catalogue", "_world")
+    __slots__ = ("_catalogue", "_lost", "_world")
 
     def __init__(self, world: World, catalogue: Catalogue) -> None:
         self._world, self._catalogue = world, catalogue
+        self._lost: set[int] = set()  # nodes whose clocks a fault loses already
 
     def add(self, fault: spec.ClockSkew | spec.ClockLoss, at: int, nodes: Sequence[int]) -> float:
         """Schedule a fault of these nodes' clocks that begins at `at` (ns); when it ends (ns), or infinity. Raises
-        UserError for a node whose clock nobody reads, or runs without power."""
+        UserError for a node whose clock nobody reads, runs without power, or is lost already."""
         self._read_certificates()
         machines = [self._machine(node) for node in nodes]
         if isinstance(fault, spec.ClockLoss):
@@ -56,6 +57,10 @@ class ClockFaults:
             if not model.has("rtc") or model.flag("rtc"):
                 said = f"the clock of {machine.name}, a {model.name}, runs on without power"
                 raise UserError(Problem(said, path="node", hint="name machines whose model says rtc: false"))
+            if machine.node in self._lost:
+                said = f"the clock of {machine.name} is lost by another fault already"
+                raise UserError(Problem(said, path="node", hint="one clock-loss for each node"))
+            self._lost.add(machine.node)
             period = int(model.quantity("clock_saved") if fault.saved is None else fault.saved)
             periods.setdefault(period, []).append(machine)
         for period, same in periods.items():

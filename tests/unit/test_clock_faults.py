@@ -332,6 +332,12 @@ def test_what_is_wrong_with_a_fault_is_told(fault: Fault, said: str) -> None:
         simulation({**QUIET, "faults": [{"at": "1min", **fault}]})
 
 
+def test_a_clock_is_lost_by_one_fault() -> None:
+    lost = {"kind": "clock-loss", "at": "1min"}
+    with pytest.raises(UserError, match="the clock of a-0 is lost by another fault already"):
+        simulation({**QUIET, "faults": [{**lost, "node": "a-*"}, {**lost, "node": "a-0", "saved": "1min"}]})
+
+
 def test_a_certificate_that_has_ended_is_refused() -> None:
     shown = {"facts.protocols.tls.certificate.registry.age": "90d"}
     with pytest.raises(UserError, match="the registry's certificate has ended before the run begins"):
