@@ -14,6 +14,7 @@ from simulator.errors import Problem, UserError
 from simulator.facts import Catalogue
 from simulator.facts.dist import parse_dist
 from simulator.physics.distributions import Distribution, from_spec
+from simulator.simulation.deciders import written_at
 from simulator.simulation.doors import door
 from simulator.simulation.layout import Layout
 from simulator.simulation.settings.kubernetes import retransmission
@@ -62,41 +63,46 @@ def add_flows(
     rng: Rng,
     *,
     catalogue: Catalogue,
+    first: int = 0,
 ) -> None:
-    """Every flow begins now. A source that no node runs beside uses the proxy of the nearest member of the cluster."""
+    """Every flow begins now; the scenario's first workload was written as number `first`. A source that no node runs
+    beside uses the proxy of the nearest member of the cluster."""
     names = [node.name for node in layout.nodes]
     doors: dict[int, int] = {}
-    for item, label in zip(scenario.workloads, labels(scenario.workloads), strict=True):
+    for number, (item, label) in enumerate(zip(scenario.workloads, labels(scenario.workloads), strict=True), first):
         if not isinstance(item, Requests | Telemetry | Commands):
             continue
-        sources = tuple(matching(item.target if isinstance(item, Commands) else item.source, names))
-        for source in sources:
-            if source not in doors:
-                doors[source] = door(source, layout, network, rng)
-        proxies = tuple(doors[source] for source in sources)
-        if isinstance(item, Commands):
-            plane.add_telemetry(_commands(item, label, (sources, proxies), names, catalogue))
-        elif isinstance(item, Requests):
-            arrivals = arrivals_of(item.arrivals, scenario.folder)
-            timeout = None if item.timeout is None else int(item.timeout)
-            plane.add_requests(
-                flows.RequestFlow(
-                    label,
-                    sources,
-                    proxies,
-                    item.target,
-                    arrivals,
-                    int(item.request),
-                    int(item.response),
-                    timeout,
-                    item.retries,
+        with written_at(f"workloads.{number}"):
+            sources = tuple(matching(item.target if isinstance(item, Commands) else item.source, names))
+            for source in sources:
+                if source not in doors:
+                    doors[source] = door(source, layout, network, rng)
+            proxies = tuple(doors[source] for source in sources)
+            if isinstance(item, Commands):
+                plane.add_telemetry(_commands(item, label, (sources, proxies), names, catalogue))
+            elif isinstance(item, Requests):
+                arrivals = arrivals_of(item.arrivals, scenario.folder)
+                timeout = None if item.timeout is None else int(item.timeout)
+                plane.add_requests(
+                    flows.RequestFlow(
+                        label,
+                        sources,
+                        proxies,
+                        item.target,
+                        arrivals,
+                        int(item.request),
+                        int(item.response),
+                        timeout,
+                        item.retries,
+                    )
                 )
-            )
-        else:
-            plane.add_telemetry(_telemetry(item, label, sources, proxies, catalogue))
-            if item.via == "twin" and not any(map(plane.telemetry.has_twins, proxies)):
-                said = f"telemetry {label}: the orchestrator has no device twins, so every value is sent as it comes"
-                plane.warnings.append(said)
+            else:
+                plane.add_telemetry(_telemetry(item, label, sources, proxies, catalogue))
+                if item.via == "twin" and not any(map(plane.telemetry.has_twins, proxies)):
+                    said = (
+                        f"telemetry {label}: the orchestrator has no device twins, so every value is sent as it comes"
+                    )
+                    plane.warnings.append(said)
 
 
 def _telemetry(
@@ -109,7 +115,7 @@ def _telemetry(
     kept: dict[str, Any] = {}
     if item.spool is not None:
         kept = {
-            "spool": _law(item.spool, label),
+            "spool": _law(item.spool, label, size),
             "kept_at": item.spool.at,
             "ack_bytes": int(protocol.quantity("acknowledgement")) if item.qos else 0,
         }
@@ -142,6 +148,7 @@ def _commands(
     targets, proxies = ways
     protocol = catalogue.model("protocols", item.protocol)
     datagram = protocol.has("datagram") and protocol.flag("datagram")
+    size = int(item.size) + int(protocol.quantity("overhead"))
     machine = names.index(item.source) if item.source in names else -1
     return flows.TelemetryFlow(
         label,
@@ -149,8 +156,8 @@ def _commands(
         proxies,
         item.source if machine < 0 else machine,
         int(item.every),
-        int(item.size) + int(protocol.quantity("overhead")),
-        spool=None if item.spool is None else _law(item.spool, label),
+        size,
+        spool=None if item.spool is None else _law(item.spool, label, size),
         resent=item.qos > 0,
         qos=item.qos,
         ack_bytes=int(protocol.quantity("acknowledgement")) if item.qos else 0,
@@ -161,7 +168,10 @@ def _commands(
     )
 
 
-def _law(spool: Spool, label: str) -> SpoolLaw:
+def _law(spool: Spool, label: str, message: int) -> SpoolLaw:
+    if spool.size < message:
+        said = f"the spool of {label} has no room for one of its messages, which take {message} B on the wire"
+        raise UserError(Problem(said, path="spool.size", hint="give it more, or leave it out"))
     ttl = NEVER if spool.ttl is None else int(spool.ttl)
     return SpoolLaw(spool.name or label, int(spool.size), spool.store == "disk", ttl, spool.drop)
 

@@ -52,7 +52,10 @@ def join(parts: Parts, item: Item) -> None:
     alone = _with(known, (item,))
     plan.scenario = whole
     if isinstance(item, _Flow):
-        add_flows(parts.plane, alone, plan.layout, world.network, world.rng, catalogue=plan.catalogue)
+        add_flows(
+            parts.plane, alone, plan.layout, world.network, world.rng,
+            catalogue=plan.catalogue, first=len(known.workloads),
+        )  # fmt: skip
         return
     if isinstance(item, Model):
         add_model(world, parts.cluster, item, at)

@@ -180,8 +180,22 @@ class TestRefused:
             return [f"{problem.message} ({problem.hint})" for problem in check_commands(Look(scenario))]
 
         assert said("control") == said("cloud") == []
+        assert said("valve-0") == ["valve-0 sends commands to itself (match other machines)"]
         assert "no service and no machine is named contrl" in said("contrl")[0]
         assert "control" in said("contrl")[0]
+
+    def test_a_service_that_is_named_as_a_machine(self) -> None:
+        item = {"kind": "commands", "source": "cloud", "target": "valve-*", "every": "1s", "size": "1B"}
+        scenario = Scenario.parse(PLANT | {"workloads": [{**CONTROL, "name": "cloud"}, item]})
+        (problem,) = check_commands(Look(scenario))
+        assert "cloud is a service and a machine" in problem.message
+
+    def test_a_spool_has_room_for_a_message(self) -> None:
+        """100 B, and 64 B of MQTT."""
+        plant(qos=1, spool={"size": "164B"})
+        with pytest.raises(UserError, match="no room for one of its messages, which take 164 B") as caught:
+            plant(qos=1, spool={"size": "163B"})
+        assert caught.value.problems[0].path.endswith("workloads.1.spool.size")
 
     def test_targets_that_are_nobody(self) -> None:
         with pytest.raises(UserError, match="valv-\\* matches no node"):
