@@ -38,7 +38,8 @@ class Sessions:
         plane, relay = self._plane, source.door
         self.asked = []
         if flow.sender is not None:
-            source.uid = self._endpoint(source, flow, flow.sender, None)
+            if not self._place(source.uid)[1]:  # the proxy says whom to pick, and no more
+                source.uid = self._endpoint(source, flow, flow.sender, None)
             node, runs = self._place(source.uid)
             if node is None or not runs:
                 return Session(dark=True, uid=source.uid), Source.nowhere

@@ -45,6 +45,7 @@ PLANT: dict[str, Any] = {
 CONTROL = {"kind": "service", "name": "control", "image": "c:1", "replicas": 1,
            "node_selector": {"kubernetes.io/hostname": "cloud"}}  # fmt: skip
 WAITS: dict[str, Any] = {"qos": 1, "spool": {"size": "100kB"}}
+DISK: dict[str, Any] = {"spool": {"size": "100kB", "store": "disk"}}
 
 
 def plant(settings: dict[str, Any] | None = None, **more: Any) -> Run:
@@ -54,6 +55,17 @@ def plant(settings: dict[str, Any] | None = None, **more: Any) -> Run:
 
 def counts(s: Run) -> tuple[float, float, float]:
     return s.summary["commands_given"], s.summary["commands_delivered"], s.summary["commands_lost"]
+
+
+def test_who_commands_goes_on_while_the_gateway_has_no_power() -> None:
+    """With quality of service 1 what does not get there is kept, and comes when the gateway is back."""
+    faults = [{"kind": "power-cut", "node": "gate", "at": "200s", "duration": "60s"}]
+    item = {"kind": "commands", "name": "set", "source": "control", "target": "valve-*", "every": "10s", "size": "100B"}
+    kept, gone = (run(PLANT | {"workloads": [CONTROL, item | how], "faults": faults}) for how in (WAITS | DISK, {}))
+    assert counts(kept) == (180, 180, 0)
+    given, _, lost = counts(gone)
+    assert given == 180
+    assert 3 * 9 <= lost <= 3 * 11  # without power, and booting for 35 s
 
 
 class TestParameters:
