@@ -78,7 +78,7 @@ def pending_pod_seconds(tables: Tables, context: MetricContext) -> float:
 
     heard = tables["pods"].filter(pl.col("truth") == "believed")
     waits = pl.col("state") == "Pending"
-    spans = heard.group_by("pod").agg(
+    spans = heard.group_by("pod", maintain_order=True).agg(
         begin=pl.col("time_s").filter(waits).min(), end=pl.col("time_s").filter(~waits).min()
     )
     return float((spans["end"].fill_null(context.duration_s) - spans["begin"]).sum())

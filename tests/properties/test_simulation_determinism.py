@@ -101,6 +101,7 @@ def test_another_process_with_another_hash_seed_gives_the_same_bytes(hash_seed: 
 QUIET = {
     "links",
     "clusters",
+    "commands",
     "functions",
     "energy",
     "batteries",

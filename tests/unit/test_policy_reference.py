@@ -91,7 +91,7 @@ def test_parameters_reach_a_class_and_are_bound_to_a_function(base):
     ("ref", "message", "hint"),
     [
         ("least-loadad", "no policy named 'least-loadad'", "did you mean least-loaded?"),
-        ("zzz", "no policy named 'zzz'", "known: annealing, best-fit, dominant-resource, dot-product, "),
+        ("zzz", "no policy named 'zzz'", "known: annealing, best-fit, carbon-aware, contextual-bandit, "),
         ("./mime.py:Mine", "no file './mime.py'", "did you mean ./mine.py?"),
         ("./mine.py:Min", "no 'Min' in it", "did you mean Mine?"),
         ("./mine.py:__doc__", "no '__doc__' in it", "Mine"),

@@ -27,5 +27,5 @@ class World:
     network: Network
     registry: Registry
     tcp: Retransmission
-    atlas: Atlas
+    atlas: Atlas | None = None
     uids: Iterator[int] = field(default_factory=lambda: count(1))  # of all API objects: no two have one
