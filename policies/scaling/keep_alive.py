@@ -23,9 +23,10 @@ class KeepAlive(Scaling):
         full: Literal["refuse", "queue"] = "refuse",
         paused: bool = False,
     ) -> None:
-        self.idle_s = seconds(duration(idle))
+        duration(idle)  # refused now, if it is none
+        self.idle = idle
         self.prewarmed, self.most, self.full, self.paused = prewarmed, most, full, paused
 
     def keep(self, function: FunctionView) -> Keep:
         """The same for every function."""
-        return Keep(self.idle_s, self.prewarmed, self.most, self.full, self.paused)
+        return Keep(seconds(duration(self.idle)), self.prewarmed, self.most, self.full, self.paused)

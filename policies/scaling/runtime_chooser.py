@@ -23,7 +23,8 @@ class RuntimeChooser(Scaling):
     """`idle` is how long an instance is kept without a request, a duration; `isolated` are globs over functions."""
 
     def __init__(self, idle: str | float, isolated: tuple[str, ...] = ()) -> None:
-        self.idle_s, self.isolated = seconds(duration(idle)), tuple(isolated)
+        duration(idle)  # refused now, if it is none
+        self.idle, self.isolated = idle, isolated
 
     def keep(self, function: FunctionView) -> Keep:
         """The variant with the shortest mean, of those that are allowed."""
@@ -34,9 +35,9 @@ class RuntimeChooser(Scaling):
             if not rows:
                 raise ValueError(f"{function.name} is to be isolated, and no variant of it is")
         best = min(rows, key=lambda row: self.mean_s(function, variants[row]), default=0)
-        return Keep(self.idle_s, variant=best)
+        return Keep(seconds(duration(self.idle)), variant=best)
 
     def mean_s(self, function: FunctionView, variant: VariantView) -> float:
         """What a request of the function takes with this variant, in the mean, in seconds."""
-        cold = exp(-function.rate_per_s * self.idle_s)
+        cold = exp(-function.rate_per_s * seconds(duration(self.idle)))
         return cold * variant.cold_start_s + function.work_s * variant.slowdown

@@ -8,7 +8,7 @@ from typing import Any
 from simulator.errors import NotOffered, Problem, UserError
 
 
-def settings(texts: Sequence[str]) -> dict[str, Any]:
+def settings(texts: Sequence[str], option: str = "--set") -> dict[str, Any]:
     """`--set path=value …` as paths and values. Raises UserError with every one that is none, or stands twice."""
     from simulator.spec.paths import parse_setting  # noqa: PLC0415  # pydantic
 
@@ -16,12 +16,12 @@ def settings(texts: Sequence[str]) -> dict[str, Any]:
     problems: list[Problem] = []
     for text in texts:
         try:
-            path, value = parse_setting(text)
+            path, value = parse_setting(text, option)
         except UserError as error:
             problems += error.problems
             continue
         if path in found:
-            problems.append(Problem(f"--set {path} stands here twice", hint="give it once"))
+            problems.append(Problem(f"{option} {path} stands here twice", hint="give it once"))
         found[path] = value
     if problems:
         raise UserError(problems)

@@ -12,7 +12,7 @@ Each check holds one promise, and looks at nothing else: what one of them refuse
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -31,13 +31,17 @@ from simulator.policy.reference import instantiate
 from simulator.policy.rescheduling import Rescheduling
 from simulator.policy.routing import Routing, Split
 from simulator.policy.routing_checks import ROUTING_CHECKS, SPLIT_CHECKS
+from simulator.policy.scaling import Scaling
 
-Point = Literal["placement", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching", "routing"]
+Point = Literal[
+    "placement", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching", "routing", "scaling"
+]
 _LOOPS: Final = (
     ("preemption", Preemption),
     ("rescheduling", Rescheduling),
     ("autoscaling", Autoscaling),
     ("caching", Caching),
+    ("scaling", Scaling),
 )
 
 
@@ -55,14 +59,15 @@ def check_policy(
     on_fail: Literal["raise", "collect"] = "raise",
     base: Path | None = None,
     point: Point = "placement",
+    params: Mapping[str, Any] | None = None,
 ) -> list[CheckResult]:
     """Hold a policy (an instance, a class without required parameters, a function, or a reference) to its contract.
 
     A policy of another class than Placement is held to that of its own decision point; of a function, which does not
-    say what it is, `point` says it. Raises CheckFailed at the first failure, or collects every verdict. A relative file
-    is relative to `base`.
+    say what it is, `point` says it; `params` are those of a reference. Raises CheckFailed at the first failure, or
+    collects every verdict. A relative file is relative to `base`.
     """
-    subject, results = _subject(policy, base or Path()), []
+    subject, results = _subject(policy, base or Path(), params), []
     for check in checks_of(subject, point):
         try:
             check(subject)
@@ -104,9 +109,9 @@ def checks_of(subject: Any, point: str = "placement") -> tuple[Callable[[Any], N
     return PLACEMENT_CHECKS
 
 
-def _subject(policy: Any, base: Path) -> Any:
+def _subject(policy: Any, base: Path, params: Mapping[str, Any] | None = None) -> Any:
     if isinstance(policy, str):
-        return instantiate(policy, {}, base, given=2)
+        return instantiate(policy, params or {}, base, given=2)
     return policy() if inspect.isclass(policy) else policy
 
 

@@ -1,8 +1,9 @@
-"""What policies for preemption, rescheduling, autoscaling and caching promise. Each check holds one promise."""
+"""What policies for preemption, rescheduling, autoscaling, caching and scaling promise, one promise in each check."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import inf
 from operator import index
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from simulator.policy.promises import (
     leaves_global_random,
 )
 from simulator.policy.rescheduling import Rescheduling
+from simulator.policy.scaling import FunctionView, Keep, Scaling, VariantView
 from simulator.policy.view import ClusterView, PodView
 
 _GI: Final = 1 << 30
@@ -33,6 +35,17 @@ WORKLOADS: Final = (
     ServiceView("busy", 600.0, 3, 3, 3, 3, 500, _GI, 9.5, 1.0, 40.0),
     ServiceView("half-seen", 600.0, 8, 7, 6, 3, 500, _GI, 2.0, 0.5, 11.0),
     ServiceView("none", 600.0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0),
+)
+_BUILT: Final = (
+    VariantView("containerd/runc", "process", 0.5, 1.0, 0),
+    VariantView("firecracker", "vm", 0.2, 1.1, 8 << 20),
+    VariantView("wasmtime", "language", 0.01, 1.6, 1 << 20),
+)
+FUNCTIONS: Final = (
+    FunctionView("plain", 1, 100, _GI // 8),
+    FunctionView("busy", 8, 500, _GI // 2, rate_per_s=40.0, work_s=0.05),
+    FunctionView("seldom", 1, 100, _GI // 8, rate_per_s=0.001, work_s=0.05, variants=_BUILT),
+    FunctionView("often", 1, 100, _GI // 8, rate_per_s=10.0, work_s=0.5, variants=_BUILT),
 )
 _COLUMNS: Final = ("node", "cpu_m", "ram_bytes", "priority", "started_s")
 _SEEN: Final = ("free_cpu_m", "free_ram_bytes", "allocatable_cpu_m", "allocatable_ram_bytes", "pods", "ready")
@@ -55,6 +68,12 @@ def _sizing(policy: Any) -> Iterator[tuple[str, Any, Any]]:
     decide = policy.replicas if isinstance(policy, Autoscaling) else policy
     for workload in WORKLOADS:
         yield workload.name, answer(decide, workload), workload
+
+
+def _keeping(policy: Any) -> Iterator[tuple[str, Any, Any]]:
+    decide = policy.keep if isinstance(policy, Scaling) else policy
+    for function in FUNCTIONS:
+        yield function.name, answer(decide, function), function
 
 
 def _caching(policy: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -119,6 +138,20 @@ def _fault_of_moves(said: Any, asked: Any) -> str:
 
 def _fault_of_number(said: Any, _asked: Any) -> str:
     return "" if _is_whole(said) and said >= 0 else f"{said!r} is no number of replicas"
+
+
+def _fault_of_keep(said: Any, function: FunctionView) -> str:
+    if not isinstance(said, Keep):
+        return f"{said} is no Keep"
+    if not 0 <= said.idle_s < inf:
+        return f"it keeps an instance for {said.idle_s!r} s"
+    if not _is_whole(said.prewarmed) or said.prewarmed < 0:
+        return f"{said.prewarmed!r} is no number of instances"
+    if said.most is not None and (not _is_whole(said.most) or said.most < 1):
+        return f"{said.most!r} is no number of instances, of which one is the least"
+    if not _is_whole(said.variant) or not 0 <= said.variant < max(1, len(function.variants)):
+        return f"{said.variant!r} is no row of its {len(function.variants)} variants"
+    return "" if said.full in ("refuse", "queue") else f"{said.full!r} is neither refuse nor queue"
 
 
 def _is_whole(number: Any) -> bool:
@@ -193,4 +226,5 @@ LOOP_CHECKS: Final = {
     "rescheduling": _checks(_moving, _fault_of_moves, "cluster.now_s"),
     "autoscaling": _checks(_sizing, _fault_of_number, "workload.now_s"),
     "caching": _checks(_caching, _fault_of_pulls, "cluster.now_s"),
+    "scaling": _checks(_keeping, _fault_of_keep, "the view: it has no time"),
 }

@@ -42,17 +42,19 @@ _ABSENT = object()
 _PAGE = re.compile(r"/\.{1,2}/[^:#]*\.yaml$")  # a file in a stack of runtimes: containerd/./mine.yaml
 
 
-def parse_setting(text: str) -> tuple[str, Any]:
-    """`path=value` of the command line; the value is YAML, its `./` files are in the current folder.
+def parse_setting(text: str, option: str = "--set") -> tuple[str, Any]:
+    """`path=value` of a command line's option; the value is YAML, its `./` files are in the current folder.
 
     Raises UserError for text without `=`, or a value that is no YAML.
     """
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
-        raise UserError(Problem(f"--set {text}: no assignment", hint="write path=value, as in scenario.duration=10min"))
+        raise UserError(
+            Problem(f"{option} {text}: no assignment", hint="write path=value, as in scenario.duration=10min")
+        )
     if not value.strip():
         return path.strip(), None
-    return path.strip(), _here(load_yaml(value, f"--set {path.strip()}").data)
+    return path.strip(), _here(load_yaml(value, f"{option} {path.strip()}").data)
 
 
 def _here(value: Any) -> Any:

@@ -11,9 +11,11 @@ SHIPPED = ["kube-default", "least-loaded", "most-allocated", "random"]
 PARAMS: dict[str, dict[str, Any]] = {  # of those that cannot do without
     "latency-aware": {"to": "zone-1"},
     "autoscaling/target-utilisation": {"target": 2.0, "most": 10},
+    "scaling/keep-alive": {"idle": "10min", "prewarmed": 1},
+    "scaling/runtime-chooser": {"idle": "10min", "isolated": ("seldom",)},
 }
 # Decision points that have a folder, and checks, of their own.
-POINTS = ("order", "preemption", "rescheduling", "autoscaling", "caching", "routing")
+POINTS = ("order", "preemption", "rescheduling", "autoscaling", "caching", "scaling", "routing")
 OF_POINTS = [f"{point}/{name}" for point in POINTS for name in shipped_names("policies", point)]
 # What needs an extra is judged where that is; tests/unit/test_learned.py says that it was not.
 MISSING = set() if find_spec("onnxruntime") else {"learned"}
