@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 CONFIDENCE = 0.95
-# What sums of floats may differ by, for the order of their terms: joules of a node, say, of which there are millions.
-_ROUNDING = 1e-9
+# By which sums may differ for how their terms were rounded: energies are kept in whole 2^-20 J by node and interval,
+# some 1e-9 of what a machine takes in minutes.
+_ROUNDING = 1e-8
 
 
 class Interval(NamedTuple):
