@@ -2,7 +2,7 @@
 
     pip install 'littoral[learn]'
     python train_placement.py learned.onnx
-    littoral run mine.yaml --set scenario.policy.use=learned --set scenario.policy.params.model=learned.onnx
+    littoral run mine.yaml --set scenario.policy.use=learned --set scenario.policy.params.model=./learned.onnx
 
 One small network scores a node from what is known of it and of the pod, the same for every node: so the policy does not
 care how nodes are ordered, and runs on any number of them. It begins as a copy of a policy written by hand (behaviour
@@ -233,7 +233,7 @@ def result(file: Path) -> dict[str, Any]:
     """On the seed held back: what each earns on average, and what the network earns more, with its 95 % interval."""
     env = PlacementEnv()
     others = {name: instantiate(name, {}, Path(), given=2) for name in OTHERS}
-    learned = instantiate("learned", {"model": str(file)}, Path(), given=2)
+    learned = instantiate("learned", {"model": file.resolve()}, Path(), given=2)
     sums = {name: returns(env, each, HELD_BACK, REPLICATIONS) for name, each in ({"learned": learned} | others).items()}
     return {
         "reward": dict(DEFAULT),

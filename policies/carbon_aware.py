@@ -14,6 +14,8 @@ class CarbonAware(Placement):
     """The feasible node with the fewest grams a unit of work. `below` in g/kWh, `patience` in seconds."""
 
     def __init__(self, below: float = 0.0, patience: float = 0.0) -> None:
+        if below < 0 or patience < 0:
+            raise ValueError("below and patience are from 0 up")
         self.below, self.patience = below, patience
 
     def place(self, pod: PodView, cluster: ClusterView) -> Decision:

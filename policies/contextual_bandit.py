@@ -19,6 +19,8 @@ class ContextualBandit(Placement):
     """The feasible node of the highest upper confidence bound. `half` in seconds."""
 
     def __init__(self, alpha: float = 0.5, half: float = 10.0) -> None:
+        if alpha < 0 or half <= 0:
+            raise ValueError("alpha is from 0 up, half above 0")
         self.alpha, self.half = alpha, half
 
     @cached_property

@@ -15,6 +15,8 @@ class EnergyAware(Placement):
     """The feasible node with the fewest joules a unit of work."""
 
     def __init__(self, keep: float = 0.0) -> None:
+        if not 0 <= keep < 1:
+            raise ValueError("keep is a share of a node, from 0 to below 1")
         self.keep = keep
 
     def place(self, pod: PodView, cluster: ClusterView) -> Decision:

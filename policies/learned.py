@@ -18,9 +18,9 @@ from simulator.policy.trained import Trained
 
 
 class Learned(Placement):
-    """`model`: an ONNX file of your own, relative to where littoral is run; without one, the one that ships."""
+    """`model`: an ONNX file of your own; without one, the one that ships."""
 
-    def __init__(self, model: str = "") -> None:
+    def __init__(self, model: Path | None = None) -> None:
         self.model = model
         self._read()
 
@@ -32,7 +32,7 @@ class Learned(Placement):
         seen = Eye(len(cluster), still=False).see(cluster, pod)
         return Bind(cluster.argmax(np.round(self._net().scores(seen), 3), where=fits))
 
-    def __reduce__(self) -> tuple[type["Learned"], tuple[str]]:
+    def __reduce__(self) -> tuple[type["Learned"], tuple[Path | None]]:
         return type(self), (self.model,)
 
     def _net(self) -> Trained:
@@ -41,7 +41,7 @@ class Learned(Placement):
         return self._known
 
     def _read(self) -> Trained:
-        if self.model:
-            return Trained(Path(self.model))
+        if self.model is not None:
+            return Trained(self.model)
         with as_file(files("simulator.shipped.policies") / "learned.onnx") as file:
             return Trained(file)

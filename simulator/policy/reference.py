@@ -64,7 +64,8 @@ def instantiate(
 
     `given` is how many leading positional parameters of a function the caller will supply itself: 2 for a placement
     (pod, cluster). A parameter that is annotated as a Path names a file relative to `base`. Raises UserError for a
-    parameter that is not accepted, one that is missing, one refused, or a file that is not there.
+    parameter that is not accepted, one that is missing, one refused, a file that is not there, or a function that
+    takes fewer arguments than it is given.
     """
     target = resolve(ref, base, folder, what)
     accepted, required = _parameters(target, given)
@@ -73,6 +74,9 @@ def instantiate(
         for name in params
         if accepted is not None and name not in accepted
     ]
+    if (few := _given_room(target, given)) < given:
+        said = f"{what} {ref!r} takes {few} arguments in their order, and is asked with {given}"
+        problems.append(Problem(said, hint="write the function as its point has it"))
     problems += [
         Problem(f"{what} {ref!r} needs the parameter {name!r}", hint="give it under params:")
         for name in required
@@ -220,12 +224,23 @@ def _parameters(target: Any, given: int) -> tuple[list[str] | None, list[str]]:
     return [p.name for p in named], [p.name for p in named if p.default is kinds.empty]
 
 
+def _given_room(target: Any, given: int) -> int:
+    """How many arguments in their order a function takes, `given` at most; a class's method is asked, not the class."""
+    parameters = inspect.signature(target).parameters.values()
+    kinds = inspect.Parameter
+    if inspect.isclass(target) or any(p.kind is kinds.VAR_POSITIONAL for p in parameters):
+        return given
+    return min(given, sum(p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD) for p in parameters))
+
+
 def _located(target: Any, params: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """The parameters, and each that is a file at its place."""
     found = dict(params)
     for name, parameter in inspect.signature(target).parameters.items():
         of = (parameter.annotation, *getattr(parameter.annotation, "__args__", ()))
-        if isinstance(found.get(name), str) and not {Path, "Path", "Path | None"}.isdisjoint(of):
+        if found.get(name) is not None and not {Path, "Path", "Path | None"}.isdisjoint(of):
+            if not isinstance(found[name], str | Path):
+                raise UserError(Problem(f"{name} is the name of a file, not {found[name]!r}", path=f"params.{name}"))
             found[name] = base / found[name]
             if not found[name].is_file():
                 hint = "files are relative to the experiment's"

@@ -52,8 +52,6 @@ class Trained:
         except ModuleNotFoundError:
             hint = "pip install 'littoral[learned]'"
             raise UserError(Problem("a trained policy needs onnxruntime", hint=hint)) from None
-        if not file.is_file():
-            raise UserError(Problem("no such file for a trained policy", file=str(file)))
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # the same sums everywhere
         try:
@@ -66,9 +64,9 @@ class Trained:
             raise UserError(Problem(said, file=str(file), hint=_RETRAIN))
         said = self._session.get_modelmeta().custom_metadata_map.get(KEY, "{}")
         try:
-            self.metadata: dict[str, Any] = json.loads(said)
-        except ValueError:
-            raise UserError(Problem(f"its metadata {KEY!r} is no JSON", file=str(file), hint=_RETRAIN)) from None
+            self.metadata: dict[str, Any] = dict(json.loads(said))
+        except (TypeError, ValueError):
+            raise UserError(Problem(f"its metadata {KEY!r} is no JSON object", file=str(file), hint=_RETRAIN)) from None
         found = [Problem(text, file=str(file), hint=hint) for text, hint in faults(self.metadata)]
         if found:
             raise UserError(found)
@@ -92,18 +90,21 @@ def faults(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
     if metadata["kind"] != "placement":
         return [(f"it decides {metadata['kind']}, not placement", _RETRAIN)]
     wrong = []
-    seen = metadata["observation"]
+    seen, met = metadata["observation"], metadata["seeds"]
+    if not (isinstance(seen, Mapping) and isinstance(met, Mapping) and isinstance(metadata["scenario"], Mapping)):
+        return [("its observation, scenario and seeds are no objects with keys", _RETRAIN)]
     if seen.get("version") != VERSION:
         wrong.append(
             (f"it was trained on version {seen.get('version')} of the observation; this is {VERSION}", _RETRAIN)
         )
     for part in ("nodes", "pod"):
         if seen.get(part) != LAYOUT[part]:
-            there, here = (_told(columns) for columns in (seen.get(part, []), LAYOUT[part]))
+            there, here = (_told(columns) for columns in (seen.get(part), LAYOUT[part]))
             wrong.append((f"its columns of {part} are {there}; here they are {here}", _RETRAIN))
     if digest(metadata["scenario"]) != metadata["scenario_sha256"]:
         wrong.append(("the scenario that it names is not the one of its scenario_sha256", _RETRAIN))
-    seeds = [set(metadata["seeds"].get(kind, ())) for kind in _SEEDS]
+    lists = [met.get(kind) for kind in _SEEDS]
+    seeds = [set(each) if isinstance(each, list) and all(type(seed) is int for seed in each) else () for each in lists]
     if not all(seeds):
         wrong.append((f"it does not say all of its seeds: {', '.join(_SEEDS)}", _RETRAIN))
     if sum(map(len, seeds)) > len(set[int]().union(*seeds)):
@@ -111,5 +112,9 @@ def faults(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
     return wrong
 
 
-def _told(columns: list[list[str]]) -> str:
-    return ", ".join(f"{name} [{unit}]" for name, unit in columns)
+def _told(columns: Any) -> str:
+    """A list of [column, unit] in words; what is none, as it stands."""
+    try:
+        return ", ".join(f"{name} [{unit}]" for name, unit in columns)
+    except (TypeError, ValueError):
+        return repr(columns)

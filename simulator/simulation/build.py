@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.control.api.objects import ApiObject
 from simulator.control.api.patient import once_up
@@ -76,6 +76,9 @@ from simulator.world.network import Network
 from simulator.world.node import NodeTable
 from simulator.world.registry import Registry
 from simulator.world.roaming import Roaming
+
+if TYPE_CHECKING:
+    import polars as pl
 
 PERFECT = (
     "perfect_knowledge: the policy sees what nodes really are; this is a bound, and no result of a real controller"
@@ -382,6 +385,18 @@ def _lay_out_pods(parts: Parts, settled: Parts) -> None:
         said = f"start: placed is not offered for {cluster.page.name} yet"
         raise UserError(Problem(said, path="start", hint="start: empty, with a warm_up that is long enough"))
     transplant(twin, cluster, parts.world.registry)
+    said = broken(settled.world.recorder.events.frame())
+    if said:
+        cluster.notes = (*cluster.notes, f"before the beginning (start: placed) {said}")
+
+
+def broken(events: pl.DataFrame) -> str:
+    """What a policy did wrong for the first time, of the table of events; empty if none did."""
+    found = events.filter(events["kind"] == "PolicyError")
+    if not len(found):
+        return ""
+    first = found.row(0, named=True)
+    return f"a policy that was asked about {first['subject']} {first['detail']}; what happens without one was done"
 
 
 def _serve(plan: Plan, clusters: Iterable[Cluster], plane: RequestPlane) -> None:

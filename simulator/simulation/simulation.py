@@ -19,7 +19,7 @@ from simulator.control.scheduling.scheduler import Scheduler
 from simulator.errors import Problem, UserError
 from simulator.policy import Decision
 from simulator.record.glossary import MetricContext, summarise
-from simulator.simulation.build import Parts, Plan, build
+from simulator.simulation.build import Parts, Plan, broken, build
 from simulator.simulation.functions import record_functions
 from simulator.simulation.join import join, update
 from simulator.simulation.picture import picture
@@ -322,7 +322,7 @@ class Simulation:
             scenario=data or {"scenario": self.scenario.dump(), "facts": dict(self.scenario.facts)},
             tables=tables,
             summary=summarise(tables, context),
-            warnings=(*parts.warnings(), *_policy_errors(tables, self.scenario.placement.use)),
+            warnings=(*parts.warnings(), *_policy_errors(tables)),
             facts=tuple(parts.catalogue.ledger.rows()),
             world=picture(parts, wanted, end),
             manifest={**_orchestrators(parts), **_bound(parts), "events": parts.world.clock.fired},
@@ -340,12 +340,11 @@ def _as_read(plan: Plan) -> Plan:
     return replace(plan, workload=replace(plan.workload, objects=tuple(map(copy, plan.workload.objects))))
 
 
-def _policy_errors(tables: Mapping[str, pl.DataFrame], policy: str) -> Iterator[str]:
-    """What the policy did wrong for the first time, if it did."""
-    events = tables["events"]
-    found = events.filter(events["kind"] == "PolicyError")["detail"]
-    if len(found):
-        yield f"policy {policy} {found[0]}; the default decided in its place (policy_errors counts how often)"
+def _policy_errors(tables: Mapping[str, pl.DataFrame]) -> Iterator[str]:
+    """What a policy did wrong for the first time, if one did."""
+    said = broken(tables["events"])
+    if said:
+        yield f"{said} (policy_errors counts how often)"
 
 
 def _bound(parts: Parts) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from simulator.errors import Problem, UserError
 from simulator.study.correction import corrected
 from simulator.study.plain import to_json
 from simulator.study.run_folder import Recorded
-from simulator.study.statistics import t_interval, t_test
+from simulator.study.statistics import gap, t_interval, t_test
 from simulator.study.store import open_run
 from simulator.study.study import Study
 
@@ -36,7 +36,7 @@ def compare(first: Study | str | Path, second: Study | str | Path) -> list[dict[
         for metric in first.metrics:
             if not all(metric in run.summary for pair in point for run in pair):
                 continue
-            gaps = [theirs.summary[metric] - ours.summary[metric] for ours, theirs in point]
+            gaps = [gap(ours.summary[metric], theirs.summary[metric]) for ours, theirs in point]
             found = t_interval(gaps)
             rows.append(
                 {

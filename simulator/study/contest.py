@@ -17,6 +17,7 @@ from simulator.study.correction import holm, told
 from simulator.study.differences import CASE, differences, points
 from simulator.study.plain import plain, to_json
 from simulator.study.run_folder import Recorded
+from simulator.study.statistics import evened
 
 Floats = NDArray[np.float64]
 _LEAST: Final = 3  # entrants: of two, the paired differences say all
@@ -104,7 +105,7 @@ def hold(runs: Sequence[Recorded], metrics: Sequence[str], axis: str | None = No
     whole = {key: block for key, block in blocks.items() if len(block) == len(entrants)}
     values = {
         metric: np.array(
-            [[block[i].summary.get(metric, nan) for i in range(len(entrants))] for block in whole.values()], np.float64
+            [evened([block[i].summary.get(metric, nan) for i in range(len(entrants))]) for block in whole.values()]
         ).reshape(len(whole), len(entrants))
         for metric in metrics
         if better(metric) is not None

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from simulator.study.correction import corrected
 from simulator.study.run_folder import Recorded
-from simulator.study.statistics import t_interval, t_test
+from simulator.study.statistics import gap, t_interval, t_test
 
 _ALL_PAIRS: Final = 4  # up to so many values of an axis each is compared with each, beyond that with the first
 CASE: Final = "case"
@@ -46,7 +46,7 @@ def differences(runs: Sequence[Recorded], metrics: Sequence[str]) -> list[dict[s
         both = [r for r in first.runs if r in second.runs]
         for metric in metrics:
             ours, theirs = ([point.runs[r].summary.get(metric) for r in both] for point in (first, second))
-            gaps = [b - a for a, b in zip(ours, theirs, strict=True) if a is not None and b is not None]
+            gaps = [gap(a, b) for a, b in zip(ours, theirs, strict=True) if a is not None and b is not None]
             found = t_interval(gaps)
             rows.append(
                 {

@@ -243,3 +243,19 @@ def test_fragmentation_is_weighed_by_the_pods_that_are_said_to_be_usual(tmp_path
     (tmp_path / "p.csv").write_text("cpu,gpu\n0,1\n", "utf-8")
     with pytest.raises(UserError, match="does not list pods in the columns cpu_milli"):
         instantiate("fgd", {"typical": "p.csv"}, tmp_path, given=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("energy-aware", {"keep": 1}),
+        ("energy-aware", {"keep": -0.1}),
+        ("carbon-aware", {"below": -1}),
+        ("carbon-aware", {"patience": -1}),
+        ("contextual-bandit", {"alpha": -1}),
+        ("contextual-bandit", {"half": 0}),
+    ],
+)
+def test_parameters_that_mean_nothing_are_refused(name: str, params: Any) -> None:
+    with pytest.raises(UserError, match="refuses its parameters"):
+        policy(name, **params)

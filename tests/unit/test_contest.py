@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from math import isnan, nan
+from math import inf, isnan, nan
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from simulator.simulation.run import Run
 from simulator.study.contest import alike, fits, hold, label, largest, non_dominated
 from simulator.study.correction import holm, told
 from simulator.study.reasons import partings
-from simulator.study.statistics import t_interval, t_test
+from simulator.study.statistics import evened, gap, t_interval, t_test
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=6)
 
@@ -37,6 +37,30 @@ def runs(**values: dict[str, list[float]]) -> list[Run]:
         for case, row in cases.items()
         for k, value in enumerate(row)
     ]
+
+
+# what only rounding tells apart
+
+
+def test_sums_in_another_order_are_no_difference_and_share_their_rank() -> None:
+    parts = np.random.default_rng(3).random(1000)
+    one, other = float(sum(parts)), float(sum(parts[::-1]))
+    assert one != other
+    assert gap(one, other) == gap(11462.6463165, 11462.6463298) == 0.0  # joules
+    found = runs(a={"x": [one, one]}, b={"x": [other, other]}, c={"x": [1.001 * one, 1.001 * one]})
+    contest = hold(found, ["availability"])
+    assert contest.ranks("availability").tolist() == [[2.5, 2.5, 1.0]] * 2
+    rows = {row["second"]: row for row in contest.differences}
+    assert (rows["b"]["difference"], rows["b"]["p"], rows["b"]["significant"]) == (0.0, 1.0, False)
+    assert rows["c"]["significant"]
+
+
+def test_what_is_no_rounding_stays() -> None:
+    values = [3.0, inf, -1.0, nan, 0.0, 3.0 + 1e-12, -inf, inf, 1e-15]
+    assert evened(values) == pytest.approx([3.0, inf, -1.0, nan, 0.0, 3.0, -inf, inf, 1e-15], abs=0, rel=0, nan_ok=True)
+    assert gap(1e-15, 2e-15) == 1e-15
+    assert gap(1.0, inf) == inf
+    assert isnan(gap(inf, inf))  # undefined, as it was
 
 
 # correction

@@ -144,6 +144,10 @@ def test_what_is_sound_passes() -> None:
         ("observation", {**LAYOUT, "nodes": [["free_cpu", "millicores"]]}, r"nodes are free_cpu \[millicores\]; here"),
         ("scenario", {"a": 2}, "is not the one of its scenario_sha256"),
         ("seeds", {"training": [1], "selection": [3]}, "does not say all of its seeds: training, selection, held_back"),
+        ("seeds", {"training": [[1]], "selection": "3", "held_back": 4}, "does not say all of its seeds"),
+        ("seeds", [1, 2], "observation, scenario and seeds are no objects"),
+        ("observation", 2, "observation, scenario and seeds are no objects"),
+        ("observation", {**LAYOUT, "pod": 4}, "its columns of pod are 4; here"),
         ("seeds", {"training": [1, 4], "selection": [3], "held_back": [4]}, "seeds that it had met before"),
     ],
 )
@@ -169,15 +173,25 @@ def test_a_file_that_does_not_fit_stops_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("no network")
     for name, told in (
         ("old.onnx", "version 1 of the observation; this is 2"),
-        ("bare.onnx", "its metadata 'littoral' is no JSON"),
+        ("bare.onnx", "its metadata 'littoral' is no JSON object"),
         ("other.onnx", "it has nodes, pod, scored; a scorer of nodes has nodes, pod, scores"),
         ("text.onnx", "not a network that onnxruntime can read"),
-        ("none.onnx", "no such file"),
     ):
         policy = {"use": "learned", "params": {"model": str(tmp_path / name)}}
         with pytest.raises(UserError, match=told) as caught:
             sim.Simulation(sim.Scenario.parse({**practice().dump(), "policy": policy}))
         assert caught.value.problems[0].file == str(tmp_path / name)
+
+
+def test_a_file_is_looked_for_beside_the_experiment(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra `learned` is not installed")
+    policy = {"use": "learned", "params": {"model": "mine.onnx"}}
+    scenario = sim.Scenario.parse({**practice().dump(), "policy": policy}).placed(tmp_path, {})
+    with pytest.raises(UserError, match="there is no file") as caught:
+        sim.Simulation(scenario)
+    assert caught.value.problems[0].path == "policy.params.model"
+    (tmp_path / "mine.onnx").write_bytes(_FILE.read_bytes())
+    sim.Simulation(scenario)
 
 
 def test_without_the_extra_its_install_line_is_said() -> None:

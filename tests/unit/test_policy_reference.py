@@ -204,3 +204,14 @@ def test_a_parameter_that_is_a_path_is_a_file_beside_the_experiment(tmp_path: Pa
         with pytest.raises(UserError, match=r"there is no file .*gone\.csv") as told:
             instantiate(f"./{file.name}:place", {"rows": "gone.csv"}, tmp_path, given=2)
         assert told.value.problems[0].path == "params.rows"
+        with pytest.raises(UserError, match="rows is the name of a file, not 3"):
+            instantiate(f"./{file.name}:place", {"rows": 3}, tmp_path, given=2)
+
+
+def test_a_function_takes_what_it_is_asked_with(tmp_path: Path) -> None:
+    lines = ["def one(pod): ...", "def any(*seen): ...", "def more(pod, cluster, alpha=1): ..."]
+    (tmp_path / "mine.py").write_text("\n".join(lines), "utf-8")
+    with pytest.raises(UserError, match=r"'./mine.py:one' takes 1 arguments in their order, and is asked with 2"):
+        instantiate("./mine.py:one", {}, tmp_path, given=2)
+    for name in ("any", "more"):
+        instantiate(f"./mine.py:{name}", {}, tmp_path, given=2)
