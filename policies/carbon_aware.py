@@ -13,6 +13,8 @@ from simulator.policy import Bind, ClusterView, Decision, Placement, PodView, Re
 class CarbonAware(Placement):
     """The feasible node with the fewest grams a unit of work. `below` in g/kWh, `patience` in seconds."""
 
+    needs = ("carbon",)
+
     def __init__(self, below: float = 0.0, patience: float = 0.0) -> None:
         if below < 0 or patience < 0:
             raise ValueError("below and patience are from 0 up")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from simulator.policy.view import ClusterView, PodView
 
 class Placement:
     """Chooses a node for one pod. The constructor only stores its parameters."""
+
+    needs: ClassVar[tuple[Literal["carbon"], ...]] = ()  # of the scenario's keys: without them it cannot decide
 
     def place(self, pod: PodView, cluster: ClusterView) -> Decision:
         """Answer `Bind`, `Wait` or `Reject`. Must not change the view."""

@@ -113,6 +113,10 @@ def read_deciders(scenario: Scenario) -> Deciders:
         paced("caching", Caching, 2),
         at("routing", Routing | Split, 2),
     )
+    for key in getattr(found.placement, "needs", ()):
+        if not getattr(scenario, key):
+            said = f"{scenario.placement.use} decides by {key}, and the scenario gives none"
+            problems.append(Problem(said, path=place, hint=f"give it under {key}:"))
     if scenario.record.routing and isinstance(found.routing, Split):
         said = "a policy that divides by weights is asked about no single request"
         problems.append(Problem(said, path="scenario.record.routing", hint="leave it out"))

@@ -31,7 +31,7 @@ def add_routing(world: World, scenario: Scenario, plane: RequestPlane) -> None:
 def ask_outside(world: World, scenario: Scenario, plane: RequestPlane) -> Outside:
     """Let somebody outside say which endpoint serves a request, from now on."""
     asker, sample = _asker(world, scenario), float(scenario.record.routing)
-    router = Outside(asker.ask, world.nodes, world.network, recorder=world.recorder, sample=sample)
+    router = Outside(asker.ask, world.nodes, world.network, recorder=world.recorder, sample=sample, before=plane.router)
     plane.route_by(router)
     return router
 

@@ -240,8 +240,12 @@ class Outside(Balancer):
 
     __slots__ = ("_row", "asking", "ended", "pending")
 
-    def __init__(self, ask: Ask, nodes: NodeTable, network: Network, *, recorder: Recorder, sample: float) -> None:
+    def __init__(
+        self, ask: Ask, nodes: NodeTable, network: Network, *, recorder: Recorder, sample: float, before: Router | None
+    ) -> None:
         super().__init__(self._given, ask, nodes, network, recorder=recorder, sample=sample)
+        if isinstance(before, Balancer):  # proxies know what they know, whoever asks them
+            self._seen = before._seen
         self.asking = False
         self.pending: RouteAsk | None = None
         self.ended: list[Ints] = []  # requests: when they were issued and ended (ns), and their outcome; (3, n)

@@ -68,8 +68,16 @@ def test_who_counts_carbon_and_who_counts_joules_part_ways(policy: str, node: st
     assert set(run.state().pods["node"]) == {node}
 
 
-def test_a_policy_that_asks_for_carbon_where_the_scenario_gives_none_is_told_at_each_decision() -> None:
-    run = simulate(policy="carbon-aware", carbon={})
+def test_who_decides_by_carbon_is_refused_where_there_is_none() -> None:
+    with pytest.raises(UserError, match="carbon-aware decides by carbon, and the scenario gives none") as told:
+        simulate(policy="carbon-aware", carbon={})
+    assert told.value.problems[0].path == "policy"
+
+
+def test_a_policy_that_asks_for_carbon_where_the_scenario_gives_none_is_told_at_each_decision(tmp_path: Path) -> None:
+    lines = ["from simulator.policy import Bind", "def place(pod, cluster):"]
+    (tmp_path / "mine.py").write_text("\n".join([*lines, "    return Bind(int(cluster.carbon_g_per_kwh.argmin()))"]))
+    run = simulate(policy=f"{tmp_path}/mine.py:place", carbon={})
     run.run()
     found = run.finish()
     assert "policy_error" in set(found.table("decisions")["decision"])

@@ -523,3 +523,15 @@ def test_what_nobody_answers_is_left_to_the_policy(tmp_path: Path) -> None:
     early, late = (set(rows.filter(part)["node"]) for part in (rows["time_s"] <= 4, rows["time_s"] > 4))
     assert len(early) == len(late) == 1
     assert early != late
+
+
+def test_proxies_know_what_they_know_whoever_answers_for_them(tmp_path: Path) -> None:
+    """Tries that are outstanding when somebody outside begins, and when he leaves, still count."""
+    cut = [{"kind": "cut", "link": "lan-1", "at": "1500ms", "duration": "4s", "mode": "silent"}]
+    least = instantiate("routing/least-loaded", {}, Path())
+    s = Simulation(scenario(tmp_path, "least-loaded", faults=cut))
+    s.run(2)
+    for ask in s.decisions(until=4, point="routing"):
+        s.answer(ask, least.route(ask.request, ask.endpoints))
+    s.release()
+    assert digest(s.finish()) == digest(Simulation(scenario(tmp_path, "least-loaded", faults=cut)).finish())
