@@ -43,7 +43,7 @@ def test_a_case_without_its_data_is_told_and_left_out(tmp_path: Path, monkeypatc
     case.parent.mkdir(parents=True)
     case.write_text("file: ../../../there.csv\nother: {trace: ../../../gone.csv, use: ../policy.py}\n", "utf-8")
     assert data_elsewhere(str(case)) == ["../../../gone.csv"]
-    gone = {name: ["../../../x.csv"] for name in chosen(()) if name != "image-pull"}
+    gone = {name: ["../../../x.csv"] for name in validate._shipped() if name != "image-pull"}
     monkeypatch.setattr(validate, "missing", lambda: gone)
     said = littoral("validate", "--json", "--executor", "serial")
     assert {row["case"] for row in said.document} == {"image-pull"}
