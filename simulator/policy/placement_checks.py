@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from operator import index
 from typing import Any, Final
 
@@ -67,11 +68,8 @@ def check_valid_decisions(policy: Any) -> None:
         if not isinstance(said, Bind | Wait | Reject):
             raise CheckFailed(f"{pod.name} in the {kind} cluster: {said} is no decision (Bind, Wait or Reject)")
         if isinstance(said, Bind):
-            try:
-                row = index(said.node)
-            except TypeError:
-                row = -1
-            if not 0 <= row < len(view):
+            row = _row(said, view)
+            if row < 0:
                 raise CheckFailed(f"{pod.name} in the {kind} cluster: there is no row {said.node!r}")
             if not sample_cluster(kind, pod).feasible(pod)[row]:
                 raise CheckFailed(f"{pod.name} in the {kind} cluster: {view.names[row]} does not pass the filters")
@@ -105,7 +103,28 @@ PLACEMENT_CHECKS: Final[tuple[Callable[[Any], None], ...]] = (
 def _answer(policy: Any, pod: PodView, view: ClusterView) -> Any:
     if isinstance(policy, Batch):
         return answer(lambda: _only(policy.place_all((pod,), view)))
-    return answer(policy.place if isinstance(policy, Placement) else policy, pod, view)
+    if not isinstance(policy, Placement):
+        return answer(policy, pod, view)
+    said = answer(policy.place, pod, view)
+    return _told(policy, pod, view, said) or said
+
+
+def _told(policy: Placement, pod: PodView, view: ClusterView, said: Any) -> Raised | None:
+    """Tell it, as a run does, that the pod is ready where it was bound, or never was; what it raises then."""
+    row = _row(said, view) if isinstance(said, Bind) else -1
+    if row < 0:
+        return None
+    found = answer(policy.heard, pod, view.names[row], 2.5 if pod.cpu_m else inf)
+    return Raised(f"{found.what}, when it is told what became of a pod") if isinstance(found, Raised) else None
+
+
+def _row(said: Bind, view: ClusterView) -> int:
+    """The row that it names; -1 where there is none."""
+    try:
+        row = index(said.node)
+    except TypeError:
+        return -1
+    return row if row < len(view) else -1
 
 
 def _only(answers: Any) -> Any:

@@ -126,6 +126,32 @@ class NumpyDice(Good):
         return super().place(pod, cluster)
 
 
+class HearsTheClock(Good):
+    def heard(self, pod: PodView, node: str, ready_after_s: float) -> None:
+        time.monotonic()
+
+
+class HearsByLot(Good):
+    def heard(self, pod: PodView, node: str, ready_after_s: float) -> None:
+        random.random()
+
+
+class HearsNoEnd(Good):
+    def heard(self, pod: PodView, node: str, ready_after_s: float) -> None:
+        round(ready_after_s)
+
+
+class HearsForAll(Good):
+    told = 0
+
+    def heard(self, pod: PodView, node: str, ready_after_s: float) -> None:
+        HearsForAll.told += 1
+
+    def place(self, pod: PodView, cluster: ClusterView) -> Decision:
+        fits = np.flatnonzero(cluster.feasible(pod))
+        return Bind(int(fits[self.told % len(fits)])) if len(fits) else Wait()
+
+
 def good(pod: PodView, cluster: ClusterView) -> Decision:
     return Good().place(pod, cluster)
 
@@ -149,6 +175,10 @@ BAD = [
     (Clock(), "check_no_wall_clock"),
     (Dice(), "check_no_global_random"),
     (NumpyDice(), "check_no_global_random"),
+    (HearsTheClock(), "check_no_wall_clock"),
+    (HearsByLot(), "check_no_global_random"),
+    (HearsNoEnd(), "check_valid_decisions"),
+    (HearsForAll(), "check_deterministic"),
 ]
 
 
