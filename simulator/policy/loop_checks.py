@@ -9,21 +9,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from simulator.policy.asked_checks import Asked, checks
 from simulator.policy.autoscaling import Autoscaling, ServiceView
 from simulator.policy.caching import Caching, ImagesView, Pull
 from simulator.policy.decision import Migrate
 from simulator.policy.placed_samples import sample_moments
 from simulator.policy.preemption import Evict, Preemption
-from simulator.policy.promises import (
-    CheckFailed,
-    Raised,
-    answer,
-    asks_no_clock,
-    check_constructor_only_stores,
-    check_picklable,
-    copies,
-    leaves_global_random,
-)
+from simulator.policy.promises import Raised, answer
 from simulator.policy.rescheduling import Rescheduling
 from simulator.policy.scaling import FunctionView, Keep, Scaling, VariantView
 from simulator.policy.view import ClusterView, PodView
@@ -49,7 +41,7 @@ FUNCTIONS: Final = (
 )
 _COLUMNS: Final = ("node", "cpu_m", "ram_bytes", "priority", "started_s")
 _SEEN: Final = ("free_cpu_m", "free_ram_bytes", "allocatable_cpu_m", "allocatable_ram_bytes", "pods", "ready")
-Asks = Callable[[Any], Iterator[tuple[str, Any, Any]]]  # policy -> what is asked about, the answer, and the ask
+Questions = Callable[[Any], Iterator[tuple[str, Any, Any]]]  # policy -> what is asked about, the answer, and the ask
 
 
 def _preempting(policy: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -166,51 +158,6 @@ def _is_row(row: Any, cluster: ClusterView) -> bool:
     return _is_whole(row) and 0 <= row < len(cluster)
 
 
-def _checks(asks: Asks, fault_of: Callable[[Any, Any], str], now: str) -> tuple[Callable[[Any], None], ...]:
-    """The promises of a point, about what it is asked and may answer."""
-
-    def check_valid_answers(policy: Any) -> None:
-        """It answers what this point takes, and raises nothing."""
-        (policy,) = copies(policy, 1)
-        for what, said, asked in asks(policy):
-            fault = str(said) if isinstance(said, Raised) else fault_of(said, asked)
-            if fault:
-                raise CheckFailed(f"{what}: {fault}")
-
-    def check_deterministic(policy: Any) -> None:
-        """Two fresh copies answer the same questions the same way."""
-        one, other = copies(policy, 2)
-        for (what, first, _), (_, second, _) in zip(asks(one), asks(other), strict=True):
-            if first != second:
-                raise CheckFailed(f"{what}: {first}, and asked again: {second}")
-
-    def check_view_unchanged(policy: Any) -> None:
-        """Deciding changes nothing of what is seen."""
-        (policy,) = copies(policy, 1)
-        for (what, _, asked), (_, _, fresh) in zip(asks(policy), asks(_silent), strict=True):
-            if _content(asked) != _content(fresh):
-                raise CheckFailed(f"{what}: it changes what it sees; take a copy before you write")
-
-    def check_no_wall_clock(policy: Any) -> None:
-        """It never asks what time it is outside."""
-        (policy,) = copies(policy, 1)
-        asks_no_clock(lambda: list(asks(policy)), now)
-
-    def check_no_global_random(policy: Any) -> None:
-        """It leaves the generators of `random` and `numpy.random` alone."""
-        (policy,) = copies(policy, 1)
-        leaves_global_random(lambda: list(asks(policy)), "what the views say")
-
-    return (
-        check_constructor_only_stores, check_picklable, check_valid_answers, check_deterministic, check_view_unchanged,
-        check_no_wall_clock, check_no_global_random,
-    )  # fmt: skip
-
-
-def _silent(*_: Any) -> None:
-    """A policy that does nothing at all."""
-
-
 def _content(asked: Any) -> Any:
     if not isinstance(asked, tuple):
         return asked
@@ -219,6 +166,15 @@ def _content(asked: Any) -> Any:
     columns = [getattr(placed, name).tobytes() for name in _COLUMNS]
     columns += [column.tobytes() for view in rest for column in (view.size_bytes, view.pods, view.present, view.fits)]
     return pod.name, columns, [getattr(cluster, name).tobytes() for name in _SEEN]
+
+
+def _checks(asks: Questions, fault_of: Callable[[Any, Any], str], now: str) -> tuple[Callable[[Any], None], ...]:
+    def asked(policy: Any) -> Iterator[Asked]:
+        for what, said, seen in asks(policy):
+            fault = str(said) if isinstance(said, Raised) else fault_of(said, seen)
+            yield Asked(what, said, fault, _content(seen))
+
+    return checks(asked, now=now, random="what the views say")
 
 
 LOOP_CHECKS: Final = {

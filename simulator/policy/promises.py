@@ -21,9 +21,11 @@ from simulator.policy.preemption import Preemption
 from simulator.policy.profiled import profiled
 from simulator.policy.rescheduling import Rescheduling
 from simulator.policy.routing import Routing, Split
+from simulator.policy.scaling import Scaling
 
 _CLASSES: Final = (
     Placement, Batch, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling, Caching, Routing, Split,
+    Scaling,
 )  # fmt: skip
 _CLOCKS: Final = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today"})
 

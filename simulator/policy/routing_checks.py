@@ -9,16 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from simulator.policy.promises import (
-    CheckFailed,
-    Raised,
-    answer,
-    asks_no_clock,
-    check_constructor_only_stores,
-    check_picklable,
-    copies,
-    leaves_global_random,
-)
+from simulator.policy.asked_checks import Asked, checks
+from simulator.policy.promises import CheckFailed, Raised, answer, copies
 from simulator.policy.routing import (
     BalancerView,
     EndpointsView,
@@ -64,17 +56,17 @@ def sample_request(number: int = 0, seed: int = 0) -> RequestView:
     )  # fmt: skip
 
 
-def _routing(policy: Any) -> Iterator[tuple[str, Any, Any, str]]:
-    """What is asked about, the answer, the view, and what is wrong with the answer."""
+def _routing(policy: Any) -> Iterator[Asked]:
     decide = policy.route if isinstance(policy, Routing) else policy
     for family in _FAMILIES:
         for number in range(_TIMES):
             view = sample_endpoints(family)
             said = answer(decide, sample_request(number), view)
-            yield f"{family} endpoints", said, view, _fault(said, partial(fault_of_row, n=len(view)))
+            fault = _fault(said, partial(fault_of_row, n=len(view)))
+            yield Asked(f"{family} endpoints", said, fault, _content(view))
 
 
-def _splitting(policy: Any, families: tuple[str, ...] = tuple(_FAMILIES)) -> Iterator[tuple[str, Any, Any, str]]:
+def _splitting(policy: Any, families: tuple[str, ...] = tuple(_FAMILIES)) -> Iterator[Asked]:
     decide = policy.weights if isinstance(policy, Split) else policy
     for family in families:
         full = sample_endpoints(family)
@@ -82,7 +74,8 @@ def _splitting(policy: Any, families: tuple[str, ...] = tuple(_FAMILIES)) -> Ite
         said = answer(decide, ProxyView("node-0", "zone-0", "web"), view)
         turns = bool(getattr(policy, "turns", False))
         fault = _fault(said, partial(fault_of_weights, n=len(view), turns=turns))
-        yield f"{family} endpoints", said if isinstance(said, Raised) else np.asarray(said).tolist(), view, fault
+        plain = said if isinstance(said, Raised) else np.asarray(said).tolist()
+        yield Asked(f"{family} endpoints", plain, fault, _content(view))
 
 
 def _fault(said: Any, fault_of: Callable[[Any], str]) -> str:
@@ -94,60 +87,13 @@ def _fault(said: Any, fault_of: Callable[[Any], str]) -> str:
         return f"answered {said!r}, which is no number"
 
 
-Asks = Callable[[Any], Iterator[tuple[str, Any, Any, str]]]
-
-
-def _checks(asks: Asks) -> tuple[Callable[[Any], None], ...]:
-    """The promises of a form of policy."""
-
-    def check_valid_answers(policy: Any) -> None:
-        """It answers what this point takes, and raises nothing."""
-        (policy,) = copies(policy, 1)
-        for what, _, _, fault in asks(policy):
-            if fault:
-                raise CheckFailed(f"{what}: {fault}")
-
-    def check_deterministic(policy: Any) -> None:
-        """Two fresh copies answer the same questions the same way."""
-        one, other = copies(policy, 2)
-        for (what, first, *_), (_, second, *_) in zip(asks(one), asks(other), strict=True):
-            if first != second:
-                raise CheckFailed(f"{what}: {first}, and asked again: {second}")
-
-    def check_view_unchanged(policy: Any) -> None:
-        """Deciding changes nothing of what is seen."""
-        (policy,) = copies(policy, 1)
-        for (what, _, seen, _), (_, _, fresh, _) in zip(asks(policy), asks(_silent), strict=True):
-            if _content(seen) != _content(fresh):
-                raise CheckFailed(f"{what}: it changes what it sees; take a copy before you write")
-
-    def check_no_wall_clock(policy: Any) -> None:
-        """It never asks what time it is outside."""
-        (policy,) = copies(policy, 1)
-        asks_no_clock(lambda: list(asks(policy)), "request.now_s")
-
-    def check_no_global_random(policy: Any) -> None:
-        """It leaves the generators of `random` and `numpy.random` alone."""
-        (policy,) = copies(policy, 1)
-        leaves_global_random(lambda: list(asks(policy)), "request.uniform")
-
-    return (
-        check_constructor_only_stores, check_picklable, check_valid_answers, check_deterministic, check_view_unchanged,
-        check_no_wall_clock, check_no_global_random,
-    )  # fmt: skip
-
-
 def check_remembers_nothing(policy: Any) -> None:
     """Its weights depend on what it is shown, whatever it has been asked before: nobody says when it is asked."""
     forwards, backwards = copies(policy, 2)
-    back = {what: said for what, said, *_ in _splitting(backwards, tuple(_FAMILIES)[::-1])}
-    for what, said, *_ in _splitting(forwards):
-        if said != back[what]:
-            raise CheckFailed(f"{what}: {said}, and asked in another order: {back[what]}")
-
-
-def _silent(*_: Any) -> None:
-    """A policy that does nothing at all."""
+    back = {asked.what: asked.said for asked in _splitting(backwards, tuple(_FAMILIES)[::-1])}
+    for asked in _splitting(forwards):
+        if asked.said != back[asked.what]:
+            raise CheckFailed(f"{asked.what}: {asked.said}, and asked in another order: {back[asked.what]}")
 
 
 def _content(view: EndpointsView) -> list[Any]:
@@ -155,5 +101,8 @@ def _content(view: EndpointsView) -> list[Any]:
     return [column.tobytes() if isinstance(column, np.ndarray) else column for column in columns]
 
 
-ROUTING_CHECKS: Final = _checks(_routing)
-SPLIT_CHECKS: Final = (*_checks(_splitting), check_remembers_nothing)
+ROUTING_CHECKS: Final = checks(_routing, now="request.now_s", random="request.uniform")
+SPLIT_CHECKS: Final = (
+    *checks(_splitting, now="the view: it has no time", random="weights: the plane draws"),
+    check_remembers_nothing,
+)

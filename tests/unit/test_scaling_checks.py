@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from commands import littoral
-from simulator.policy import FunctionView, Keep
+from simulator.policy import FunctionView, Keep, Scaling
 from simulator.policy.checks import check_policy
 
 
@@ -31,6 +31,19 @@ def test_an_answer_that_cannot_be_is_refused(answer: Any, said: str) -> None:
     results = {r.check: r for r in check_policy(keep, "collect", point="scaling")}
     assert said in results["check_valid_answers"].message
     assert results["check_deterministic"].passed
+
+
+class Changes(Scaling):
+    def __init__(self, idle: float = 1.0) -> None:
+        self.idle = 2 * idle
+
+    def keep(self, function: FunctionView) -> Keep:
+        return Keep(self.idle)
+
+
+def test_a_constructor_that_does_more_than_store_is_refused() -> None:
+    results = {r.check: r for r in check_policy(Changes, "collect")}
+    assert "the constructor changes 'idle'" in results["check_constructor_only_stores"].message
 
 
 def test_the_command_line_gives_parameters() -> None:
