@@ -11,30 +11,31 @@ by all of them alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from math import inf, prod
-from typing import Any, Final, Literal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from math import inf
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engine.clock import Clock
-from simulator.engine.sharing import Sharing, Transfer
+from simulator.engine.sharing import Transfer
 from simulator.errors import Problem, UserError
 from simulator.physics.tcp import TcpBounds
 from simulator.physics.transmission import serialisation_ns
 from simulator.record.buffer import Recorder
 from simulator.streams import Rng
+from simulator.world.bulk import Bulk
 from simulator.world.clocks import Clocks
-from simulator.world.link import APART, REFUSED, Cut, LinkRow, LinkState, Outages
+from simulator.world.link import APART, Cut, LinkRow, LinkState, Outages
 from simulator.world.message import Courier, MessageCounts, Retransmission
 from simulator.world.node import NodeTable
+from simulator.world.obstacles import Access, Obstacles
 from simulator.world.promotion import Promotion, promotions
 from simulator.world.rates import follow
 from simulator.world.route import Route, Router
-from simulator.world.woken import Woken
 
-Access = Literal["ok", "silent", "refused"]
 _CALLED: Final = {"": "up", APART: APART}  # the state of a link by its mode; with any other, cut
 
 
@@ -50,20 +51,18 @@ class Network:
 
     __slots__ = (
         "_at",
-        "_bounds",
+        "_bulk",
         "_clock",
         "_courier",
         "_cuts",
-        "_intact",
         "_link_outages",
         "_node_outages",
         "_nodes",
+        "_obstacles",
         "_recorder",
         "_router",
-        "_sharing",
         "_tokens",
         "_watchers",
-        "_woken",
         "after_change",
         "after_stall",
         "before_change",
@@ -97,7 +96,6 @@ class Network:
         self.rate_bps = [rate for row in self.links for rate in (row.up_bps, row.down_bps)]  # by directed link
         self.states = [LinkState.under(row, ()) for row in self.links]
         self.radios = promotions(self.links)  # by link, where one sleeps
-        self._woken: dict[Woken, None] = {}  # transfers that wait for a radio
         self.changes = 0  # of state, so far
         self.clocks = Clocks(clock)  # of the nodes: who opens a connection looks at a certificate by them
         self._watchers: list[set[int]] = []
@@ -115,9 +113,11 @@ class Network:
         self._link_outages = [Outages() for _ in self.rate_bps]
         self._node_outages = [Outages() for _ in range(len(nodes))]
         self._router = Router(len(nodes), self.links, radios=True)
-        self._intact: Router | None = None  # as if nothing had failed; made when first needed
-        self._bounds = bounds  # without, a transfer takes all that the links give it
-        self._sharing = Sharing(clock, [rate * (1 - self.loss(hop)) for hop, rate in enumerate(self.rate_bps)])
+        self._obstacles = Obstacles(nodes, self.links, self.states, self._router, self.route)
+        self._bulk = Bulk(
+            clock, self.links, self.rate_bps, loss=self.loss, radios=self.radios, bounds=bounds,
+            settle=partial(_call, self.before_change),
+        )  # fmt: skip
         self._courier = Courier(clock, rng, self, retransmission)
         traces = {
             2 * i + way: (trace, row.period_ns)
@@ -166,9 +166,7 @@ class Network:
 
     def intact(self, a: int, b: int) -> Route | None:
         """The route that there would be if nothing had failed and every radio reached all of its cells."""
-        if self._intact is None:
-            self._intact = Router(len(self._nodes), self.links)
-        return self._intact.route(a, b)
+        return self._obstacles.intact(a, b)
 
     def access(self, a: int, b: int) -> Access:
         """What somebody at `a` who sends to `b` meets now; what the answer meets is `access(b, a)`.
@@ -226,36 +224,7 @@ class Network:
 
     def obstacle(self, a: int, b: int) -> tuple[Access, tuple[int, ...]]:
         """Where there is no route: what the first obstacle answers, and the directed links up to it."""
-        if not self.is_up(a):
-            return "silent", ()
-        way = self.intact(a, b)
-        if way is None:
-            return "refused", ()
-        for i, hop in enumerate(way.hops):
-            if (answer := self._answer(hop)) is not None:
-                return answer, way.hops[:i]
-        # The intact way leads over a link of a radio that is on another one now.
-        own = self._router.swings(a)
-        if own is not None:
-            cell = self._router.ends(own)[1]
-            if (answer := self._answer(own)) is not None:
-                return answer, ()
-            if self.route(cell, b) is None:
-                access, hops = self.obstacle(cell, b)
-                return access, (own, *hops)
-        back = self._router.swings(b)
-        assert back is not None  # or else the way that is tried would be the intact one
-        route = self.route(a, self._router.ends(back)[1])
-        if route is None:
-            return self.obstacle(a, self._router.ends(back)[1])
-        return self._answer(back ^ 1) or "silent", route.hops
-
-    def _answer(self, hop: int) -> Access | None:
-        """What one meets who sends over a directed link; None where it gets through."""
-        blocked = self.states[hop >> 1].blocked[hop & 1]
-        if blocked or not self.is_up(self._router.ends(hop)[1]):
-            return "refused" if blocked == REFUSED else "silent"
-        return None
+        return self._obstacles.first(a, b)
 
     def failed_under(self, hop: int, enter: int, out: int, leave: int, kept: int) -> bool:
         """Whether something failed under what crossed a directed link from `enter` to `leave`: the link meanwhile, its
@@ -275,7 +244,7 @@ class Network:
     @property
     def bytes_carried(self) -> list[float]:
         """By directed link: bytes that have crossed it so far, in messages and in transfers."""
-        return [count + self._sharing.carried(hop) for hop, count in enumerate(self._courier.carried)]
+        return [count + self._bulk.sharing.carried(hop) for hop, count in enumerate(self._courier.carried)]
 
     def watch(self) -> set[int]:
         """Links, all at first, that change, in their rates, too, or an end of which does, from now on: for somebody to
@@ -331,38 +300,8 @@ class Network:
         if route is not None:
             self.must_be_free(route.hops, "transfers")
         if route is None or not all(self._router.usable[hop ^ 1] for hop in route.hops):
-            transfer = Transfer(self._clock, size_bytes)
-            transfer.cancel()
-            return transfer
-        radios = {radio: None for hop in route.hops if (radio := self.radios[hop >> 1]) is not None}
-        if not radios:
-            return self._begin(route.hops, size_bytes, limit_bps)
-        _call(self.before_change)
-        now = self._clock.now
-        ready = max(radio.meet(now) for radio in radios)
-        for radio in radios:
-            radio.hold(now)
-        transfer = Woken(self._clock, size_bytes, route.hops, lambda: self._begin(route.hops, size_bytes, limit_bps))
-        transfer.done.callbacks.append(lambda _: self._ended(transfer, radios))
-        self._woken[transfer] = None
-        transfer.begin(max(now, ready))
-        return transfer
-
-    def _begin(self, hops: tuple[int, ...], size_bytes: int, limit_bps: float) -> Transfer:
-        return self._sharing.open(hops, size_bytes, self._bound_bps(hops), limit_bps)
-
-    def _ended(self, transfer: Woken, radios: Iterable[Promotion]) -> None:
-        _call(self.before_change)
-        del self._woken[transfer]
-        for radio in radios:
-            radio.release(self._clock.now)
-
-    def _bound_bps(self, hops: Sequence[int]) -> float:
-        """What TCP allows one transfer over these directed links."""
-        if self._bounds is None:
-            return inf
-        round_trip = 2 * sum([self.links[hop >> 1].latency_ns for hop in hops])
-        return self._bounds.rate_bps(round_trip, 1 - prod([1 - self.loss(hop) for hop in hops]))
+            return self._bulk.never(size_bytes)
+        return self._bulk.begin(route.hops, size_bytes, limit_bps)
 
     # What fails and heals.
 
@@ -391,7 +330,7 @@ class Network:
         stalls = any(not (rate and self.rate_bps[hop]) for hop, rate in new.items())
         for hop, rate in new.items():
             self.rate_bps[hop] = rate
-            self._sharing.set_capacity(hop, rate * (1 - self.loss(hop)))
+            self._bulk.rate_changed(hop, rate)
         if stalls:
             for touched in self._watchers:
                 touched.update(hop >> 1 for hop in new)
@@ -429,9 +368,9 @@ class Network:
                 self._link_outages[hop].begin(now)
             elif was and not blocked:
                 self._link_outages[hop].end(now)
-            self._sharing.set_capacity(hop, self.rate_bps[hop] * (1 - self.loss(hop)))
+            self._bulk.rate_changed(hop, self.rate_bps[hop])
             if new.loss != old.loss:
-                self._sharing.set_caps(hop, self._bound_bps)
+                self._bulk.loss_changed(hop)
         self._changed(hops)
 
     def _changed(self, hops: list[int]) -> None:
@@ -450,9 +389,7 @@ class Network:
         if flipped:
             self._router.changed(flipped)
             down = [end for hop in flipped if not usable[hop] for end in (hop, hop ^ 1)]
-            self._sharing.stop_on(down)
-            for transfer in [transfer for transfer in self._woken if not set(down).isdisjoint(transfer.hops)]:
-                transfer.cancel()
+            self._bulk.stop_on(down)
         _call(self.after_change)
 
 

@@ -66,7 +66,7 @@ def test_no_more_layers_at_once_than_allowed(width: int) -> None:
     most = 0
     for step in range(1, 60):
         kit.run(0.1 * step)
-        most = max(most, kit.network._sharing.flows_on(0))
+        most = max(most, kit.network._bulk.sharing.flows_on(0))
     assert most == width
 
 
