@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from movers import once
 from scenarios import SMALL, broken_rows, digest, simulation
 from simulator.control.api.objects import Deployment, Pod
 from simulator.errors import RunFailed, UserError
@@ -31,20 +32,11 @@ from simulator.simulation.simulation import Simulation
 from simulator.spec.scenario import Scenario
 
 GI = 1 << 30
-_POLICIES = '''
+_POLICIES = """
 from simulator.policy import Autoscaling, Migrate, Pull, Rescheduling
-
-class Once(Rescheduling):
-    """One move, in its first round."""
-    every_s = 60.0
-    def __init__(self, how="cold", pod="", node="edge-1"):
-        self.how, self.pod, self.node = how, pod, node
-    def moves(self, cluster, placed):
-        if cluster.now_s > 60:
-            return []
-        row = next(i for i, name in enumerate(placed.names) if name.startswith(self.pod))
-        return [Migrate(placed.names[row], cluster.names.index(self.node), self.how)]
-
+"""
+_POLICIES += once("cold", "")
+_POLICIES += """
 class Two(Autoscaling):
     every_s = 30.0
     def replicas(self, workload):
@@ -58,7 +50,7 @@ def stranger(cluster, images):
 
 class Hasty(Autoscaling):
     every_s = 0
-'''
+"""
 
 
 def scenario(folder: Path, workloads: list[dict[str, Any]], **more: Any) -> Scenario:

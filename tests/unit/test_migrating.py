@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from movers import once
 from scenarios import broken_rows, cluster_of, digest, unlike
 from simulator.control.api.objects import Deployment, Endpoints, Pod
 from simulator.control.controllers.pods import delete_pod
@@ -22,20 +23,11 @@ from simulator.spec.scenario import Scenario
 MB = 1_000_000
 GUEST = 75_700_000  # QEMU's, as its page has it
 RATE = 12_500_000  # of the links, in byte/s
-_POLICIES = '''
+_POLICIES = """
 from simulator.policy import Migrate, Rescheduling
-
-class Once(Rescheduling):
-    """One move, in its first round."""
-    every_s = 60.0
-    def __init__(self, how="live", pod="api", node="edge-1"):
-        self.how, self.pod, self.node = how, pod, node
-    def moves(self, cluster, placed):
-        if cluster.now_s > 60:
-            return []
-        row = next(i for i, name in enumerate(placed.names) if name.startswith(self.pod))
-        return [Migrate(placed.names[row], cluster.names.index(self.node), self.how)]
-
+"""
+_POLICIES += once("live", "api")
+_POLICIES += '''
 class Restless(Rescheduling):
     """The first pod that can goes to the other node, again and again."""
     def __init__(self, how="live", every_s=30.0):
