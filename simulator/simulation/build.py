@@ -175,6 +175,8 @@ class Parts:
         for cluster in self.clusters.values():
             yield from gathered(cluster.notes)
         yield from self.plane.warnings
+        if self.plane.router is not None and not self.plane.router.choice:
+            yield "policies.routing has decided nothing: no proxy had two endpoints of a service at any time"
 
 
 def read(scenario: Scenario, seed: int, source: Source = UNKNOWN, replication: int = 0) -> Plan:

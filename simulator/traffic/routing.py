@@ -42,11 +42,12 @@ _Static = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], Floats]  # th
 class Router:
     """Orders the endpoints of an asker, picks one of them, and is told when a try is over."""
 
-    __slots__ = ("_ask", "_network", "_nodes")
+    __slots__ = ("_ask", "_network", "_nodes", "choice")
     arrays = True  # whether requests may be evaluated as streams
 
     def __init__(self, ask: Ask, nodes: NodeTable, network: Network) -> None:
         self._ask, self._nodes, self._network = ask, nodes, network
+        self.choice = False  # whether any proxy ever had more than one endpoint of a service
 
     def offer(self, proxy: int, service: str, choices: Choices) -> Choices:
         """Those that may be picked, of the endpoints that the proxy has; at least one."""
@@ -96,6 +97,7 @@ class Splitter(Router):
 
     def offer(self, proxy: int, service: str, choices: Choices) -> Choices:
         """Those with a weight."""
+        self.choice |= len(choices) > 1
         there = tuple((choice.station.uid, choice.station.node) for choice in choices)
         lot = self._lots.get((proxy, service, there))
         if lot is None:
@@ -175,6 +177,7 @@ class Balancer(Router):
 
     def offer(self, proxy: int, service: str, choices: Choices) -> Choices:
         """All of them."""
+        self.choice |= len(choices) > 1
         seen = self._seen.setdefault((proxy, service), _Seen())
         rows = [seen.row(choice.station.uid) for choice in choices]
         for choice, row in zip(choices, rows, strict=True):
