@@ -57,6 +57,7 @@ from simulator.spec.check import check_resolved
 from simulator.spec.check_match import check_node_match
 from simulator.spec.check_models import named_models
 from simulator.spec.clusters import top
+from simulator.spec.failures import ClockLoss
 from simulator.spec.faults import Update
 from simulator.spec.function import built, each
 from simulator.spec.look import Look
@@ -175,6 +176,12 @@ class Parts:
         for cluster in self.clusters.values():
             yield from gathered(cluster.notes)
         yield from self.plane.warnings
+
+    def idle(self) -> Iterator[str]:
+        """What of the scenario has had no effect; known only once it has run."""
+        lost = any(isinstance(fault, ClockLoss) for fault in self.plan.scenario.faults)
+        if lost and not self.world.network.clocks.ever_wrong:
+            yield "clock-loss has changed no clock: none of its machines lost power and had it back"
         if self.plane.router is not None and not self.plane.router.choice:
             yield "policies.routing has decided nothing: no proxy had two endpoints of a service at any time"
 

@@ -322,7 +322,7 @@ class Simulation:
             scenario=data or {"scenario": self.scenario.dump(), "facts": dict(self.scenario.facts)},
             tables=tables,
             summary=summarise(tables, context),
-            warnings=(*parts.warnings(), *_policy_errors(tables)),
+            warnings=(*parts.warnings(), *parts.idle(), *_policy_errors(tables)),
             facts=tuple(parts.catalogue.ledger.rows()),
             world=picture(parts, wanted, end),
             manifest={**_orchestrators(parts), **_bound(parts), "events": parts.world.clock.fired},

@@ -340,6 +340,14 @@ def test_a_clock_is_lost_by_one_fault() -> None:
         simulation({**QUIET, "faults": [{**lost, "node": "a-*"}, {**lost, "node": "a-0", "saved": "1min"}]})
 
 
+def test_clocks_that_nothing_stops_are_said_to_have_gone_right() -> None:
+    lost = {"kind": "clock-loss", "node": "n-*"}
+    crash = {"kind": "crash", "node": "n-0", "at": "1min", "reboot_after": "10s"}
+    for faults, said in (([lost], True), ([lost, crash], False)):
+        found = eight(*faults, duration="2min")
+        assert any("clock-loss has changed no clock" in warning for warning in found.warnings) == said
+
+
 def test_a_certificate_that_has_ended_is_refused() -> None:
     shown = {"facts.protocols.tls.certificate.registry.age": "90d"}
     with pytest.raises(UserError, match="the registry's certificate has ended before the run begins"):

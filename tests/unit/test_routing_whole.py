@@ -10,6 +10,7 @@ import pytest
 from scenarios import digest
 from simulator.errors import RunFailed, UserError
 from simulator.policy.reference import instantiate
+from simulator.simulation.entry import check
 from simulator.simulation.simulation import Simulation
 from simulator.spec.arrivals import Arrivals
 from simulator.spec.quantity import Duration
@@ -201,5 +202,7 @@ def test_a_policy_that_never_had_a_choice_is_said_to_have_decided_nothing(tmp_pa
     for workloads, said in ((of.workloads, False), ((one, of.workloads[1]), True)):
         for name in ("power-of-two-choices", "round-robin"):
             text = scenario(tmp_path, name).model_copy(update={"workloads": workloads, "duration": Duration("2s")})
+            checked = check({"scenario": text.dump()}, tmp_path)
+            assert not any("has decided nothing" in warning for warning in checked)  # nothing has run
             run = Simulation(text.placed(tmp_path, {})).finish()
             assert any("policies.routing has decided nothing" in warning for warning in run.warnings) == said
