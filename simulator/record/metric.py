@@ -22,6 +22,7 @@ class MetricContext:
     """What a metric needs beside the tables; every time in seconds of simulated time.
 
     `wanted`: owner -> wanted number of pods. `faults`: (start, end) of each, end infinite where it never ends.
+    `deadlines`: owner -> time after its creation by which a pod is to run.
     `accelerators_m` are the thousandths of all accelerators, `allocated_m` those that pods with a node hold at the end.
     `latency(q)`: quantile q in [0, 1] of the merged latency sketch after the warm-up; `mean_latency_s` likewise.
     """
@@ -29,6 +30,7 @@ class MetricContext:
     duration_s: float
     warm_up_s: float = 0.0
     wanted: Mapping[str, int] = field(default_factory=dict)
+    deadlines: Mapping[str, float] = field(default_factory=dict)
     faults: tuple[tuple[float, float], ...] = ()
     latency: Callable[[float], float] = _no_latency
     mean_latency_s: float = nan

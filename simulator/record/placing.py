@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import nan
+from math import inf, nan
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -84,6 +84,21 @@ def pending_pod_seconds(tables: Tables, context: MetricContext) -> float:
     return float((spans["end"].fill_null(context.duration_s) - spans["begin"]).sum())
 
 
+def missed_deadlines(tables: Tables, context: MetricContext) -> float:
+    """Pods with a deadline that did not run by then."""
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only once the run is over
+
+    if not context.deadlines:
+        return 0.0
+    pods = tables["pods"].filter(pl.col("owner").is_in(list(context.deadlines)))
+    made, ran = pl.col("state") == "Pending", (pl.col("truth") == "running") & (pl.col("state") == "started")
+    spans = pods.group_by("pod", "owner", maintain_order=True).agg(
+        made=pl.col("time_s").filter(made).min(), ran=pl.col("time_s").filter(ran).min()
+    )
+    due = spans["made"] + spans["owner"].cast(pl.String).replace_strict(context.deadlines, return_dtype=pl.Float64)
+    return float(((due < context.duration_s) & (spans["ran"].fill_null(inf) > due)).sum())
+
+
 def allocated_accelerators(_: Tables, context: MetricContext) -> float:
     """What pods hold of all accelerators."""
     return context.allocated_m / context.accelerators_m if context.accelerators_m else nan
@@ -134,6 +149,13 @@ METRICS: Final = (
         "time from a pod's creation to its binding (as the control plane believes), to its deletion or failure without "
         "one, or to the end of the run; over all pods that were not there from the beginning",
         pending_pod_seconds,
+    ),
+    Metric(
+        "missed_deadlines",
+        "count",
+        "pods with a deadline that passed in the run and by which their containers had not started (in reality), be "
+        "they deleted or not; counted from when the control plane has the pod",
+        missed_deadlines,
     ),
     Metric(
         "allocated_accelerators",

@@ -19,9 +19,10 @@ from simulator.spec.kubernetes.pod import Pod, PodSpec, PodTemplateSpec, Templat
 from simulator.spec.kubernetes.scheduling import Affinity, LabelSelector
 from simulator.spec.kubernetes.workloads import DaemonSet, Deployment, DeploymentSpec, Job, ReplicaSet
 from simulator.spec.need import AcceleratorNeed
-from simulator.spec.pods import Pods
+from simulator.spec.pods import DEADLINE, Pods
 from simulator.spec.readers.openb import PodTrace
 from simulator.spec.workload import Service as ServiceItem
+from simulator.units import SECOND
 from simulator.world.device import MEMORY, MILLI
 from simulator.world.image import Image
 from simulator.world.pod import PodTemplate
@@ -222,7 +223,8 @@ def _bare(item: Pods) -> PodTemplateSpec:
     same = {key: getattr(item, key) for key in ("name", "image", "cpu", "ram", "accelerator", "node_selector")}
     template = _service_template(ServiceItem.model_construct(**same))
     own = {"restart_policy": "Never", "priority": item.priority}
-    labels = {"labels": {**template.metadata.labels, **item.labels}}
+    due = {} if item.deadline is None else {DEADLINE: str(int(item.deadline) / SECOND)}
+    labels = {"labels": {**template.metadata.labels, **due, **item.labels}}
     return template.model_copy(
         update={
             "metadata": template.metadata.model_copy(update=labels),

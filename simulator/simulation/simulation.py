@@ -27,6 +27,7 @@ from simulator.simulation.routing import ask_outside, routes
 from simulator.simulation.run import Run
 from simulator.spec.commands import Commands
 from simulator.spec.faults import HostUpdate, LinkFault, NodeFault, Stop, Update
+from simulator.spec.pods import Pods
 from simulator.spec.scenario import Scenario
 from simulator.spec.workload import Manifest, Model, Requests, Service, Telemetry
 from simulator.traffic.routing import Outside, RouteAsk, Router
@@ -306,6 +307,7 @@ class Simulation:
             duration_s=end / SECOND,
             warm_up_s=warm_up / SECOND,
             wanted=wanted,
+            deadlines=_deadlines(self.scenario),
             faults=tuple((f.start_s, f.end_s) for f in parts.mischief.scheduled),
             latency=lambda q: sketch.quantile(q) / SECOND,
             mean_latency_s=sketch.mean / SECOND,
@@ -356,6 +358,12 @@ def _orchestrators(parts: Parts) -> dict[str, Any]:
     """Name and version of every orchestrator that ran; a single one's, or by cluster."""
     named = {name: page.reference for name, page in parts.plan.pages.items()}
     return {"orchestrator": named[""]} if "" in named else {"clusters": named}
+
+
+def _deadlines(scenario: Scenario) -> dict[str, float]:
+    """Of the pods that have one, by owner, in seconds."""
+    pods = [item for item in scenario.workloads if isinstance(item, Pods)]
+    return {item.name: int(item.deadline) / SECOND for item in pods if item.deadline is not None}
 
 
 def _accelerators(parts: Parts) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from simulator.errors import Problem
@@ -25,9 +25,16 @@ def check_plan(experiment: Experiment, source: Source, metrics: Collection[str] 
 def check_paths(experiment: Experiment, source: Source) -> Iterator[Problem]:
     """Every path of an axis or a case names something in the scenario, or a fact."""
     data = experiment.dump()
-    settings: list[tuple[Mapping[str, Any], Place]] = [
-        ({path: values[0]}, ("axes", path)) for path, values in experiment.axes.items()
-    ]
+    settings: list[tuple[Mapping[str, Any], Place]] = []
+    for axis, values in experiment.axes.items():
+        if isinstance(values, Mapping):
+            settings += [
+                ({path: value}, ("axes", axis, name, path))
+                for name, sets in values.items()
+                for path, value in sets.items()
+            ]
+        else:
+            settings.append(({axis: values[0]}, ("axes", axis)))
     settings += [
         ({path: value}, ("cases", number, "set", path))
         for number, case in enumerate(experiment.cases)
@@ -36,7 +43,7 @@ def check_paths(experiment: Experiment, source: Source) -> Iterator[Problem]:
     for setting, place in settings:
         path = next(iter(setting))
         if path.partition(".")[0] not in ("scenario", "facts"):
-            hint = "paths begin with scenario. or facts."
+            hint = "paths begin with scenario. or facts.; any other axis has names, each with a set of paths"
             yield source.problem(place, f"{path} lies outside the scenario", hint)
         else:
             yield from apply(Experiment, data, setting, source, {path: place}).problems
@@ -44,14 +51,26 @@ def check_paths(experiment: Experiment, source: Source) -> Iterator[Problem]:
 
 def check_axes(experiment: Experiment, source: Source) -> Iterator[Problem]:
     """Every value of every axis makes a difference."""
-    for path, values in experiment.axes.items():
-        for number, value in enumerate(values):
-            if value in values[:number]:
-                yield source.problem(("axes", path, number), f"axis {path} has {show(value)} twice")
-        for number, case in enumerate(experiment.cases):
-            if path in case.set:
-                said = f"case {case.name} sets {path}, which is an axis: there the axis has no effect"
-                yield source.problem(("cases", number, "set", path), said, "leave it to one of the two")
+    owner: dict[str, str] = {}
+    for axis, values in experiment.axes.items():
+        named = isinstance(values, Mapping)
+        if named and (axis == "case" or axis.partition(".")[0] in ("scenario", "facts")):
+            hint = "a path has a list of values; an axis of named values any other name, but case"
+            yield source.problem(("axes", axis), f"axis {axis} has names for its values", hint)
+        found = list(values.values()) if isinstance(values, Mapping) else list(values)
+        keys: Iterable[str | int] = values if isinstance(values, Mapping) else range(len(values))
+        for number, (key, value) in enumerate(zip(keys, found, strict=True)):
+            if value in found[:number]:
+                yield source.problem(("axes", axis, key), f"axis {axis} has {show(value)} twice")
+        for path in dict.fromkeys(path for sets in found for path in sets) if named else [axis]:
+            if owner.setdefault(path, axis) != axis:
+                said = f"the axes {owner[path]} and {axis} both set {path}"
+                yield source.problem(("axes", axis), said, "leave it to one of the two")
+            for number, case in enumerate(experiment.cases):
+                if path in case.set:
+                    which = "is an axis" if path == axis else f"is set by the axis {axis}"
+                    said = f"case {case.name} sets {path}, which {which}: there the axis has no effect"
+                    yield source.problem(("cases", number, "set", path), said, "leave it to one of the two")
 
 
 def check_cases(experiment: Experiment, source: Source) -> Iterator[Problem]:
@@ -86,5 +105,5 @@ def check_expectations(experiment: Experiment, source: Source) -> Iterator[Probl
             elif key not in experiment.axes:
                 hint = did_you_mean(key, ["case", *experiment.axes])
                 yield source.problem(place, f"{key} is neither case nor an axis", hint)
-            elif value not in experiment.axes[key]:
+            elif value not in list(experiment.axes[key]):
                 yield source.problem(place, f"axis {key} has no value {show(value)}")

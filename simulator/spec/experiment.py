@@ -8,7 +8,7 @@ from math import inf
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from simulator.errors import Problem, UserError
 from simulator.facts.yaml import Path
@@ -21,6 +21,12 @@ from simulator.units import UnitError, parse
 
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 CaseName = Annotated[str, Field(max_length=80, pattern=r"^[^\s/]([^/\n\t]*[^\s/])?$")]
+ValueName = Annotated[str, Field(max_length=60, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._+@%-]*[A-Za-z0-9%])?$")]
+Sets = Annotated[dict[str, Any], Field(min_length=1)]
+Axis = Annotated[
+    Annotated[tuple[Any, ...], Tag("values")] | Annotated[dict[ValueName, Sets], Tag("named")],
+    Discriminator(lambda given: "named" if isinstance(given, Mapping) else "values"),
+]
 Independence = Literal["full", "calibrated", "semantic", "composition", "exact", "recall", "weak"]
 
 
@@ -86,12 +92,23 @@ def _crossed(design: Any) -> Any:
     return design
 
 
+def axis_sets(axis: Axis | None, name: str, value: Any) -> dict[str, tuple[Any, Path]]:
+    """What a value of an axis sets: path -> (setting, where it stands in the file; empty for a value from outside)."""
+    if isinstance(axis, Mapping) and isinstance(value, str) and value in axis:
+        return {path: (setting, ("axes", name, value, path)) for path, setting in axis[value].items()}
+    place: Path = ("axes", name, axis.index(value)) if isinstance(axis, tuple) and value in axis else ()
+    return {name: (value, place)}
+
+
 class Experiment(Spec):
-    """What a file under `experiments/` says. `notes` are the warnings of its loading, by name."""
+    """What a file under `experiments/` says. `notes` are the warnings of its loading, by name.
+
+    An axis is a path with its values, or any other name with a set of paths for each name of a value.
+    """
 
     question: Text
     scenario: Scenario
-    axes: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = empty()
+    axes: dict[str, Annotated[Axis, Field(min_length=1)]] = empty()
     cases: tuple[Case, ...] = ()
     design: Annotated[Literal["cross"], BeforeValidator(_crossed)] = "cross"
     replications: Positive = 1
@@ -176,12 +193,12 @@ class Experiment(Spec):
 
     def point(self, axes: Mapping[str, Any], case: str | None = None) -> tuple[Scenario, Source]:
         """As `resolve`, and where each part of that scenario was written. Over an axis, the case wins."""
-        settings: dict[str, Any] = dict(axes)
-        written: dict[str, Path] = {
-            path: ("axes", path, self.axes[path].index(value))
-            for path, value in axes.items()
-            if value in self.axes.get(path, ())
-        }
+        settings: dict[str, Any] = {}
+        written: dict[str, Path] = {}
+        for axis, value in axes.items():
+            chosen = axis_sets(self.axes.get(axis), axis, value)
+            settings |= {path: setting for path, (setting, _) in chosen.items()}
+            written |= {path: place for path, (_, place) in chosen.items() if place}
         if case is not None:
             number = self._number(case)
             settings |= self.cases[number].set

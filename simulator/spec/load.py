@@ -81,7 +81,7 @@ def load_experiment(
         raise UserError(
             document.problem((), f"an experiment has keys, and this is {show(document.data)}", "question: …")
         )
-    applied = apply(Experiment, document.data, set or {}, Source(document))
+    applied = apply(Experiment, document.data, _by_path(document.data.get("axes"), set or {}), Source(document))
     problems = list(applied.problems)
     experiment, source, wrong = _validated(applied)
     problems += wrong
@@ -99,6 +99,21 @@ def load_experiment(
     raise_all(problems)
     assert experiment is not None  # without problems there is one
     return experiment
+
+
+def _by_path(axes: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, with the paths that are set by the value of an axis that has names for its values."""
+    found: dict[str, Any] = {}
+    for path, value in settings.items():
+        axis = axes.get(path) if isinstance(axes, dict) else None
+        if not isinstance(axis, dict):
+            found[path] = value
+        elif isinstance(value, str) and isinstance(axis.get(value), dict):
+            found |= axis[value]
+        else:
+            hint = did_you_mean(str(value), list(axis))
+            raise UserError(Problem(f"set {path}: the axis has no value {show(value)}", path=path, hint=hint))
+    return found
 
 
 def _bytes(path: Path) -> bytes:

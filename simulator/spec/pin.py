@@ -12,14 +12,20 @@ from simulator.spec.experiment import Experiment
 def check_pins(experiment: Experiment, paths: Iterable[str]) -> Iterator[Problem]:
     """Every path of `--set` makes a difference somewhere: neither an axis nor every case sets over it."""
     for path in paths:
-        for axis in experiment.axes:
-            if path.startswith(f"{axis}."):
+        for axis, values in experiment.axes.items():
+            sets = list(values.values()) if isinstance(values, Mapping) else [(axis,)]
+            if path != axis and all(_over(path, each) for each in sets):
                 said = f"set {path}: every value of the axis {axis} stands over it, so it has no effect"
                 yield Problem(said, path=path, hint=f"set {axis} as a whole: that pins the axis")
-        over = [[key for key in case.set if path == key or path.startswith(f"{key}.")] for case in experiment.cases]
+        over = [_over(path, case.set) for case in experiment.cases]
         if over and all(over):
-            said = f"set {path}: every case sets {over[0][0]} itself, so it has no effect"
+            said = f"set {path}: every case sets {over[0]} itself, so it has no effect"
             yield Problem(said, path=path, hint="change the cases, in a copy of the file")
+
+
+def _over(path: str, settings: Iterable[str]) -> str | None:
+    """Which of these paths sets what the path names, if one does."""
+    return next((key for key in settings if path == key or path.startswith(f"{key}.")), None)
 
 
 def pinned(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:

@@ -9,10 +9,13 @@ from pydantic import Field, model_validator
 
 from simulator.spec.arrivals import Arrivals
 from simulator.spec.base import Item, Name, Number, Positive, Text, empty, not_offered, wrong
+from simulator.spec.behaviour import Wait
 from simulator.spec.distribution import RandomDuration
 from simulator.spec.need import AcceleratorNeed
 from simulator.spec.quantity import Cpu, Size
 from simulator.spec.readers import openb
+
+DEADLINE = "deadline-s"
 
 
 class Pods(Item):
@@ -21,7 +24,8 @@ class Pods(Item):
     They end with the run of the scenario, after `count` of them, or with the one by which all have asked for `demand`
     times the accelerators that there are of the kinds they ask for. `run` is how long each runs before it exits and has
     Succeeded, drawn for each by its number; without it they run for ever. `priority` is a pod's own, as a PriorityClass
-    would give it; `accelerator`, `node_selector` are as a service's. Nobody makes another for one that is lost.
+    would give it; `accelerator`, `node_selector` are as a service's. Nobody makes another for one that is lost. By its
+    `deadline` after its creation a pod is to run: it has that many seconds as a label `deadline-s`.
 
     A `trace` says what each pod asks for, when it is created and how long it runs. Beside `arrivals` it says the first
     alone: its pods come in random order, and after them copies of them, drawn at random.
@@ -41,6 +45,7 @@ class Pods(Item):
     priority: Annotated[int, Field(strict=True, ge=-1_000_000_000, le=1_000_000_000)] = 0
     labels: dict[str, str] = empty()
     node_selector: dict[str, str] = empty()
+    deadline: Wait | None = None
     run: RandomDuration | None = None
 
     @model_validator(mode="after")
@@ -49,6 +54,12 @@ class Pods(Item):
             raise wrong(f"pods {self.name} have neither arrivals nor a trace", "as in arrivals: {poisson: 1/s}")
         if self.arrivals is not None and self.arrivals.users is not None:
             raise not_offered("pods of users who wait for them are", "arrivals")
+        return self
+
+    @model_validator(mode="after")
+    def _due_once(self) -> Self:
+        if self.deadline is not None and DEADLINE in self.labels:
+            raise wrong(f"pods {self.name} have a deadline and a label {DEADLINE}", "remove the label", "labels")
         return self
 
     @model_validator(mode="after")

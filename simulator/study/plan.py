@@ -19,7 +19,7 @@ class Point:
     """One resolved scenario, named by what differs from the other points: `orchestrator=k3s,case=patient`."""
 
     name: str
-    axes: Mapping[str, Any]  # path -> value
+    axes: Mapping[str, Any]  # axis -> value
     case: str | None
     data: Data  # plain: `scenario`, and `facts` set over the models'
 
@@ -44,11 +44,12 @@ def expand(experiment: Data, resolve: Resolve) -> Plan:
     """The plan of an experiment, given as plain data.
 
     Axes are crossed in the order of the file, the first one varying slowest; each combination then goes through
-    the cases in their order; replications are innermost. `resolve(axes, case)` gives the plain data of one point;
+    the cases in their order; replications are innermost. Of an axis that is a mapping, the names are the values.
+    `resolve(axes, case)` gives the plain data of one point;
     a case is applied after the axes. Raises UserError with every problem of every point, and for an axis without
     values or with a value twice, and for a case that sets what an axis sets (its name would then lie).
     """
-    axes: Mapping[str, Sequence[Any]] = experiment.get("axes") or {}
+    axes: Mapping[str, Sequence[Any]] = {name: list(values) for name, values in (experiment.get("axes") or {}).items()}
     cases: Sequence[Mapping[str, Any]] = experiment.get("cases") or ()
     _refuse(axes, cases)
     short = _short_names(list(axes))

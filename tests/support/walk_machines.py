@@ -104,6 +104,7 @@ JOBS = [
     job("cpu", "3.5", "pods.time_s?pod=job-5&state=started", "+"),
     job("ram", "3GiB", "pods.time_s?pod=job-5&state=started", "+"),
     job("node_selector", {"nobody": "has"}, "pods.pod?state=started", "-"),
+    job("deadline", "1ns", "missed_deadlines", "+"),
     job("run", "50s", "pods.time_s?state=stopped", "+"),
     Move("Pods.trace", listed("one"), listed("two"), "pods.pod?state=started", "+", "pods"),
     *(

@@ -8,12 +8,11 @@ import pytest
 import yaml
 
 from commands import littoral
-from simulator.policy.reference import shipped_names
+from simulator.policy.reference import POINTS, shipped_names
 from simulator.spec.load import find_experiment
-from simulator.study.contest import label
 
 _FILE = find_experiment("tournament")
-_AXIS = "scenario.policy"
+_AXIS = "policy"
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +20,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three of the policies where two large pods come late."""
     folder = tmp_path_factory.mktemp("tournament")
     text = yaml.safe_load(_FILE.read_text("utf-8"))
-    text["axes"][_AXIS] = ["kube-default", "most-allocated", "optimum"]
+    text["axes"][_AXIS] = {who: text["axes"][_AXIS][who] for who in ("kube-default", "most-allocated", "optimum")}
     text["cases"] = [case for case in text["cases"] if case["name"] == "late"]
     del text["expect"]
     (folder / "late.yaml").write_text(yaml.safe_dump(text), "utf-8")
@@ -31,9 +30,20 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_policy_that_ships_enters() -> None:
-    entrants = [label(value) for value in yaml.safe_load(_FILE.read_text("utf-8"))["axes"][_AXIS]]
-    extra = {"learned"}  # needs onnxruntime: a tournament runs without
-    assert sorted(entrants) == sorted(set(shipped_names("policies")) - extra)
+    text = yaml.safe_load(_FILE.read_text("utf-8"))
+    entrants = {_decides(*setting) for sets in text["axes"][_AXIS].values() for setting in sets.items()}
+    entrants |= {
+        _decides("photo.scaling", item["scaling"]) for item in text["scenario"]["workloads"] if "scaling" in item
+    }
+    elsewhere = {("policy", "learned")}  # needs onnxruntime: a tournament runs without
+    ships = {("policy", name) for name in shipped_names("policies")} - elsewhere
+    here = [point for point in POINTS if point != "clusters"]  # has experiments of its own
+    assert entrants == ships | {(point, name) for point in here for name in shipped_names("policies", point)}
+
+
+def _decides(path: str, policy: str | dict[str, str]) -> tuple[str, str]:
+    """The point of a policy, and its name."""
+    return path.rpartition(".")[2], policy if isinstance(policy, str) else policy["use"]
 
 
 def test_who_packs_has_room_for_what_comes_late_and_is_told_why(study: Path) -> None:
