@@ -12,7 +12,8 @@ from simulator.control.scheduling.explain import NodeVerdict, explain
 from simulator.engine.clock import Clock
 from simulator.errors import Problem, UserError
 from simulator.record.buffer import Recorder
-from simulator.simulation.build import Plan, build, read
+from simulator.simulation.build import build
+from simulator.simulation.plan import Plan, read
 from simulator.simulation.run import Run
 from simulator.simulation.settings.kubernetes import retransmission
 from simulator.simulation.simulation import Simulation

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from simulator.control.api.patient import once_up
 from simulator.errors import Problem, UserError
-from simulator.simulation.build import Parts, compiled
+from simulator.simulation.build import Parts
 from simulator.simulation.demand import add_behaviours, add_flows
 from simulator.simulation.mischief import moment
 from simulator.simulation.models import add_model, check_models
+from simulator.simulation.plan import compiled
 from simulator.simulation.rebuild import check_linked
 from simulator.spec.check import check_resolved, check_scenario, check_updates
 from simulator.spec.commands import Commands

@@ -19,10 +19,11 @@ from simulator.control.scheduling.scheduler import Scheduler
 from simulator.errors import Problem, UserError
 from simulator.policy import Decision
 from simulator.record.glossary import MetricContext, summarise
-from simulator.simulation.build import Parts, Plan, broken, build
+from simulator.simulation.build import Parts, broken, build
 from simulator.simulation.functions import record_functions
 from simulator.simulation.join import join, update
 from simulator.simulation.picture import picture
+from simulator.simulation.plan import Plan
 from simulator.simulation.routing import ask_outside, routes
 from simulator.simulation.run import Run
 from simulator.spec.commands import Commands

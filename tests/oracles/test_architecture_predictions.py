@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.errors import UserError
-from simulator.simulation.build import read
+from simulator.simulation.plan import read
 from simulator.spec.scenario import Scenario
 
 ACCEPTED = {"k3s": True, "kubeedge": True, "open-horizon": True, "kubernetes": False}

@@ -16,7 +16,7 @@ from predictions import Prediction
 from simulator.control.api.datastore import DatastoreSettings
 from simulator.engine.clock import Clock
 from simulator.facts import Catalogue
-from simulator.simulation.build import read
+from simulator.simulation.plan import read
 from simulator.simulation.settings.availability import check_servers, datastore
 from simulator.spec import Scenario
 from simulator.spec.mechanism import Kubelet, Lease, NodeAgent, Server, Taints

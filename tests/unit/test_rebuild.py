@@ -9,7 +9,7 @@ import pytest
 
 from scenarios import run, simulation
 from simulator.errors import UserError
-from simulator.simulation.build import read
+from simulator.simulation.plan import read
 from simulator.spec.faults import Update
 from simulator.spec.scenario import Scenario
 

@@ -11,7 +11,7 @@ import pytest
 from simulator.errors import UserError
 from simulator.policy import FunctionView, VariantView
 from simulator.policy.reference import instantiate
-from simulator.simulation.build import read
+from simulator.simulation.plan import read
 from simulator.simulation.run import Run
 from simulator.simulation.simulation import Simulation
 from simulator.spec.check import check_scenario

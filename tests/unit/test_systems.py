@@ -12,7 +12,7 @@ from commands import here, littoral
 from scenarios import cluster_of, run, simulation, world_of
 from simulator.errors import UserError
 from simulator.facts import Catalogue
-from simulator.simulation.build import read
+from simulator.simulation.plan import read
 from simulator.simulation.systems import at_once, host_settings
 from simulator.spec.scenario import Scenario
 from simulator.units import SECOND
