@@ -45,5 +45,6 @@ class PlacedView:
         return self._knows.fits(node, gone)
 
     def feasible(self, row: int) -> Bools:
-        """A column over nodes: which of them pass all filters for a pod like the one in this row, were that gone."""
+        """A column over nodes: which of them pass all filters for a pod like the one in this row, were that gone; none
+        for an instance of a function, whose platform says where it runs."""
         return self._knows.feasible(row)

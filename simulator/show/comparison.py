@@ -17,7 +17,8 @@ from simulator.show.style import ENDING, GOOD, INK, Drawing, layout
 from simulator.study.contest import Contest, Floats, alike, fits, hold, non_dominated
 from simulator.study.run_folder import Recorded
 
-_PANELS: Final = 4  # scenarios that the figure shows
+_PANELS: Final = 6  # scenarios that the figure shows
+_CROWD: Final = 12  # of more entrants, those that somebody dominates have no name, but for the first
 _NAMES: Final = 4  # of those that share a point
 _NEAR: Final = (0.1, 0.06)  # of the axes: points nearer than that share a name
 
@@ -67,11 +68,12 @@ def draw(held: Contest) -> Drawing | None:
     if not panels:
         return None
     shown, names = panels[:_PANELS], held.names
+    rows = (len(shown) + 1) // 2
     drawn = make_subplots(
-        rows=(len(shown) + 1) // 2, cols=min(2, len(shown)), subplot_titles=[_title(name) for name in shown],
-        horizontal_spacing=0.13, vertical_spacing=0.2,
+        rows=rows, cols=min(2, len(shown)), subplot_titles=[_title(name) for name in shown],
+        horizontal_spacing=0.13, vertical_spacing=0.4 / max(2, rows),
     )  # fmt: skip
-    rows = []
+    points = []
     for k, scenario in enumerate(shown):
         metrics, at = told[scenario], {"row": k // 2 + 1, "col": k % 2 + 1}
         values = np.stack([held.means(metric)[scenario] for metric in metrics], axis=1)
@@ -86,12 +88,12 @@ def draw(held: Contest) -> Drawing | None:
                 "y": y[0],
                 "y_value": y[1],
             }
-            rows.append({**where, "non_dominated": best})
+            points.append({**where, "non_dominated": best})
         _panel(drawn, values, front, names, **at)
         for update, metric, column in zip((drawn.update_xaxes, drawn.update_yaxes), metrics, values.T, strict=True):
             way = "more" if better(metric) == "up" else "less"
             low, high = np.nanmin(column), np.nanmax(column)
-            span = [low - 0.18 * (high - low), high + 0.18 * (high - low)]  # room for the names
+            span = [low - 0.18 * (high - low), high + 0.3 * (high - low)]  # room for the names
             update(title=f"{metric} ({GLOSSARY[metric].unit}): {way} is better", range=span, zeroline=False, **at)
     left = len(told) - len(shown)
     more = (
@@ -101,10 +103,11 @@ def draw(held: Contest) -> Drawing | None:
     )
     caption = (
         "Means over replications, of the first two metrics that differ in the scenario. Dark, on the line: nobody "
-        f"is better in one of the two without being worse in the other. Near points share a label.{more}"
+        "is better in one of the two without being worse in the other. Near points share a label"
+        f"{f'; of the others only {names[0]} has one' if len(names) > _CROWD else ''}.{more}"
     )
-    height = 120 + 400 * ((len(shown) + 1) // 2)
-    return Drawing("What is gained, and for how much", caption, layout(drawn, height), pl.DataFrame(rows))
+    height = 120 + 400 * rows
+    return Drawing("What is gained, and for how much", caption, layout(drawn, height), pl.DataFrame(points))
 
 
 def _panel(drawn: Any, values: Floats, front: NDArray[np.bool_], names: Sequence[str], **at: int) -> None:
@@ -129,7 +132,9 @@ def _panel(drawn: Any, values: Floats, front: NDArray[np.bool_], names: Sequence
     span = np.maximum(np.ptp(np.array(list(places)), axis=0), 1e-300)
     for place, who in places.items():
         near = (p for p in labels if best[p] == best[place] and (np.abs(np.subtract(p, place)) < _NEAR * span).all())
-        labels.setdefault(next(near, place), []).extend(who)
+        shown = who if best[place] or len(names) <= _CROWD else [i for i in who if i == 0]
+        if shown:
+            labels.setdefault(next(near, place), []).extend(shown)
     drawn.add_scatter(
         x=[x for x, _ in places],
         y=[y for _, y in places],

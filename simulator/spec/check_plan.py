@@ -67,10 +67,12 @@ def check_axes(experiment: Experiment, source: Source) -> Iterator[Problem]:
                 said = f"the axes {owner[path]} and {axis} both set {path}"
                 yield source.problem(("axes", axis), said, "leave it to one of the two")
             for number, case in enumerate(experiment.cases):
-                if path in case.set:
-                    which = "is an axis" if path == axis else f"is set by the axis {axis}"
-                    said = f"case {case.name} sets {path}, which {which}: there the axis has no effect"
-                    yield source.problem(("cases", number, "set", path), said, "leave it to one of the two")
+                for over in case.set:
+                    if path == over or path.startswith(f"{over}."):
+                        which = "is an axis" if path == axis else f"is set by the axis {axis}"
+                        which = which if path == over else f"holds {path}, which {which}"
+                        said = f"case {case.name} sets {over}, which {which}: there the axis has no effect"
+                        yield source.problem(("cases", number, "set", over), said, "leave it to one of the two")
 
 
 def check_cases(experiment: Experiment, source: Source) -> Iterator[Problem]:

@@ -177,6 +177,17 @@ def test_a_move_that_cannot_be_is_a_policy_error_and_nothing_moves(
     assert run.summary["policy_errors"] == 1
 
 
+def test_who_spreads_pods_leaves_the_instances_of_functions(tmp_path: Path) -> None:
+    function = {"kind": "function", "name": "f", "image": "shop/api", "arrivals": {"every": "20s"}, "work": "50ms",
+                "cpu": "50m", "scaling": {"use": "keep-alive", "params": {"idle": "2min"}}}  # fmt: skip
+    use = {"use": "spread-after-recovery", "params": {"gap": 0.01, "every_s": 30}}
+    policies = {"placement": "first-fit", "rescheduling": use}
+    run = Simulation(scenario(tmp_path, [api(2), function], duration="100s", policies=policies)).finish()
+    (move,) = made(run, "Migrate")  # the instance is smaller, and would have gone first
+    assert move["pod"].startswith("api-")
+    assert run.summary["policy_errors"] == 0
+
+
 def _view(shares: list[list[int]], whole: int = 1000) -> tuple[ClusterView, PlacedView]:
     """Nodes of 1000 thousandths of a core with pods of these sizes; memory is plenty."""
     cluster = sample_cluster("uniform", PODS[0])

@@ -77,6 +77,7 @@ def test_what_every_name_sets_cannot_be_set_beside_and_what_one_leaves_can(file:
         ("case: {a: {scenario.duration: 2h}}", "axis case has names for its values", 1),
         ("who: {a: {scenario.duration: 2h}}\n  scenario.duration: [1h, 2h]", "the axes who and .* both", 2),
         ("who: {a: {scenario.faults.line.duration: 2min}}", "case short sets .* is set by the axis who", None),
+        ("who: {a: {scenario.faults.line.duration.x: 2min}}", "sets .* holds .* is set by the axis who", None),
         ("who: {a: {}}", "takes", 1),
         ("who: {a: 5}", "takes", 1),
         ("who: 5", "who takes a list", 1),

@@ -31,12 +31,11 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_policy_that_ships_enters() -> None:
     text = yaml.safe_load(_FILE.read_text("utf-8"))
-    entrants = {_decides(*setting) for sets in text["axes"][_AXIS].values() for setting in sets.items()}
-    entrants |= {
-        _decides("photo.scaling", item["scaling"]) for item in text["scenario"]["workloads"] if "scaling" in item
-    }
-    elsewhere = {("policy", "learned")}  # needs onnxruntime: a tournament runs without
-    ships = {("policy", name) for name in shipped_names("policies")} - elsewhere
+    settings = [*text["scenario"]["policies"].items()]
+    settings += [setting for sets in text["axes"][_AXIS].values() for setting in sets.items()]
+    entrants = {_decides(*setting) for setting in settings}
+    elsewhere = {("placement", "learned")}  # needs onnxruntime: a tournament runs without
+    ships = {("placement", name) for name in shipped_names("policies")} - elsewhere
     here = [point for point in POINTS if point != "clusters"]  # has experiments of its own
     assert entrants == ships | {(point, name) for point in here for name in shipped_names("policies", point)}
 

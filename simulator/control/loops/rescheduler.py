@@ -50,7 +50,7 @@ class Rescheduler:
         Loop(clock, duration(float(getattr(policy, "every_s", Rescheduling.every_s))), self._look)
 
     def _look(self, number: int) -> None:
-        seen = self._scheduler.look(f"{_NAME}/{number}", without=self._migrator.moving)
+        seen = self._scheduler.look(f"{_NAME}/{number}", without=self._migrator.moving, fixed=self._functions)
         if seen is None or not self._server.up:
             return
         cluster, placed = seen

@@ -21,10 +21,11 @@ from simulator.units import SECOND
 class PlacedPods:
     """Those of one moment that are not being deleted, and are not in `doomed` (uids): they stay, if nobody acts.
 
-    `asking` is the cycle of the pod that found no node, if one did; `cycle_of` makes one for a pod.
+    `asking` is the cycle of the pod that found no node, if one did; `cycle_of` makes one for a pod. Pods of the
+    workloads `fixed` can go nowhere.
     """
 
-    __slots__ = ("_asking", "_by_name", "_cycle_of", "_doomed", "_info", "pods", "view")
+    __slots__ = ("_asking", "_by_name", "_cycle_of", "_doomed", "_fixed", "_info", "pods", "view")
 
     def __init__(
         self,
@@ -34,7 +35,9 @@ class PlacedPods:
         doomed: Collection[int] = (),
         asking: Cycle | None = None,
         cycle_of: Callable[[Pod], Cycle] | None = None,
+        fixed: Collection[str] = (),
     ) -> None:
+        self._fixed = fixed
         self._info, self._doomed, self._asking, self._cycle_of = info, doomed, asking, cycle_of
         staying = [
             (pod, each) for uid, pod in info.placed.items()
@@ -81,6 +84,8 @@ class PlacedPods:
         pod = self.pods[row]
         if self._cycle_of is None or pod.pod is None:
             raise ValueError("where other pods could go is not asked here")
+        if pod.pod.template.workload in self._fixed:
+            return np.zeros(len(self._info.names), np.bool_)
         with supposing(self._info, self._info.index[pod.node], gone=[pod]):
             return self._cycle_of(pod.pod).passing()
 

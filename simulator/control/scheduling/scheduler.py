@@ -157,9 +157,12 @@ class Scheduler:
         stops = self._settings.on_policy_error == "stop"
         return Asker(self._clock, self._recorder, stops=stops, limit_s=self._settings.answer_limit_s)
 
-    def look(self, name: str, without: Collection[int] = ()) -> tuple[ClusterView, PlacedPods] | None:
+    def look(
+        self, name: str, without: Collection[int] = (), fixed: Collection[str] = ()
+    ) -> tuple[ClusterView, PlacedPods] | None:
         """The nodes and the placed pods as they are believed now; None where it does not run, knows nothing yet, or
-        waits for an answer. `name` is of the draws; the pods of the uids `without` are left out."""
+        waits for an answer. `name` is of the draws; the pods of the uids `without` are left out, those of the
+        workloads `fixed` can go nowhere."""
         if not self.up or self._unlisted or self.pending is not None:
             return None
         info, now = self.info, self._clock.now
@@ -173,7 +176,7 @@ class Scheduler:
             return Cycle(self._framework, info, pod, attempt=1, now=now, start=0, uniform=uniform, known=known)
 
         view = cluster_view(info, now, Beliefs(info, (), now, uniform, self._atlas, known=known))
-        return view, PlacedPods(info, now, doomed=without, cycle_of=cycle_of)
+        return view, PlacedPods(info, now, doomed=without, cycle_of=cycle_of, fixed=fixed)
 
     def _known(self) -> Known | None:
         return None if self._truth is None else self._truth.look(self.info)
