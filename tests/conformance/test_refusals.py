@@ -51,7 +51,9 @@ WRONG = {
     "no such name": ("policy: kube-default", "policy: ./mine.py:Nine", "no 'Nine' in it", "did you mean Mine?"),
     "too small a machine": ("model: raspberry-pi-4b", "model: camera", "needs", "choose a larger model"),
     "glob without a link": ('link: "wan-*"', 'link: "wam-*"', "wam-* matches no link", "did you mean wan-1?"),
-    "policy twice": ("policy: kube-default", "policy: random\n  policies: {}", "short for", "one of the two"),
+    "policy twice": (
+        "policy: kube-default", "policy: random\n  policies: {placement: kube-default}", "short for", "one of the two",
+    ),
 }  # fmt: skip
 MINE = """from simulator.policy import Bind, Placement
 
