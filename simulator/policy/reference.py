@@ -95,8 +95,23 @@ def instantiate(
 
 def at_point(ref: str, point: str) -> str:
     """The reference at a decision point with a folder of its own: there, `spread` is short for `clusters/spread`."""
-    is_name = not ref.endswith(".py") and not any(mark in ref for mark in "/:")
-    return f"{point}/{ref}" if is_name else ref
+    return f"{point}/{ref}" if _is_name(ref) else ref
+
+
+def in_full(ref: str) -> str:
+    """The reference, wherever it is used: `nearest` is `routing/nearest`, which no other point has."""
+    homes = _homes(ref) if _is_name(ref) else []
+    return f"{homes[0]}/{ref}" if len(homes) == 1 and homes[0] != "placement" else ref
+
+
+def _is_name(ref: str) -> bool:
+    return not ref.endswith(".py") and not any(mark in ref for mark in "/:")
+
+
+def _homes(name: str) -> list[str]:
+    """The points that ship a policy of this name."""
+    found = [point for point in POINTS if name in shipped_names("policies", point)]
+    return ["placement", *found] if name in shipped_names("policies") else found
 
 
 def source_of(ref: str, base: Path, folder: Folder = "policies", what: str = "policy") -> Path | None:
@@ -131,6 +146,8 @@ def _module(ref: str, base: Path, folder: Folder, what: str) -> tuple[Any, str]:
     if point and not (folder == "policies" and point in POINTS):
         return _entry_point(ref, folder, what), ""
     names = shipped_names(folder, point)
+    if plain not in names and folder == "policies" and (homes := _homes(plain)):
+        raise UserError(Problem(f"no {what} named {ref!r}", hint=f"{plain} is a policy for {' and '.join(homes)}"))
     if plain not in names:
         raise _no_such(f"no {what} named {ref!r}", plain, names, f"a {what} is {GRAMMAR}")
     home = ".".join(filter(None, ("simulator.shipped", folder, point, plain.replace("-", "_"))))
@@ -214,7 +231,12 @@ def _parameters(target: Any, given: int) -> tuple[list[str] | None, list[str]]:
     """The names that a target accepts (None: any) and those that it cannot do without."""
     if not callable(target):
         raise UserError(Problem(f"{target!r} is neither a class nor a function", hint=GRAMMAR))
-    parameters = list(inspect.signature(target).parameters.values())
+    try:
+        parameters = list(inspect.signature(target).parameters.values())
+    except ValueError:
+        raise UserError(
+            Problem(f"{target!r} does not say its parameters", hint="write a function of your own")
+        ) from None
     kinds = inspect.Parameter
     if not inspect.isclass(target):
         parameters = parameters[given:]

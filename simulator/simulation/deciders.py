@@ -29,6 +29,7 @@ from simulator.policy.api import FilterFunction, OrderFunction, ScoreFunction
 from simulator.policy.autoscaling import AutoscalingFunction
 from simulator.policy.caching import CachingFunction
 from simulator.policy.clusters import ClusterPolicyFunction
+from simulator.policy.points import KINDS
 from simulator.policy.preemption import PreemptionFunction
 from simulator.policy.reference import at_point, instantiate
 from simulator.policy.rescheduling import ReschedulingFunction
@@ -40,10 +41,6 @@ from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Policies, Scenario
 from simulator.spec.workload import Requests
 
-_KINDS: Final = (
-    Placement, Batch, Filter, Score, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling, Caching,
-    Routing, Split,
-)  # fmt: skip
 # Points that only a scheduler of the Kubernetes family asks, or a loop beside it.
 _SCHEDULERS: Final = (
     "placement", "perfect_knowledge", "filters", "scores", "order", "preemption", "rescheduling", "autoscaling",
@@ -190,7 +187,7 @@ def _made(scenario: Scenario, chosen: Use, place: str, base: type | UnionType, *
 
 
 def _is_function(made: object) -> bool:
-    return isinstance(made, Callable) and not isinstance(made, _KINDS)  # type: ignore[arg-type]  # an ABC
+    return isinstance(made, Callable) and not isinstance(made, KINDS)  # type: ignore[arg-type]  # an ABC
 
 
 @contextmanager
