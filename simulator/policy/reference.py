@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -25,6 +26,10 @@ from simulator.errors import Problem, UserError
 Folder = Literal["policies", "topologies"]
 # Decision points whose shipped policies have a folder of their own.
 POINTS = ("autoscaling", "caching", "clusters", "order", "preemption", "rescheduling", "routing", "scaling")
+# In an annotation: a file, or several; or maybe a text that names none.
+_PATH = re.compile(r"^(?!.*\b(dict|Dict|Mapping|Callable)\b).*\bPath\b")
+_MANY = re.compile(r"\b(list|List|tuple|Tuple|Sequence)\b")
+_TEXT = re.compile(r"\bstr\b")
 GRAMMAR = "a shipped name, ./file.py:Name, package.module:Name, or distribution/entry-point"
 
 
@@ -124,9 +129,15 @@ def source_of(ref: str, base: Path, folder: Folder = "policies", what: str = "po
 
 
 def hash_of(ref: str, base: Path, folder: Folder = "policies", what: str = "policy") -> str:
-    """SHA-256 of the defining file's bytes, for the run's record; empty where it has no Python source."""
+    """SHA-256 of the defining file's bytes, and those of the files that it reads by default, for the run's record;
+    empty where it has no Python source."""
     source = source_of(ref, base, folder, what)
-    return sha256(source.read_bytes()).hexdigest() if source is not None and source.is_file() else ""
+    if source is None or not source.is_file():
+        return ""
+    found = sha256(source.read_bytes())
+    for file in files_by_default(ref, base, folder, what):
+        found.update(file.read_bytes())
+    return found.hexdigest()
 
 
 def _module(ref: str, base: Path, folder: Folder, what: str) -> tuple[Any, str]:
@@ -255,19 +266,42 @@ def _given_room(target: Any, given: int) -> int:
     return min(given, sum(p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD) for p in parameters))
 
 
+def file_parameters(target: Any) -> dict[str, inspect.Parameter]:
+    """The parameters of a policy that are files: annotated as a Path, alone, in a union or in a list."""
+    parameters = inspect.signature(target).parameters.items()
+    return {name: parameter for name, parameter in parameters if _PATH.search(_written(parameter.annotation))}
+
+
+def files_by_default(ref: str, base: Path, folder: Folder = "policies", what: str = "policy") -> list[Path]:
+    """The files that a policy reads where no parameter says which."""
+    target = resolve(ref, base, folder, what)
+    defaults = [parameter.default for parameter in file_parameters(target).values()]
+    return [default for default in defaults if isinstance(default, Path) and default.is_file()]
+
+
 def _located(target: Any, params: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """The parameters, and each that is a file at its place."""
     found = dict(params)
-    for name, parameter in inspect.signature(target).parameters.items():
-        of = (parameter.annotation, *getattr(parameter.annotation, "__args__", ()))
-        if found.get(name) is not None and not {Path, "Path", "Path | None"}.isdisjoint(of):
-            if not isinstance(found[name], str | Path):
-                raise UserError(Problem(f"{name} is the name of a file, not {found[name]!r}", path=f"params.{name}"))
-            found[name] = base / found[name]
-            if not found[name].is_file():
+    for name, parameter in file_parameters(target).items():
+        given, annotation = found.get(name), _written(parameter.annotation)
+        if given is None:
+            continue
+        many = isinstance(given, list | tuple) and _MANY.search(annotation) is not None
+        places = []
+        for each in given if many else (given,):
+            if not isinstance(each, str | Path):
+                raise UserError(Problem(f"{name} is the name of a file, not {each!r}", path=f"params.{name}"))
+            place = base / Path(each).expanduser()
+            if not place.is_file() and not _TEXT.search(annotation):
                 hint = "files are relative to the experiment's"
-                raise UserError(Problem(f"there is no file {found[name]}", path=f"params.{name}", hint=hint))
+                raise UserError(Problem(f"there is no file {place}", path=f"params.{name}", hint=hint))
+            places.append(place if place.is_file() else each)
+        found[name] = places if many else places[0]
     return found
+
+
+def _written(annotation: Any) -> str:
+    return annotation if isinstance(annotation, str) else f"{getattr(annotation, '__name__', '')} {annotation}"
 
 
 def _near(name: str, known: list[str] | None) -> str:
