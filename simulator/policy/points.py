@@ -77,6 +77,15 @@ def point_of(policy: Any) -> PointName | None:
     return max(fitting, key=lambda name: len(EXTENSION_POINTS[name].views), default=None)
 
 
+def unwritten(policy: Any) -> str:
+    """The method that a policy is asked by and has not written; empty where it has."""
+    for kind in KINDS:
+        if isinstance(policy, kind):
+            name = next(name for name, value in vars(kind).items() if inspect.isfunction(value))  # its first
+            return name if getattr(type(policy), name) is vars(kind)[name] else ""
+    return ""
+
+
 def _fits(given: list[inspect.Parameter], views: tuple[inspect.Parameter, ...]) -> bool:
     return len(given) >= len(views) and all(
         own.name == view.name or _word(own.annotation) == _word(view.annotation)

@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from simulator.errors import Problem, UserError
+from simulator.policy.params import misfits
 
 Folder = Literal["policies", "topologies"]
 # Decision points whose shipped policies have a folder of their own.
@@ -87,6 +88,14 @@ def instantiate(
         for name in required
         if name not in params
     ]
+    problems += [
+        Problem(
+            f"{name} of {what} {ref!r} takes {takes}, not {params[name]!r}",
+            path=f"params.{name}",
+            hint="" if default is inspect.Parameter.empty else f"without it, it is {default!r}",
+        )
+        for name, (takes, default) in misfits(target, params).items()
+    ]
     if problems:
         raise UserError(problems)
     located = _located(target, params, base)
@@ -94,8 +103,15 @@ def instantiate(
         return partial(target, **located) if located else target
     try:
         return target(**located)
-    except (TypeError, ValueError) as error:
+    except UserError:
+        raise
+    except ValueError as error:
         raise UserError(Problem(f"{what} {ref!r} refuses its parameters: {error}", path="params")) from error
+    except (Exception, SystemExit) as error:
+        said = f"{what} {ref!r} cannot be made: its constructor raises {type(error).__name__}: {error}"
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        hint = f"{Path(frame.filename).name}, line {frame.lineno}; look at its parameters and their types"
+        raise UserError(Problem(said, path="params", hint=hint)) from error
 
 
 def at_point(ref: str, point: str) -> str:
@@ -206,7 +222,7 @@ def _guarded(load: Callable[[], Any], ref: str) -> Any:
             raise
         hint = f"install {error.name} into the environment that runs littoral"
         raise UserError(Problem(f"{ref} imports {error.name!r}, which is not installed", hint=hint)) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         text = f"{ref} cannot be imported: {type(error).__name__}: {error}"
         raise UserError(Problem(text, file=frame.filename, line=frame.lineno)) from error
@@ -268,7 +284,10 @@ def _given_room(target: Any, given: int) -> int:
 
 def file_parameters(target: Any) -> dict[str, inspect.Parameter]:
     """The parameters of a policy that are files: annotated as a Path, alone, in a union or in a list."""
-    parameters = inspect.signature(target).parameters.items()
+    try:
+        parameters = inspect.signature(target).parameters.items()
+    except (TypeError, ValueError):  # it is no policy, as will be said
+        return {}
     return {name: parameter for name, parameter in parameters if _PATH.search(_written(parameter.annotation))}
 
 

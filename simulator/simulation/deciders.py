@@ -29,7 +29,7 @@ from simulator.policy.api import FilterFunction, OrderFunction, ScoreFunction
 from simulator.policy.autoscaling import AutoscalingFunction
 from simulator.policy.caching import CachingFunction
 from simulator.policy.clusters import ClusterPolicyFunction
-from simulator.policy.points import KINDS
+from simulator.policy.points import KINDS, unwritten
 from simulator.policy.preemption import PreemptionFunction
 from simulator.policy.reference import at_point, instantiate
 from simulator.policy.rescheduling import ReschedulingFunction
@@ -183,6 +183,8 @@ def _made(scenario: Scenario, chosen: Use, place: str, base: type | UnionType, *
             what = kinds[0].lower()
             hint = f"derive it from simulator.policy.{' or .'.join(kinds)}, or write a function"
             raise UserError(Problem(f"{chosen.use} is no {what}", hint=hint))
+        if method := unwritten(made):
+            raise UserError(Problem(f"{chosen.use} has no method {method}", hint="write it: it is what decides"))
     return made
 
 
