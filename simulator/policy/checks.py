@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from simulator.errors import Problem, UserError
 from simulator.policy.cluster_checks import CLUSTER_CHECKS
 from simulator.policy.loop_checks import LOOP_CHECKS
 from simulator.policy.order_checks import ORDER_CHECKS
 from simulator.policy.placement_checks import PLACEMENT_CHECKS
 from simulator.policy.plugin_checks import FILTER_CHECKS, SCORE_CHECKS
-from simulator.policy.points import EXTENSION_POINTS, KINDS, PointName, point_of
+from simulator.policy.points import EXTENSION_POINTS, PointName, point_for
 from simulator.policy.promises import CheckFailed
 from simulator.policy.reference import POINTS, at_point, in_full, instantiate, resolve
 from simulator.policy.routing import Split
@@ -99,23 +98,11 @@ def _subject(
 ) -> tuple[Any, PointName]:
     """The policy itself, and its point."""
     if not isinstance(policy, str):
-        its_point = _point(policy, point, _label(policy))
+        its_point = point_for(policy, _label(policy), point)
         return (policy() if inspect.isclass(policy) else policy), its_point
     named = at_point(policy, point) if point in POINTS else in_full(policy)
-    its_point = _point(resolve(named, base), point, policy)
+    its_point = point_for(resolve(named, base), policy, point)
     return instantiate(named, params or {}, base, given=len(EXTENSION_POINTS[its_point].views)), its_point
-
-
-def _point(policy: Any, wanted: PointName | None, label: str) -> PointName:
-    """The point that it is for. Raises UserError where it is no policy, or is for another than is wanted."""
-    own, kind = point_of(policy), policy if inspect.isclass(policy) else type(policy)
-    if issubclass(kind, KINDS):
-        if own != wanted and wanted is not None:
-            raise UserError(Problem(f"{label} is a policy for {own}, not for {wanted}", hint="leave the point out"))
-    elif not any("__call__" in vars(each) for each in kind.__mro__):
-        hint = "derive it from simulator.policy.Placement, or from the class of another point; or write a function"
-        raise UserError(Problem(f"{label} is no policy", hint=hint))
-    return wanted or own or "placement"
 
 
 def _label(policy: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from simulator.errors import Problem, UserError
 from simulator.policy.api import Batch, Filter, Order, Placement, Score
 from simulator.policy.autoscaling import Autoscaling
 from simulator.policy.caching import Caching
@@ -75,6 +76,19 @@ def point_of(policy: Any) -> PointName | None:
         if _fits(list(said.parameters.values()), point.views) and name != ("placement" if column else "filter")
     ]
     return max(fitting, key=lambda name: len(EXTENSION_POINTS[name].views), default=None)
+
+
+def point_for(policy: Any, label: str, wanted: PointName | None = None) -> PointName:
+    """The point that a policy called `label` is for; a function that does not say is for the one that is wanted, or a
+    placement. Raises UserError for what is no policy, or one for another point than is wanted."""
+    own, kind = point_of(policy), policy if inspect.isclass(policy) else type(policy)
+    if issubclass(kind, KINDS):
+        if own != wanted and wanted is not None:
+            raise UserError(Problem(f"{label} is a policy for {own}, not for {wanted}", hint="leave the point out"))
+    elif not any("__call__" in vars(each) for each in kind.__mro__):
+        hint = "derive it from simulator.policy.Placement, or from the class of another point; or write a function"
+        raise UserError(Problem(f"{label} is no policy", hint=hint))
+    return wanted or own or "placement"
 
 
 def unwritten(policy: Any) -> str:
