@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import re
 import traceback
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -22,15 +21,12 @@ from types import ModuleType
 from typing import Any, Literal
 
 from simulator.errors import Problem, UserError
+from simulator.policy.file_params import file_parameters, located
 from simulator.policy.params import misfits
 
 Folder = Literal["policies", "topologies"]
 # Decision points whose shipped policies have a folder of their own.
 POINTS = ("autoscaling", "caching", "clusters", "order", "preemption", "rescheduling", "routing", "scaling")
-# In an annotation: a file, or several; or maybe a text that names none.
-_PATH = re.compile(r"^(?!.*\b(dict|Dict|Mapping|Callable)\b).*\bPath\b")
-_MANY = re.compile(r"\b(list|List|tuple|Tuple|Sequence)\b")
-_TEXT = re.compile(r"\bstr\b")
 GRAMMAR = "a shipped name, ./file.py:Name, package.module:Name, or distribution/entry-point"
 
 
@@ -98,11 +94,11 @@ def instantiate(
     ]
     if problems:
         raise UserError(problems)
-    located = _located(target, params, base)
+    placed = located(target, params, base)
     if not inspect.isclass(target):
-        return partial(target, **located) if located else target
+        return partial(target, **placed) if placed else target
     try:
-        return target(**located)
+        return target(**placed)
     except UserError:
         raise
     except ValueError as error:
@@ -173,9 +169,9 @@ def _module(ref: str, base: Path, folder: Folder, what: str) -> tuple[Any, str]:
     if point and not (folder == "policies" and point in POINTS):
         return _entry_point(ref, folder, what), ""
     names = shipped_names(folder, point)
-    if plain not in names and folder == "policies" and (homes := _homes(plain)):
-        raise UserError(Problem(f"no {what} named {ref!r}", hint=f"{plain} is a policy for {' and '.join(homes)}"))
     if plain not in names:
+        if folder == "policies" and (homes := _homes(plain)):
+            raise UserError(Problem(f"no {what} named {ref!r}", hint=f"{plain} is a policy for {' and '.join(homes)}"))
         raise _no_such(f"no {what} named {ref!r}", plain, names, f"a {what} is {GRAMMAR}")
     home = ".".join(filter(None, ("simulator.shipped", folder, point, plain.replace("-", "_"))))
     return _guarded(partial(importlib.import_module, home), ref), ""
@@ -282,45 +278,10 @@ def _given_room(target: Any, given: int) -> int:
     return min(given, sum(p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD) for p in parameters))
 
 
-def file_parameters(target: Any) -> dict[str, inspect.Parameter]:
-    """The parameters of a policy that are files: annotated as a Path, alone, in a union or in a list."""
-    try:
-        parameters = inspect.signature(target).parameters.items()
-    except (TypeError, ValueError):  # it is no policy, as will be said
-        return {}
-    return {name: parameter for name, parameter in parameters if _PATH.search(_written(parameter.annotation))}
-
-
 def files_by_default(ref: str, base: Path, folder: Folder = "policies", what: str = "policy") -> list[Path]:
     """The files that a policy reads where no parameter says which."""
-    target = resolve(ref, base, folder, what)
-    defaults = [parameter.default for parameter in file_parameters(target).values()]
+    defaults = (parameter.default for parameter in file_parameters(resolve(ref, base, folder, what)).values())
     return [default for default in defaults if isinstance(default, Path) and default.is_file()]
-
-
-def _located(target: Any, params: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    """The parameters, and each that is a file at its place."""
-    found = dict(params)
-    for name, parameter in file_parameters(target).items():
-        given, annotation = found.get(name), _written(parameter.annotation)
-        if given is None:
-            continue
-        many = isinstance(given, list | tuple) and _MANY.search(annotation) is not None
-        places = []
-        for each in given if many else (given,):
-            if not isinstance(each, str | Path):
-                raise UserError(Problem(f"{name} is the name of a file, not {each!r}", path=f"params.{name}"))
-            place = base / Path(each).expanduser()
-            if not place.is_file() and not _TEXT.search(annotation):
-                hint = "files are relative to the experiment's"
-                raise UserError(Problem(f"there is no file {place}", path=f"params.{name}", hint=hint))
-            places.append(place if place.is_file() else each)
-        found[name] = places if many else places[0]
-    return found
-
-
-def _written(annotation: Any) -> str:
-    return annotation if isinstance(annotation, str) else f"{getattr(annotation, '__name__', '')} {annotation}"
 
 
 def _near(name: str, known: list[str] | None) -> str:

@@ -77,7 +77,8 @@ def _reference(chosen: Any) -> str:
 
 
 def _files(reference: str, base: Path) -> list[str]:
-    from simulator.policy.reference import file_parameters, resolve  # noqa: PLC0415  # numpy
+    from simulator.policy.file_params import file_parameters  # noqa: PLC0415  # numpy
+    from simulator.policy.reference import resolve  # noqa: PLC0415
 
     try:
         return list(file_parameters(resolve(reference, base)))
