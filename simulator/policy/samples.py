@@ -16,7 +16,7 @@ _GI: Final = 1 << 30
 _GPU: Final = "nvidia.com/gpu"
 ZONES: Final = ("zone-0", "zone-1", "zone-2")
 KINDS: Final = ("empty", "single", "uniform", "heterogeneous", "full")
-C = TypeVar("C", bound="np.ndarray[Any, Any]")
+_Column = TypeVar("_Column", bound="np.ndarray[Any, Any]")
 PODS: Final = (
     PodView("web-0", "web", 500, _GI // 4, {"app": "web"}, platforms=frozenset({"linux/amd64", "linux/arm64"})),
     PodView("best-effort-0", "best-effort", 0, 0, {"app": "best-effort"}),
@@ -135,7 +135,7 @@ def sample_asks(seed: int = 0) -> Iterator[tuple[str, PodView, ClusterView]]:
             yield kind, pod, sample_cluster(kind, pod, seed)
 
 
-def _read_only(column: C) -> C:
+def _read_only(column: _Column) -> _Column:
     """As a run gives what it has computed."""
     column.flags.writeable = False
     return column

@@ -26,7 +26,7 @@ from simulator.cli.serve_policy import serve_policy
 from simulator.errors import UserError
 from simulator.interop.extender.extender import Extender
 from simulator.interop.extender.server import listed_at, serve
-from simulator.policy import Batch, ClusterView, Filter, PodView, Reason, Reject, Score
+from simulator.policy import Batch, Bind, ClusterView, Filter, PodView, Reason, Reject, Score
 from simulator.policy.reference import instantiate
 from simulator.policy.view import Bools, Floats
 
@@ -349,6 +349,16 @@ def test_the_scheduler_has_looked_at_neighbours_of_whom_nothing_is_sent(cluster:
     wanted["spec"]["affinity"] = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     assert scores(cluster.post("prioritize", wanted)) == {"a": 10, "b": 0, "c": 0}
     assert cluster.post("filter", wanted)["NodeNames"] == ["a", "b", "c"]
+
+
+def last(pod: PodView, cluster: ClusterView) -> Bind:
+    return Bind(int(np.flatnonzero(cluster.feasible(pod))[-1]))
+
+
+@pytest.mark.parametrize("cluster", [last], indirect=True)
+def test_candidates_are_a_sample_already_and_all_are_seen(cluster: Cluster) -> None:
+    many = [node(f"n{i}") for i in range(150)]
+    assert [host for host, score in scores(cluster.post("prioritize", pod("web"), many)).items() if score] == ["n149"]
 
 
 @pytest.mark.parametrize("cluster", [shipped("least-loaded")], indirect=True)

@@ -52,7 +52,9 @@ class Extender:
         if self._point not in POINTS:
             raise TypeError(f"a kube-scheduler asks no policy for {self._point}")
         own = tuple(each for each in settings.filters if each not in _OF_OTHERS)
-        self._policy, self._settings, self._rng = policy, replace(settings, filters=own), Rng(seed)
+        everybody = replace(settings.sampling, percent=100)  # kube-scheduler has drawn its sample already
+        self._settings = replace(settings, filters=own, sampling=everybody)
+        self._policy, self._rng = policy, Rng(seed)
         self._pods, self._nodes = pods, nodes
         self._lock = Lock()  # a policy is asked one question at a time
 
@@ -72,7 +74,7 @@ class Extender:
         passing = [name for name in candidates if name not in failed]
         told: dict[str, dict[str, str]] = {"not now": {}, "never": {}}
         for name, (text, when) in failed.items():
-            told[when][name] = text
+            told["never" if when == "never" else "not now"][name] = text
         full = [data for name in passing if (data := candidates[name]) is not None]
         return {
             "Nodes": {"items": full} if len(full) == len(passing) else None,
@@ -106,6 +108,8 @@ class Extender:
             found = {}
             for row in np.flatnonzero(~passes).tolist():
                 why = _asked(policy.why_not, pod, cluster, row) if isinstance(policy, Filter) else _DID_NOT_PASS
+                if not isinstance(why, Reason):
+                    raise PolicyFault(f"answered {why!r}, asked why not: it must be a Reason")
                 found[cluster.names[row]] = why.text, why.when
             return found
         decision = self._decision(ask)
