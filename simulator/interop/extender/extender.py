@@ -105,7 +105,7 @@ class Extender:
             passes: Bools = _asked(policy.passes if isinstance(policy, Filter) else policy, pod, cluster)
             if fault := fault_of_column(passes, len(cluster)):
                 raise PolicyFault(fault)
-            found = {}
+            found: dict[str, tuple[str, str]] = {}
             for row in np.flatnonzero(~passes).tolist():
                 why = _asked(policy.why_not, pod, cluster, row) if isinstance(policy, Filter) else _DID_NOT_PASS
                 if not isinstance(why, Reason):
