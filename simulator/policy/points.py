@@ -83,7 +83,7 @@ def point_for(policy: Any, label: str, wanted: PointName | None = None) -> Point
     placement. Raises UserError for what is no policy, or one for another point than is wanted."""
     own, kind = point_of(policy), policy if inspect.isclass(policy) else type(policy)
     if issubclass(kind, KINDS):
-        if own != wanted and wanted is not None:
+        if wanted is not None and not issubclass(kind, EXTENSION_POINTS[wanted].kinds):
             raise UserError(Problem(f"{label} is a policy for {own}, not for {wanted}", hint="leave the point out"))
     elif not any("__call__" in vars(each) for each in kind.__mro__):
         hint = "derive it from simulator.policy.Placement, or from the class of another point; or write a function"
@@ -91,9 +91,9 @@ def point_for(policy: Any, label: str, wanted: PointName | None = None) -> Point
     return wanted or own or "placement"
 
 
-def unwritten(policy: Any) -> str:
-    """The method that a policy is asked by and has not written; empty where it has."""
-    for kind in KINDS:
+def unwritten(policy: Any, kinds: tuple[type, ...]) -> str:
+    """The method by which a policy of one of these kinds is asked, if it has not written it; else empty."""
+    for kind in kinds:
         if isinstance(policy, kind):
             name = next(name for name, value in vars(kind).items() if inspect.isfunction(value))  # its first
             return name if getattr(type(policy), name) is vars(kind)[name] else ""

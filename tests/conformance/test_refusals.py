@@ -61,6 +61,9 @@ WRONG = {
     "policy of another point": (
         "policy: kube-default", "policy: nearest", "no policy named 'nearest'", "nearest is a policy for routing",
     ),
+    "function of another point": (
+        "policy: kube-default", "policy: ./mine.py:route", "is a function for routing, by its parameters", "its point",
+    ),
     "no policy at all": ("policy: kube-default", "policy: ./mine.py:Other", "is no placement", "Placement"),
     "no such file": ("policy: kube-default", "policy: ./mime.py:Mine", "no file './mime.py'", "mean ./mine.py?"),
     "no such name": ("policy: kube-default", "policy: ./mine.py:Nine", "no 'Nine' in it", "did you mean Mine?"),
@@ -95,6 +98,10 @@ class Exits(Mine):
 
 
 NUMBER = 3
+
+
+def route(request, endpoints):
+    return 0
 """
 
 

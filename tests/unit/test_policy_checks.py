@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from simulator.errors import UserError
-from simulator.policy import Bind, ClusterView, Decision, Filter, Placement, PodView, Reason, Score, Wait
+from simulator.policy import Bind, ClusterView, Decision, Filter, Order, Placement, PodView, Reason, Score, Wait
 from simulator.policy.checks import check_policy
+from simulator.policy.order_checks import ORDER_CHECKS
 from simulator.policy.placement_checks import PLACEMENT_CHECKS, check_no_global_random
-from simulator.policy.points import point_of
+from simulator.policy.points import point_of, unwritten
 from simulator.policy.promises import CheckFailed
 from simulator.policy.routing_checks import SPLIT_CHECKS
 from simulator.policy.samples import PODS, sample_cluster
@@ -306,3 +307,14 @@ def test_shipped_names_are_found_at_their_only_point_and_a_wrong_point_is_refuse
         check_policy(3)
     with pytest.raises(UserError, match="best-fit is a policy for placement"):
         check_policy("best-fit", point="routing")
+
+
+def test_one_class_may_be_for_two_points():
+    class Both(Good, Order):
+        def rank(self, pod: PodView) -> float:
+            return 0.0
+
+    assert [r.check for r in check_policy(Both(), "collect") if not r.passed] == ["check_picklable"]  # it is local
+    asked_as_order = check_policy(Both(), "collect", point="order")
+    assert len(asked_as_order) == len(ORDER_CHECKS)
+    assert (unwritten(Both(), (Order,)), unwritten(Order(), (Order,))) == ("", "rank")
