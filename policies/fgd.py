@@ -23,8 +23,8 @@ class Fgd(Placement):
     """The feasible node and device with the least growth of fragmentation."""
 
     def __init__(self, resource: str = "nvidia.com/gpu", typical: Path | None = None) -> None:
-        self.resource = resource
-        self.typical = None if typical is None else _counted(typical)
+        self.resource, self.typical = resource, typical
+        self._usual()  # refused now, if it is no such list
 
     def place(self, pod: PodView, cluster: ClusterView) -> Decision:
         """The first of equals by node, then by device."""
@@ -48,8 +48,11 @@ class Fgd(Placement):
 
     def _memory(self) -> "_Memory":
         if not hasattr(self, "_seen"):
-            self._seen = _Memory(self.typical)
+            self._seen = _Memory(self._usual())
         return self._seen
+
+    def _usual(self) -> Counter[tuple[int, int, int, int]] | None:
+        return None if self.typical is None else _counted(self.typical)
 
 
 def _counted(file: Path) -> Counter[tuple[int, int, int, int]]:

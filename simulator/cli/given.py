@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from simulator.errors import NotOffered, Problem, UserError
+
+# As `simulator.policy.points.PointName`, which is heavy to import.
+Point = Literal[
+    "placement", "filter", "score", "order", "preemption", "rescheduling", "autoscaling", "scaling", "routing",
+    "caching", "clusters",
+]  # fmt: skip
 
 
 def settings(texts: Sequence[str], option: str = "--set") -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.policy.decision import Decision, Reason
 from simulator.policy.view import ClusterView, PodView
+
+MOST_SCORE: Final = 100
 
 
 class Placement:
@@ -77,3 +79,20 @@ class Score:
 
 
 ScoreFunction = Callable[[PodView, ClusterView, NDArray[np.bool_]], NDArray[np.float64]]
+
+
+def fault_of_column(said: Any, n: int) -> str:
+    """What is wrong with an answer of `Filter` about n nodes; empty if nothing is."""
+    if isinstance(said, np.ndarray) and said.dtype == np.bool_ and said.shape == (n,):
+        return ""
+    return f"answered {said!r}: it must be a boolean column, a row per node"
+
+
+def fault_of_scores(said: Any, where: NDArray[np.bool_]) -> str:
+    """What is wrong with an answer of `Score`; empty if nothing is."""
+    if not isinstance(said, np.ndarray) or said.dtype.kind not in "fiub" or said.shape != where.shape:
+        return f"answered {said!r}: it must be a column of numbers, a row per node"
+    found = said[where].astype(np.float64)
+    if np.all((found >= 0) & (found <= MOST_SCORE)):
+        return ""
+    return f"answered {found.min()} to {found.max()}: it must be 0 to {MOST_SCORE}"

@@ -17,32 +17,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from simulator.policy.api import Order
-from simulator.policy.autoscaling import Autoscaling
-from simulator.policy.caching import Caching
 from simulator.policy.cluster_checks import CLUSTER_CHECKS
-from simulator.policy.clusters import ClusterPolicy
 from simulator.policy.loop_checks import LOOP_CHECKS
 from simulator.policy.order_checks import ORDER_CHECKS
 from simulator.policy.placement_checks import PLACEMENT_CHECKS
-from simulator.policy.preemption import Preemption
+from simulator.policy.plugin_checks import FILTER_CHECKS, SCORE_CHECKS
+from simulator.policy.points import EXTENSION_POINTS, PointName, point_for
 from simulator.policy.promises import CheckFailed
-from simulator.policy.reference import instantiate
-from simulator.policy.rescheduling import Rescheduling
-from simulator.policy.routing import Routing, Split
+from simulator.policy.reference import POINTS, at_point, in_full, instantiate, resolve
+from simulator.policy.routing import Split
 from simulator.policy.routing_checks import ROUTING_CHECKS, SPLIT_CHECKS
-from simulator.policy.scaling import Scaling
 
-Point = Literal[
-    "placement", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching", "routing", "scaling"
-]
-_LOOPS: Final = (
-    ("preemption", Preemption),
-    ("rescheduling", Rescheduling),
-    ("autoscaling", Autoscaling),
-    ("caching", Caching),
-    ("scaling", Scaling),
-)
+Check = Callable[[Any], None]
+_CHECKS: Final[Mapping[PointName, tuple[Check, ...]]] = {
+    "placement": PLACEMENT_CHECKS,
+    "filter": FILTER_CHECKS,
+    "score": SCORE_CHECKS,
+    "order": ORDER_CHECKS,
+    "routing": ROUTING_CHECKS,
+    "clusters": CLUSTER_CHECKS,
+    **LOOP_CHECKS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +53,17 @@ def check_policy(
     policy: Any,
     on_fail: Literal["raise", "collect"] = "raise",
     base: Path | None = None,
-    point: Point = "placement",
+    point: PointName | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> list[CheckResult]:
     """Hold a policy (an instance, a class without required parameters, a function, or a reference) to its contract.
 
-    A policy of another class than Placement is held to that of its own decision point; of a function, which does not
-    say what it is, `point` says it; `params` are those of a reference. Raises CheckFailed at the first failure, or
-    collects every verdict. A relative file is relative to `base`.
+    A class says for which point it is, a function by the names or annotations of its parameters; one that says neither
+    is for `point`, or a placement. `params` are those of a reference. Raises CheckFailed at the first failure, or
+    collects every verdict; UserError for what is no policy, or none for `point`. A relative file is relative to `base`.
     """
-    subject, results = _subject(policy, base or Path(), params), []
-    for check in checks_of(subject, point):
+    (subject, its_point), results = _subject(policy, base or Path(), point, params), []
+    for check in checks_of(subject, its_point):
         try:
             check(subject)
         except CheckFailed as failure:
@@ -84,35 +79,30 @@ def parametrize_policy_checks(policies: Sequence[Any], base: Path | None = None)
     """A pytest decorator: every check on every policy, for a test that takes `policy` and `check`."""
     import pytest  # noqa: PLC0415  # only whoever tests has it
 
-    subjects = [(_label(each), _subject(each, base or Path())) for each in policies]
+    subjects = [(_label(each), *_subject(each, base or Path())) for each in policies]
     cases = [
         pytest.param(subject, check, id=f"{label}-{check.__name__}")
-        for label, subject in subjects
-        for check in checks_of(subject)
+        for label, subject, point in subjects
+        for check in checks_of(subject, point)
     ]
     return pytest.mark.parametrize(("policy", "check"), cases)
 
 
-def checks_of(subject: Any, point: str = "placement") -> tuple[Callable[[Any], None], ...]:
+def checks_of(subject: Any, point: PointName) -> tuple[Check, ...]:
     """The checks of the decision point that a policy is for."""
-    if point == "clusters" or isinstance(subject, ClusterPolicy):
-        return CLUSTER_CHECKS
-    if point == "order" or isinstance(subject, Order):
-        return ORDER_CHECKS
-    if isinstance(subject, Split):
-        return SPLIT_CHECKS
-    if point == "routing" or isinstance(subject, Routing):
-        return ROUTING_CHECKS
-    for name, kind in _LOOPS:
-        if point == name or isinstance(subject, kind):
-            return LOOP_CHECKS[name]
-    return PLACEMENT_CHECKS
+    return SPLIT_CHECKS if isinstance(subject, Split) else _CHECKS[point]
 
 
-def _subject(policy: Any, base: Path, params: Mapping[str, Any] | None = None) -> Any:
-    if isinstance(policy, str):
-        return instantiate(policy, params or {}, base, given=2)
-    return policy() if inspect.isclass(policy) else policy
+def _subject(
+    policy: Any, base: Path, point: PointName | None = None, params: Mapping[str, Any] | None = None
+) -> tuple[Any, PointName]:
+    """The policy itself, and its point."""
+    if not isinstance(policy, str):
+        its_point = point_for(policy, _label(policy), point)
+        return (policy() if inspect.isclass(policy) else policy), its_point
+    named = at_point(policy, point) if point in POINTS else in_full(policy)
+    its_point = point_for(resolve(named, base), policy, point)
+    return instantiate(named, params or {}, base, given=len(EXTENSION_POINTS[its_point].views)), its_point
 
 
 def _label(policy: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from operator import index
 from typing import Any, Final
@@ -14,6 +14,7 @@ from simulator.policy.autoscaling import Autoscaling, ServiceView
 from simulator.policy.caching import Caching, ImagesView, Pull
 from simulator.policy.decision import Migrate
 from simulator.policy.placed_samples import sample_moments
+from simulator.policy.points import PointName
 from simulator.policy.preemption import Evict, Preemption
 from simulator.policy.promises import Raised, answer
 from simulator.policy.rescheduling import Rescheduling
@@ -177,7 +178,7 @@ def _checks(asks: Questions, fault_of: Callable[[Any, Any], str], now: str) -> t
     return checks(asked, now=now, random="what the views say")
 
 
-LOOP_CHECKS: Final = {
+LOOP_CHECKS: Final[Mapping[PointName, tuple[Callable[[Any], None], ...]]] = {
     "preemption": _checks(_preempting, _fault_of_victims, "cluster.now_s"),
     "rescheduling": _checks(_moving, _fault_of_moves, "cluster.now_s"),
     "autoscaling": _checks(_sizing, _fault_of_number, "workload.now_s"),

@@ -39,9 +39,9 @@ def check_view_unchanged(policy: Any) -> None:
     """Deciding changes nothing of what is seen."""
     (policy,) = copies(policy, 1)
     for kind, pod, view in sample_asks():
-        before = _content(pod, view)
+        before = content_of(pod, view)
         _answer(policy, pod, view)
-        for name, was, now in zip(before, before.values(), _content(pod, view).values(), strict=True):
+        for name, was, now in zip(before, before.values(), content_of(pod, view).values(), strict=True):
             if was != now:
                 raise CheckFailed(f"it changes {name} of the {kind} cluster: take a copy before you write")
 
@@ -147,7 +147,8 @@ def _must_not_bind(policy: Any, kind: str) -> None:
             raise CheckFailed(f"{pod.name} in the {kind} cluster: {said}; answer Wait, or Reject")
 
 
-def _content(pod: PodView, view: ClusterView) -> dict[str, object]:
+def content_of(pod: PodView, view: ClusterView) -> dict[str, object]:
+    """What a policy is shown, to be compared."""
     found: dict[str, object] = {name: getattr(view, name).tobytes() for name in _COLUMNS}
     found["free_extended"] = {kind: column.tobytes() for kind, column in view.free_extended.items()}
     for kind in view.free_devices:

@@ -13,20 +13,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from simulator.policy.api import Batch, Order, Placement
-from simulator.policy.autoscaling import Autoscaling
-from simulator.policy.caching import Caching
-from simulator.policy.clusters import ClusterPolicy
-from simulator.policy.preemption import Preemption
+from simulator.policy.points import KINDS
 from simulator.policy.profiled import profiled
-from simulator.policy.rescheduling import Rescheduling
-from simulator.policy.routing import Routing, Split
-from simulator.policy.scaling import Scaling
 
-_CLASSES: Final = (
-    Placement, Batch, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling, Caching, Routing, Split,
-    Scaling,
-)  # fmt: skip
 _CLOCKS: Final = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today"})
 
 
@@ -59,7 +48,7 @@ def copies(policy: Any, n: int) -> list[Any]:
 
 def check_constructor_only_stores(policy: Any) -> None:
     """Each parameter becomes the attribute of its name, and nothing else happens: a reference says it all."""
-    if not isinstance(policy, _CLASSES):
+    if not isinstance(policy, KINDS):
         return
     parameters = [p for p in inspect.signature(type(policy)).parameters if p not in ("args", "kwargs")]
     missing = [name for name in parameters if not hasattr(policy, name)]

@@ -21,6 +21,8 @@ from types import ModuleType
 from typing import Any, Literal
 
 from simulator.errors import Problem, UserError
+from simulator.policy.file_params import file_parameters, located
+from simulator.policy.params import misfits
 
 Folder = Literal["policies", "topologies"]
 # Decision points whose shipped policies have a folder of their own.
@@ -82,21 +84,51 @@ def instantiate(
         for name in required
         if name not in params
     ]
+    problems += [
+        Problem(
+            f"{name} of {what} {ref!r} takes {takes}, not {params[name]!r}",
+            path=f"params.{name}",
+            hint="" if default is inspect.Parameter.empty else f"without it, it is {default!r}",
+        )
+        for name, (takes, default) in misfits(target, params).items()
+    ]
     if problems:
         raise UserError(problems)
-    located = _located(target, params, base)
+    placed = located(target, params, base)
     if not inspect.isclass(target):
-        return partial(target, **located) if located else target
+        return partial(target, **placed) if placed else target
     try:
-        return target(**located)
-    except (TypeError, ValueError) as error:
+        return target(**placed)
+    except UserError:
+        raise
+    except ValueError as error:
         raise UserError(Problem(f"{what} {ref!r} refuses its parameters: {error}", path="params")) from error
+    except (Exception, SystemExit) as error:
+        said = f"{what} {ref!r} cannot be made: its constructor raises {type(error).__name__}: {error}"
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        hint = f"{Path(frame.filename).name}, line {frame.lineno}; look at its parameters and their types"
+        raise UserError(Problem(said, path="params", hint=hint)) from error
 
 
 def at_point(ref: str, point: str) -> str:
     """The reference at a decision point with a folder of its own: there, `spread` is short for `clusters/spread`."""
-    is_name = not ref.endswith(".py") and not any(mark in ref for mark in "/:")
-    return f"{point}/{ref}" if is_name else ref
+    return f"{point}/{ref}" if _is_name(ref) else ref
+
+
+def in_full(ref: str) -> str:
+    """The reference, wherever it is used: `nearest` is `routing/nearest`, which no other point has."""
+    homes = _homes(ref) if _is_name(ref) else []
+    return f"{homes[0]}/{ref}" if len(homes) == 1 and homes[0] != "placement" else ref
+
+
+def _is_name(ref: str) -> bool:
+    return not ref.endswith(".py") and not any(mark in ref for mark in "/:")
+
+
+def _homes(name: str) -> list[str]:
+    """The points that ship a policy of this name."""
+    found = [point for point in POINTS if name in shipped_names("policies", point)]
+    return ["placement", *found] if name in shipped_names("policies") else found
 
 
 def source_of(ref: str, base: Path, folder: Folder = "policies", what: str = "policy") -> Path | None:
@@ -109,9 +141,15 @@ def source_of(ref: str, base: Path, folder: Folder = "policies", what: str = "po
 
 
 def hash_of(ref: str, base: Path, folder: Folder = "policies", what: str = "policy") -> str:
-    """SHA-256 of the defining file's bytes, for the run's record; empty where it has no Python source."""
+    """SHA-256 of the defining file's bytes, and those of the files that it reads by default, for the run's record;
+    empty where it has no Python source."""
     source = source_of(ref, base, folder, what)
-    return sha256(source.read_bytes()).hexdigest() if source is not None and source.is_file() else ""
+    if source is None or not source.is_file():
+        return ""
+    found = sha256(source.read_bytes())
+    for file in files_by_default(ref, base, folder, what):
+        found.update(file.read_bytes())
+    return found.hexdigest()
 
 
 def _module(ref: str, base: Path, folder: Folder, what: str) -> tuple[Any, str]:
@@ -132,6 +170,8 @@ def _module(ref: str, base: Path, folder: Folder, what: str) -> tuple[Any, str]:
         return _entry_point(ref, folder, what), ""
     names = shipped_names(folder, point)
     if plain not in names:
+        if folder == "policies" and (homes := _homes(plain)):
+            raise UserError(Problem(f"no {what} named {ref!r}", hint=f"{plain} is a policy for {' and '.join(homes)}"))
         raise _no_such(f"no {what} named {ref!r}", plain, names, f"a {what} is {GRAMMAR}")
     home = ".".join(filter(None, ("simulator.shipped", folder, point, plain.replace("-", "_"))))
     return _guarded(partial(importlib.import_module, home), ref), ""
@@ -178,7 +218,7 @@ def _guarded(load: Callable[[], Any], ref: str) -> Any:
             raise
         hint = f"install {error.name} into the environment that runs littoral"
         raise UserError(Problem(f"{ref} imports {error.name!r}, which is not installed", hint=hint)) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         text = f"{ref} cannot be imported: {type(error).__name__}: {error}"
         raise UserError(Problem(text, file=frame.filename, line=frame.lineno)) from error
@@ -214,7 +254,12 @@ def _parameters(target: Any, given: int) -> tuple[list[str] | None, list[str]]:
     """The names that a target accepts (None: any) and those that it cannot do without."""
     if not callable(target):
         raise UserError(Problem(f"{target!r} is neither a class nor a function", hint=GRAMMAR))
-    parameters = list(inspect.signature(target).parameters.values())
+    try:
+        parameters = list(inspect.signature(target).parameters.values())
+    except ValueError:
+        raise UserError(
+            Problem(f"{target!r} does not say its parameters", hint="write a function of your own")
+        ) from None
     kinds = inspect.Parameter
     if not inspect.isclass(target):
         parameters = parameters[given:]
@@ -233,19 +278,10 @@ def _given_room(target: Any, given: int) -> int:
     return min(given, sum(p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD) for p in parameters))
 
 
-def _located(target: Any, params: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    """The parameters, and each that is a file at its place."""
-    found = dict(params)
-    for name, parameter in inspect.signature(target).parameters.items():
-        of = (parameter.annotation, *getattr(parameter.annotation, "__args__", ()))
-        if found.get(name) is not None and not {Path, "Path", "Path | None"}.isdisjoint(of):
-            if not isinstance(found[name], str | Path):
-                raise UserError(Problem(f"{name} is the name of a file, not {found[name]!r}", path=f"params.{name}"))
-            found[name] = base / found[name]
-            if not found[name].is_file():
-                hint = "files are relative to the experiment's"
-                raise UserError(Problem(f"there is no file {found[name]}", path=f"params.{name}", hint=hint))
-    return found
+def files_by_default(ref: str, base: Path, folder: Folder = "policies", what: str = "policy") -> list[Path]:
+    """The files that a policy reads where no parameter says which."""
+    defaults = (parameter.default for parameter in file_parameters(resolve(ref, base, folder, what)).values())
+    return [default for default in defaults if isinstance(default, Path) and default.is_file()]
 
 
 def _near(name: str, known: list[str] | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ _GI: Final = 1 << 30
 _GPU: Final = "nvidia.com/gpu"
 ZONES: Final = ("zone-0", "zone-1", "zone-2")
 KINDS: Final = ("empty", "single", "uniform", "heterogeneous", "full")
+_Column = TypeVar("_Column", bound="np.ndarray[Any, Any]")
 PODS: Final = (
     PodView("web-0", "web", 500, _GI // 4, {"app": "web"}, platforms=frozenset({"linux/amd64", "linux/arm64"})),
     PodView("best-effort-0", "best-effort", 0, 0, {"app": "best-effort"}),
@@ -27,6 +28,7 @@ PODS: Final = (
 
 def sample_cluster(kind: str, pod: PodView, seed: int = 0) -> ClusterView:
     """A view for an ask about `pod`. Its columns are copies of its own, and writable: whoever writes can be caught.
+    What it computes is read-only, as in a run.
 
     `empty` has no nodes, `full` no room, `heterogeneous` nodes from a board to a server, one of them with nothing, one
     not ready, and one that the filters refuse. Filters and scores are resources only.
@@ -87,7 +89,8 @@ class _Sample:
         self._mine(pod)
         fits: Bools = self.admitted & (self.free_cpu >= pod.cpu_m) & (self.free_ram >= pod.ram_bytes)
         share = pod.extended.get(f"{_GPU}-milli", 0)
-        return fits & (self.gpus >= pod.extended.get(_GPU, 0)) & (1000 * self.gpus >= share)
+        fits &= (self.gpus >= pod.extended.get(_GPU, 0)) & (1000 * self.gpus >= share)
+        return _read_only(fits)
 
     def why_not(self, pod: PodView) -> tuple[Reason, ...]:
         rows = np.flatnonzero(~self.feasible(pod))
@@ -99,18 +102,18 @@ class _Sample:
 
     def image_bytes(self, pod: PodView) -> Ints:
         self._mine(pod)
-        return np.arange(len(self.names), dtype=np.int64) % 4 * (_GI // 8)
+        return _read_only(np.arange(len(self.names), dtype=np.int64) % 4 * (_GI // 8))
 
     def latency_s(self, to: str) -> Floats:
         if to not in self.names and to not in ZONES:
             raise KeyError(to)
-        return (1 + np.arange(len(self.names)) * 7 % 5) / 1000
+        return _read_only((1 + np.arange(len(self.names)) * 7 % 5) / 1000)
 
     def idle_w(self) -> Floats:
-        return (2.0 + 10 * self.cpu / 4000).astype(np.float64)
+        return _read_only((2.0 + 10 * self.cpu / 4000).astype(np.float64))
 
     def core_w(self) -> Floats:
-        return (1 + np.arange(len(self.names)) % 3).astype(np.float64)
+        return _read_only((1 + np.arange(len(self.names)) % 3).astype(np.float64))
 
     def carbon_g_per_kwh(self) -> Floats:
         return (100 * (1 + np.arange(len(self.names)) % 4)).astype(np.float64)
@@ -130,6 +133,12 @@ def sample_asks(seed: int = 0) -> Iterator[tuple[str, PodView, ClusterView]]:
     for kind in KINDS:
         for pod in PODS:
             yield kind, pod, sample_cluster(kind, pod, seed)
+
+
+def _read_only(column: _Column) -> _Column:
+    """As a run gives what it has computed."""
+    column.flags.writeable = False
+    return column
 
 
 def _column(values: Ints) -> Ints:

@@ -29,6 +29,7 @@ from simulator.policy.api import FilterFunction, OrderFunction, ScoreFunction
 from simulator.policy.autoscaling import AutoscalingFunction
 from simulator.policy.caching import CachingFunction
 from simulator.policy.clusters import ClusterPolicyFunction
+from simulator.policy.points import KINDS, point_of, unwritten
 from simulator.policy.preemption import PreemptionFunction
 from simulator.policy.reference import at_point, instantiate
 from simulator.policy.rescheduling import ReschedulingFunction
@@ -40,10 +41,6 @@ from simulator.spec.orchestrator import Orchestrator
 from simulator.spec.scenario import Policies, Scenario
 from simulator.spec.workload import Requests
 
-_KINDS: Final = (
-    Placement, Batch, Filter, Score, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling, Caching,
-    Routing, Split,
-)  # fmt: skip
 # Points that only a scheduler of the Kubernetes family asks, or a loop beside it.
 _SCHEDULERS: Final = (
     "placement", "perfect_knowledge", "filters", "scores", "order", "preemption", "rescheduling", "autoscaling",
@@ -181,16 +178,24 @@ def _made(scenario: Scenario, chosen: Use, place: str, base: type | UnionType, *
     """The plug-in; a plain function of `given` parameters serves as well as the class."""
     with written_at(place, "use"):
         made: object = instantiate(chosen.use, chosen.params, scenario.folder, given=given)
+        bases = base.__args__ if isinstance(base, UnionType) else (base,)
+        own, wanted = point_of(made), point_of(bases[0])
         if not isinstance(made, base) and not _is_function(made):
-            kinds = [kind.__name__ for kind in (base.__args__ if isinstance(base, UnionType) else (base,))]
-            what = kinds[0].lower()
+            kinds = [kind.__name__ for kind in bases]
+            said = f"{chosen.use} is no {kinds[0].lower()}" + (f", but a policy for {own}" if own else "")
             hint = f"derive it from simulator.policy.{' or .'.join(kinds)}, or write a function"
-            raise UserError(Problem(f"{chosen.use} is no {what}", hint=hint))
+            raise UserError(Problem(said, hint=hint))
+        alike = own in (wanted, None) or {own, wanted} == {"placement", "filter"}
+        if not isinstance(made, base) and not alike:
+            said = f"{chosen.use} is a function for {own}, by its parameters, and not for {wanted}"
+            raise UserError(Problem(said, hint="write the function as its point has it"))
+        if method := unwritten(made, bases):
+            raise UserError(Problem(f"{chosen.use} has no method {method}", hint="write it: it is what decides"))
     return made
 
 
 def _is_function(made: object) -> bool:
-    return isinstance(made, Callable) and not isinstance(made, _KINDS)  # type: ignore[arg-type]  # an ABC
+    return isinstance(made, Callable) and not isinstance(made, KINDS)  # type: ignore[arg-type]  # an ABC
 
 
 @contextmanager

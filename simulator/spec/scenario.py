@@ -63,7 +63,8 @@ class Weighted(Use):
 
 
 class Policies(Spec):
-    """Who decides, by decision point; and filter and score plug-ins that join the orchestrator's own.
+    """Who decides, by decision point; and filter and score plug-ins that join the orchestrator's own. `placement` may
+    stand outside, too, as the scenario's `policy`.
 
     With `perfect_knowledge` those who choose nodes see what is, not what is believed: which nodes are up and in reach,
     the cpu and memory that is free there, age 0. Nobody's controller can; it is for bounds, and the results say so.
@@ -153,7 +154,7 @@ class Scenario(Spec):
             raise wrong("orchestrator is short for one cluster over all nodes", "give one of the two", "orchestrator")
         if self.clusters is not None:
             check_family(self.clusters)
-        if self.policy is not None and self.policies is not None:
+        if self.policy is not None and self.policies is not None and "placement" in self.policies.model_fields_set:
             raise wrong("policy is short for policies: {placement: …}", "give one of the two", "policy")
         return self
 

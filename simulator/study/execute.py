@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.errors import Problem, RunFailed, UserError
-from simulator.study import backend, pool, study
+from simulator.study import backend, policies, pool, study
 from simulator.study.inputs import localise
 from simulator.study.plan import Plan, Point, expand
 from simulator.study.progress import Board, Watch
@@ -109,11 +109,11 @@ def plan_of(
 
 def about_of(experiment: Experiment, plan: Plan) -> About:
     """What the study's record says of an experiment."""
-    data: dict[str, Mapping[str, Any]] = {}
+    base, data = experiment.scenario.folder, dict[str, Mapping[str, Any]]()
     files: dict[str, Path] = {}
     for point in plan.points:
-        data[point.name], found = localise(point.data, experiment.scenario.folder)
-        files |= found
+        data[point.name], found = localise(policies.spelt(point.data, base), base)
+        files |= found | policies.read_by_default(point.data["scenario"], base)
     return About(
         name=experiment.name,
         question=experiment.question,
@@ -149,7 +149,8 @@ def conduct(
     store = Store(out, about, wanted, resume=resume, overwrite=overwrite) if out is not None else None
     if check is not None:
         notes = tuple(dict.fromkeys((*about.notes, *checked(plan, check))))
-        about = replace(about, notes=notes, policies=_policies(plan, base))
+        pairs = ((point.data["scenario"], about.data[point.name]["scenario"]) for point in plan.points)
+        about = replace(about, notes=notes, policies=policies.hashes(pairs, base))
         if store is not None:
             store.about = about
     jobs = [
@@ -203,29 +204,6 @@ def checked(plan: Plan, check: Check) -> list[str]:
     if problems:
         raise UserError(dict.fromkeys(problems))
     return notes
-
-
-def _policies(plan: Plan, base: Path) -> dict[str, str]:
-    """Each policy and plug-in of the plan, with the hash of its file: a module has no copy in inputs/."""
-    from simulator.policy.reference import POINTS, at_point, hash_of  # noqa: PLC0415  # numpy
-
-    found: dict[str, str] = {}
-    for point in plan.points:
-        scenario = point.data["scenario"]
-        given = scenario.get("policies") or {}
-        placement = scenario.get("policy") or given.get("placement") or "kube-default"
-        named = [_reference(chosen) for chosen in (placement, *given.get("filters", ()), *given.get("scores", ()))]
-        decided = ((name, given.get(name)) for name in POINTS if name != "scaling")
-        named += [at_point(_reference(chosen), name) for name, chosen in decided if chosen not in (None, "none")]
-        functions = [item for item in scenario.get("workloads", ()) if item.get("kind") == "function"]
-        scaling = [item.get("scaling") or given.get("scaling") for item in functions]
-        named += [at_point(_reference(chosen), "scaling") for chosen in scaling if chosen]
-        found |= {reference: hash_of(reference, base) for reference in named}
-    return found
-
-
-def _reference(chosen: Any) -> str:
-    return chosen if isinstance(chosen, str) else str(chosen["use"])
 
 
 def _results(jobs: Sequence[Job], workshop: Executor, board: Board) -> Iterator[tuple[Job, Run | Failure]]:

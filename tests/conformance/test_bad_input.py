@@ -177,6 +177,16 @@ def test_one_thing_wrong_in_an_experiment(name: str, write: Callable[..., Path])
     assert all(p.file in (str(path), str(path.with_name("corner-shop.yaml"))) for p in problems)
 
 
+@pytest.mark.parametrize("policies", ["{}", "{routing: nearest, scores: [{use: kube-default}]}"])
+def test_policy_stands_beside_policies_that_name_no_placement(policies: str, write: Callable[..., Path]) -> None:
+    beside = CORNER.replace("policies: {placement: kube-default}", f"policies: {policies}")
+    path = write(beside)
+    assert load_experiment(path, {"scenario.policy": "random"}).scenario.placement.use == "random"
+    path = write(CORNER)
+    told = str(fails(path, set={"scenario.policy": "random"}).problems[0])
+    assert "set scenario.policy: policy is short for policies" in told
+
+
 # The same for the manifest beside it.
 WRONG_MANIFEST = {
     "misspelt field": ("nodeSelector:", "nodeSelektor:", "unknown key nodeSelektor (did you mean nodeSelector?)"),

@@ -46,12 +46,32 @@ WRONG = {
         "policy: kube-default", "policy: {use: ./mine.py:Mine, params: {alpha: -1}}",
         "refuses its parameters: alpha is negative", "",
     ),
+    "parameter of another type": (
+        "policy: kube-default", "policy: {use: ./mine.py:Mine, params: {alpha: abc}}",
+        "alpha of policy './mine.py:Mine' takes a number, not 'abc'", "without it, it is 0.5",
+    ),
+    "constructor that raises": (
+        "policy: kube-default", "policy: ./mine.py:Broken", "its constructor raises KeyError: 'no'", "mine.py, line 17",
+    ),
+    "constructor that exits": (
+        "policy: kube-default", "policy: ./mine.py:Exits", "its constructor raises SystemExit: 3", "mine.py, line 22",
+    ),
+    "no method": ("policy: kube-default", "policy: ./mine.py:Mine", "has no method place", "it is what decides"),
+    "no class": ("policy: kube-default", "policy: ./mine.py:NUMBER", "3 is neither a class nor a function", "shipped"),
+    "policy of another point": (
+        "policy: kube-default", "policy: nearest", "no policy named 'nearest'", "nearest is a policy for routing",
+    ),
+    "function of another point": (
+        "policy: kube-default", "policy: ./mine.py:route", "is a function for routing, by its parameters", "its point",
+    ),
     "no policy at all": ("policy: kube-default", "policy: ./mine.py:Other", "is no placement", "Placement"),
     "no such file": ("policy: kube-default", "policy: ./mime.py:Mine", "no file './mime.py'", "mean ./mine.py?"),
     "no such name": ("policy: kube-default", "policy: ./mine.py:Nine", "no 'Nine' in it", "did you mean Mine?"),
     "too small a machine": ("model: raspberry-pi-4b", "model: camera", "needs", "choose a larger model"),
     "glob without a link": ('link: "wan-*"', 'link: "wam-*"', "wam-* matches no link", "did you mean wan-1?"),
-    "policy twice": ("policy: kube-default", "policy: random\n  policies: {}", "short for", "one of the two"),
+    "policy twice": (
+        "policy: kube-default", "policy: random\n  policies: {placement: kube-default}", "short for", "one of the two",
+    ),
 }  # fmt: skip
 MINE = """from simulator.policy import Bind, Placement
 
@@ -65,6 +85,23 @@ class Mine(Placement):
         if alpha < 0:
             raise ValueError("alpha is negative")
         self.alpha = alpha
+
+
+class Broken(Mine):
+    def __init__(self) -> None:
+        {}["no"]
+
+
+class Exits(Mine):
+    def __init__(self) -> None:
+        raise SystemExit(3)
+
+
+NUMBER = 3
+
+
+def route(request, endpoints):
+    return 0
 """
 
 

@@ -254,7 +254,7 @@ def test_a_function_that_says_too_much_or_too_little(change: dict[str, Any], sai
         ("keep-alive", "needs the parameter 'idle'"),
         ({"use": "keep-alive", "params": {"idle": "10 parsecs"}}, "refuses its parameters"),
         ({"use": "keep-alive", "params": {"idle": "1s", "most": 0}}, "most allows one instance"),
-        ({"use": "keep-alive", "params": {"idle": "1s", "full": "wait"}}, "full is refuse or queue"),
+        ({"use": "keep-alive", "params": {"idle": "1s", "full": "wait"}}, "takes refuse or queue, not 'wait'"),
         ({"use": "spread", "params": {}}, "no policy named"),
     ],
 )

@@ -48,7 +48,7 @@ def nonsense(workload):
 def stranger(cluster, images):
     return [Pull("other", 0)]
 
-class Hasty(Autoscaling):
+class Hasty(Two):
     every_s = 0
 """
 

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from simulator.errors import UserError
-from simulator.policy import Bind, ClusterView, Decision, Placement, PodView, Wait
+from simulator.policy import Bind, ClusterView, Decision, Filter, Order, Placement, PodView, Reason, Score, Wait
 from simulator.policy.checks import check_policy
+from simulator.policy.order_checks import ORDER_CHECKS
 from simulator.policy.placement_checks import PLACEMENT_CHECKS, check_no_global_random
+from simulator.policy.points import point_of, unwritten
 from simulator.policy.promises import CheckFailed
+from simulator.policy.routing_checks import SPLIT_CHECKS
 from simulator.policy.samples import PODS, sample_cluster
+from simulator.policy.view import Bools, Floats
 
 
 class Good(Placement):
@@ -226,3 +230,91 @@ def test_sample_clusters_are_what_they_say():
     one = sample_cluster("uniform", share)
     assert (one.feasible(share) == (one.free_devices["nvidia.com/gpu"] >= 500).any(axis=1)).all()
     assert (view.why_not(learn)[0].who, len(view.why_not(learn))) == ("NodeResourcesFit", int((~fits).sum()))
+
+
+class OldScore(Score):
+    def score(self, pod: PodView, cluster: ClusterView, where: Bools) -> Floats:
+        return 101 * np.ones(len(cluster))
+
+
+class NoReason(Filter):
+    def passes(self, pod: PodView, cluster: ClusterView) -> Bools:
+        return cluster.free_cpu_m > 3000
+
+    def why_not(self, pod: PodView, cluster: ClusterView, node: int) -> Reason:
+        return "too little"  # type: ignore[return-value]  # the point
+
+
+def small(pod: PodView, cluster: ClusterView) -> Bools:
+    return cluster.free_cpu_m <= 4000
+
+
+def numbers(pod: PodView, cluster: ClusterView) -> Bools:
+    return cluster.free_cpu_m  # type: ignore[return-value]  # the point
+
+
+def spare(pod: PodView, cluster: ClusterView, where: Bools) -> Floats:
+    return np.where(where, 50.0, np.nan)
+
+
+def writes(pod: PodView, cluster: ClusterView, where: Bools) -> Floats:
+    where[:] = False
+    return np.zeros(len(cluster))
+
+
+@pytest.mark.parametrize(
+    ("policy", "failed"),
+    [
+        (small, []), (spare, []), (OldScore(), ["check_valid_answers"]), (NoReason(), ["check_valid_answers"]),
+        (numbers, ["check_valid_answers"]), (writes, ["check_view_unchanged"]),
+    ],
+)  # fmt: skip
+def test_plug_ins_for_filters_and_scores_are_held_to_what_a_scheduler_takes(policy, failed):
+    assert [result.check for result in check_policy(policy, on_fail="collect") if not result.passed] == failed
+
+
+def test_what_is_computed_is_read_only_as_in_a_run():
+    def in_place(pod, cluster):
+        fits = cluster.feasible(pod)
+        fits &= cluster.ready
+        return Bind(int(np.argmax(fits))) if fits.any() else Wait()
+
+    with pytest.raises(CheckFailed, match="read-only"):
+        [check(in_place) for check in PLACEMENT_CHECKS if check.__name__ == "check_valid_decisions"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "point"),
+    [
+        (lambda pod, cluster: Wait(), "placement"), (small, "filter"), (spare, "score"),
+        (lambda pod: 0.0, "order"), (lambda request, endpoints: 0, "routing"),
+        (lambda pod, cluster, placed: None, "preemption"), (lambda cluster, placed: [], "rescheduling"),
+        (lambda workload: 1, "autoscaling"), (lambda workload, members: Wait(), "clusters"),
+        (lambda cluster, images: [], "caching"), (lambda function: None, "scaling"),
+        (lambda a, b: 0, None), (max, None), (Good, "placement"), (OldScore(), "score"), (3, None),
+    ],
+)  # fmt: skip
+def test_a_policy_says_itself_for_which_point_it_is(policy, point):
+    assert point_of(policy) == point
+
+
+def test_shipped_names_are_found_at_their_only_point_and_a_wrong_point_is_refused():
+    assert len(check_policy("nearest")) == len(SPLIT_CHECKS)
+    assert len(check_policy("least-loaded")) == len(PLACEMENT_CHECKS)  # of placement, though others have one
+    with pytest.raises(UserError, match="nearest is a policy for routing, not for order"):
+        check_policy("routing/nearest", point="order")
+    with pytest.raises(UserError, match="int is no policy"):
+        check_policy(3)
+    with pytest.raises(UserError, match="best-fit is a policy for placement"):
+        check_policy("best-fit", point="routing")
+
+
+def test_one_class_may_be_for_two_points():
+    class Both(Good, Order):
+        def rank(self, pod: PodView) -> float:
+            return 0.0
+
+    assert [r.check for r in check_policy(Both(), "collect") if not r.passed] == ["check_picklable"]  # it is local
+    asked_as_order = check_policy(Both(), "collect", point="order")
+    assert len(asked_as_order) == len(ORDER_CHECKS)
+    assert (unwritten(Both(), (Order,)), unwritten(Order(), (Order,))) == ("", "rank")

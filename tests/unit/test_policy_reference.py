@@ -215,3 +215,61 @@ def test_a_function_takes_what_it_is_asked_with(tmp_path: Path) -> None:
         instantiate("./mine.py:one", {}, tmp_path, given=2)
     for name in ("any", "more"):
         instantiate(f"./mine.py:{name}", {}, tmp_path, given=2)
+
+
+TYPED = """
+    from __future__ import annotations
+    from collections.abc import Mapping, Sequence
+    from typing import Literal, Optional, TYPE_CHECKING
+    if TYPE_CHECKING:
+        from somewhere import Strange
+
+    class Typed:
+        def __init__(
+            self, share: float = 1.0, most: int | None = None, idle: str | float = 0, names: tuple[str, ...] = (),
+            pair: tuple[int, str] = (1, ""), weights: Mapping[str, float] | None = None, how: Literal["a", "b"] = "a",
+            on: bool = False, plain: list = None, any=3, last: Optional[Sequence[int]] = None,
+        ) -> None:
+            self.given = (share, most, idle, names, pair, weights, how, on, plain, any, last)
+
+    class Strange:
+        def __init__(self, share: Strange | Unknown = 1.0) -> None:
+            self.share = share
+
+    def place(pod, cluster, share: float):
+        return share
+"""
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"share": "abc"}, "share of policy './typed.py:Typed' takes a number, not 'abc' (without it, it is 1.0)"),
+        ({"share": True}, "takes a number, not True"),
+        ({"share": None}, "takes a number, not None"),
+        ({"most": 1.5}, "takes a whole number or nothing, not 1.5"),
+        ({"names": "abc"}, "takes a list, each of it a text, not 'abc'"),
+        ({"names": ["a", 3]}, "takes a list, each of it a text, not ['a', 3]"),
+        ({"weights": {"a": "x"}}, "takes keys, each with a number or nothing, not {'a': 'x'}"),
+        ({"how": "c"}, "takes a or b, not 'c'"),
+        ({"on": 1}, "takes true or false, not 1"),
+        ({"last": [1, 2.5]}, "takes a list, each of it a whole number or nothing, not [1, 2.5]"),
+    ],
+)
+def test_a_value_of_another_type_than_the_annotation_is_refused(params, said, tmp_path):
+    (tmp_path / "typed.py").write_text(textwrap.dedent(TYPED), "utf-8")
+    with pytest.raises(UserError) as caught:
+        instantiate("./typed.py:Typed", params, tmp_path)
+    assert said in str(caught.value)
+    (problem,) = caught.value.problems
+    assert problem.path == f"params.{next(iter(params))}"
+
+
+def test_what_an_annotation_allows_is_taken(tmp_path):
+    (tmp_path / "typed.py").write_text(textwrap.dedent(TYPED), "utf-8")
+    good = {"share": 3, "most": None, "idle": "10min", "names": ["a"], "pair": [1, "a"], "weights": {"a": 1},
+            "how": "b", "on": True, "plain": [1, "a"], "any": {}, "last": [1]}  # fmt: skip
+    assert instantiate("./typed.py:Typed", good, tmp_path).given == tuple(good.values())
+    assert instantiate("./typed.py:Strange", {"share": "abc"}, tmp_path).share == "abc"  # nobody knows
+    with pytest.raises(UserError, match=r"share of policy './typed\.py:place' takes a number"):
+        instantiate("./typed.py:place", {"share": "abc"}, tmp_path, given=2)

@@ -8,6 +8,7 @@ simulation, built by the same code; of pods that run already it knows what it is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from threading import Lock
 from typing import Any, Final
@@ -22,22 +23,39 @@ from simulator.control.scheduling.info import NodeInfo
 from simulator.control.scheduling.queue import Queued
 from simulator.control.scheduling.settings import SchedulerSettings
 from simulator.interop.extender.objects import Json, Unreadable, node_of, placed, template_of
-from simulator.policy import Batch, Bind, Filter, Placement, Score
+from simulator.policy import Batch, Bind, Filter, Placement, Reason, Reject, Score
+from simulator.policy.api import MOST_SCORE, fault_of_column, fault_of_scores
+from simulator.policy.points import point_for
 from simulator.policy.view import Bools, Floats
 from simulator.streams import Rng, key
 
+# Filters that count pods on all nodes: of a kube-scheduler's candidates they hold already.
+_OF_OTHERS: Final = ("PodTopologySpread", "InterPodAffinity")
 MOST: Final = 10  # MaxExtenderPriority
+_DID_NOT_PASS: Final = Reason("", "did not pass")
+POINTS: Final = ("placement", "filter", "score")  # that an extender can answer for
 Listed = Callable[[], list[Json]]
 
 
 class Extender:
-    """One policy. `pods()` lists the pods of the cluster, as its API server does; `settings` are the scheduler's, whose
-    own filters and scores the view answers by."""
+    """One policy. `pods()` lists the pods of the cluster, as its API server does, and `nodes()` its nodes, for a
+    scheduler that sends only their names; `settings` are the scheduler's, whose own filters and scores the view answers
+    by, but for those that look at other nodes: only candidates are known."""
 
-    def __init__(self, policy: Any, settings: SchedulerSettings, *, seed: int = 1, pods: Listed | None = None) -> None:
+    def __init__(
+        self, policy: Any, settings: SchedulerSettings, *, seed: int = 1, pods: Listed | None = None,
+        nodes: Listed | None = None,
+    ) -> None:  # fmt: skip
         if isinstance(policy, Batch):
             raise TypeError("a batch places pods together, and an extender is asked about one")
-        self._policy, self._settings, self._rng, self._pods = policy, settings, Rng(seed), pods
+        self._point = point_for(policy, type(policy).__name__)
+        if self._point not in POINTS:
+            raise TypeError(f"a kube-scheduler asks no policy for {self._point}")
+        own = tuple(each for each in settings.filters if each not in _OF_OTHERS)
+        everybody = replace(settings.sampling, percent=100)  # kube-scheduler has drawn its sample already
+        self._settings = replace(settings, filters=own, sampling=everybody)
+        self._policy, self._rng = policy, Rng(seed)
+        self._pods, self._nodes = pods, nodes
         self._lock = Lock()  # a policy is asked one question at a time
 
     @cached_property
@@ -45,16 +63,26 @@ class Extender:
         return Framework(self._settings)
 
     def filter(self, args: Json) -> dict[str, Any]:
-        """ExtenderFilterResult: the nodes that the policy lets pass, and why the others do not."""
+        """ExtenderFilterResult: the nodes that the policy lets pass, and why the others do not. Those for which waiting
+        does not help, nor preemption, are in FailedAndUnresolvableNodes."""
         try:
-            nodes, ask = self._ask(args)
+            candidates, ask = self._ask(args)
             with self._lock:
                 failed = self._failed(ask)
         except (Unreadable, PolicyFault) as error:
             return {"Error": str(error)}
-        passing = [data for data in nodes if _name(data) not in failed]
-        result: dict[str, Any] = {"FailedNodes": failed, "FailedAndUnresolvableNodes": {}, "Error": ""}
-        return result | {"Nodes": {"items": passing}, "NodeNames": [_name(data) for data in passing]}
+        passing = [name for name in candidates if name not in failed]
+        told: dict[str, dict[str, str]] = {"not now": {}, "never": {}}
+        for name, (text, when) in failed.items():
+            told["never" if when == "never" else "not now"][name] = text
+        full = [data for name in passing if (data := candidates[name]) is not None]
+        return {
+            "Nodes": {"items": full} if len(full) == len(passing) else None,
+            "NodeNames": passing,
+            "FailedNodes": told["not now"],
+            "FailedAndUnresolvableNodes": told["never"],
+            "Error": "",
+        }
 
     def prioritize(self, args: Json) -> list[dict[str, Any]]:
         """HostPriorityList: 10 for the node of a placement, 0 for others; of a score plug-in a tenth of its scores.
@@ -68,29 +96,43 @@ class Extender:
 
     # What the policy says
 
-    def _failed(self, ask: Ask) -> dict[str, str]:
+    def _failed(self, ask: Ask) -> dict[str, tuple[str, str]]:
+        """Why a node does not pass, and whether it never will."""
         policy, pod, cluster = self._policy, ask.pod, ask.cluster
-        if isinstance(policy, Score):
+        if self._point == "score":
             return {}
-        if isinstance(policy, Filter):
-            passes: Bools = _asked(policy.passes, pod, cluster)
-            rows = np.flatnonzero(~passes).tolist()
-            return {cluster.names[row]: _asked(policy.why_not, pod, cluster, row).text for row in rows}
+        if self._point == "filter":
+            passes: Bools = _asked(policy.passes if isinstance(policy, Filter) else policy, pod, cluster)
+            if fault := fault_of_column(passes, len(cluster)):
+                raise PolicyFault(fault)
+            found: dict[str, tuple[str, str]] = {}
+            for row in np.flatnonzero(~passes).tolist():
+                why = _asked(policy.why_not, pod, cluster, row) if isinstance(policy, Filter) else _DID_NOT_PASS
+                if not isinstance(why, Reason):
+                    raise PolicyFault(f"answered {why!r}, asked why not: it must be a Reason")
+                found[cluster.names[row]] = why.text, why.when
+            return found
         decision = self._decision(ask)
         if isinstance(decision, Bind):
             return {}
-        why = said(decision.reasons) or f"{type(decision).__name__} by {type(policy).__name__}"
-        return dict.fromkeys(cluster.names, why)
+        when = "never" if isinstance(decision, Reject) else "not now"
+        otherwise = f"{type(decision).__name__} by {type(policy).__name__}"
+        return {
+            name: (said(tuple(r for r in decision.reasons if r.node in ("", name))) or otherwise, when)
+            for name in cluster.names
+        }
 
     def _scores(self, ask: Ask) -> Floats:
         policy, cluster = self._policy, ask.cluster
         column = np.zeros(len(cluster))
-        if isinstance(policy, Filter):
+        if self._point == "filter":
             return column
-        if isinstance(policy, Score):
+        if self._point == "score":
             everywhere = np.ones(len(cluster), np.bool_)
-            found: Floats = _asked(policy.score, ask.pod, cluster, everywhere)
-            return np.rint(np.clip(found, 0, 100) * MOST / 100)
+            found: Floats = _asked(policy.score if isinstance(policy, Score) else policy, ask.pod, cluster, everywhere)
+            if fault := fault_of_scores(found, np.ones(len(cluster), np.bool_)):
+                raise PolicyFault(fault)
+            return np.rint(found * (MOST / MOST_SCORE))
         decision = self._decision(ask)
         if isinstance(decision, Bind):
             column[decision.node] = MOST
@@ -105,27 +147,43 @@ class Extender:
 
     # What it sees
 
-    def _ask(self, args: Json) -> tuple[list[Json], Ask]:
-        """The candidates as they came, and the question. Raises Unreadable."""
+    def _ask(self, args: Json) -> tuple[dict[str, Json | None], Ask]:
+        """The candidates by name, as they came (None: by its name alone), and the question. Raises Unreadable."""
         given = {name.lower(): value for name, value in args.items()}
-        nodes, pod = (given.get("nodes") or {}).get("items"), given.get("pod")
-        if not nodes:
-            raise Unreadable("no nodes were sent: the extender's configuration needs nodeCacheCapable: false")
-        if not pod:
+        pod = given.get("pod")
+        if not isinstance(pod, Mapping):
             raise Unreadable("no pod was sent")
+        nodes, named = self._candidates(given)
         info = NodeInfo(self._settings.unset_cpu_m, self._settings.unset_ram_bytes)
-        for data in nodes:
+        for data in nodes.values():
             info.set_node(node_of(data))
         info.refresh()
         for uid, (node, other) in enumerate(placed(self._pods() if self._pods else []), start=1):
             info.place(uid, info.profile(other.template), node)
-        asked = Pod((pod.get("metadata") or {}).get("name", ""), template=template_of(pod))
+        template = template_of(pod)
+        asked = Pod(template.workload, template=template)
         keys, moment = info.keys, key(f"{asked.name}/1")
         cycle = Cycle(
             self._framework, info, asked, attempt=1, now=0, start=0,
             uniform=lambda name: self._rng.draws(f"policy/{name}", keys, moment),
         )  # fmt: skip
-        return list(nodes), Ask(cycle, Queued(asked, 0))
+        return {name: None if named else data for name, data in nodes.items()}, Ask(cycle, Queued(asked, 0))
+
+    def _candidates(self, given: Json) -> tuple[dict[str, Json], bool]:
+        """The candidates by name, and whether only their names were sent. Raises Unreadable."""
+        listed, names = given.get("nodes"), given.get("nodenames")
+        items = listed.get("items") if isinstance(listed, Mapping) else None
+        if isinstance(items, list) and items:
+            return {_name(data): data for data in items}, False
+        if not isinstance(names, list) or not names:
+            raise Unreadable("no nodes were sent: the extender's configuration needs nodeCacheCapable: false")
+        if self._nodes is None:
+            hint = "serve the policy with --api, or set nodeCacheCapable: false in the extender's configuration"
+            raise Unreadable(f"only names of nodes were sent: {hint}")
+        known = {_name(data): data for data in self._nodes()}
+        if unknown := [name for name in names if name not in known]:
+            raise Unreadable(f"the API server has no node {unknown[0]}")
+        return {name: known[name] for name in names}, True
 
 
 class PolicyFault(RuntimeError):
@@ -139,5 +197,8 @@ def _asked(decide: Callable[..., Any], *args: Any) -> Any:
         raise PolicyFault(fault_in(error)) from error
 
 
-def _name(data: Mapping[str, Any]) -> str:
-    return str(data["metadata"]["name"])
+def _name(data: Any) -> str:
+    try:
+        return str(data["metadata"]["name"])
+    except (TypeError, KeyError):
+        raise Unreadable("a node has no name") from None

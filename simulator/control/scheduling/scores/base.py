@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.policy.api import MOST_SCORE
 from simulator.policy.view import Ints
 
 if TYPE_CHECKING:
     from simulator.control.scheduling.cycle import Cycle
 
-MOST: Final = 100  # MaxNodeScore
+MOST: Final = MOST_SCORE  # Kubernetes' MaxNodeScore
 
 
 class Score:
