@@ -2,7 +2,8 @@
 
 Idea: the affinity of Gandiva (Xiao et al., OSDI 2018), as a baseline of Weng et al., USENIX ATC 2023: what fits
 together today fits together tomorrow, for who leaves makes room for the like. Complexity: O(nodes) numpy. Caveats:
-remembers what it has placed itself, and not who has left; pods without an accelerator are a kind too.
+remembers what it has placed itself, and not who has left. The texts say nothing of pods that want no accelerator:
+they are no kind and get the first node that fits, a reading taken with what openb's simulator allocates in hand.
 """
 
 import numpy as np
@@ -17,11 +18,13 @@ class GpuClustering(Placement):
         self.resource = resource
 
     def place(self, pod: PodView, cluster: ClusterView) -> Decision:
-        """Nodes of the same kind first, then any."""
+        """Nodes of the same kind first, then any. Who wants none: the first."""
         fits = cluster.feasible(pod)
         if not fits.any():
             return Wait()  # the reasons are the filters'
         kind = pod.extended.get(self.resource, 0), pod.extended.get(f"{self.resource}-milli", 0)
+        if not any(kind):
+            return Bind(int(np.argmax(fits)))
         alike = self._placed().setdefault(kind, set())
         same = fits & np.array([name in alike for name in cluster.names])
         free = cluster.free_devices.get(self.resource, np.zeros((len(cluster), 0), np.int64)).sum(axis=1)

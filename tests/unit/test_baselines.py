@@ -231,6 +231,15 @@ def test_who_clusters_goes_to_its_like_where_who_fits_best_goes_to_the_fullest(n
     assert device(bed, "y") == (node, (1,))
 
 
+@pytest.mark.parametrize(("name", "node"), [("gpu-packing", "a"), ("gpu-clustering", "a"), ("gpu-best-fit", "b")])
+def test_who_packs_or_clusters_by_gpus_gives_a_pod_without_one_the_first_node(name: str, node: str) -> None:
+    bed = shared()
+    bed.scheduler.set_policy(policy(name))
+    bed.pod("x", template(100, 0))
+    bed.run(5)
+    assert bed.places()["x"] == node  # of b's devices least is free, and all three have room
+
+
 def test_fragmentation_is_weighed_by_the_pods_that_are_said_to_be_usual(tmp_path: Path) -> None:
     """Where all want a whole device, what is free of one in use is wasted: 400 less of it, if the pod goes to one of
     b's, and 600 more, if it opens another."""
