@@ -96,7 +96,7 @@ def said(reasons: tuple[Reason, ...]) -> str:
 def counted(cycle: Cycle) -> str:
     """Kubernetes' words: 0/4 nodes are available: 1 node(s) were unschedulable, 3 Insufficient cpu."""
     left, counts = np.ones(len(cycle.info.names), np.bool_), Counter[str]()
-    for each, column in cycle.answers():
+    for each, column in cycle.verdict().answers:
         rows = np.flatnonzero(left & ~column)
         if len(rows):
             counts += each.tally(cycle, rows)

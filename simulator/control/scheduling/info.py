@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -19,6 +19,10 @@ from simulator.control.scheduling.profile import Count, Profile
 from simulator.streams import key
 from simulator.world.device import Held
 from simulator.world.pod import PodAffinityTerm, PodTemplate, Term
+
+if TYPE_CHECKING:
+    from simulator.control.scheduling.framework import Framework
+    from simulator.control.scheduling.verdict import Verdict
 
 Ints = NDArray[np.int64]
 # template -> what the column depends on of it, and the function of a node
@@ -83,6 +87,7 @@ class NodeInfo:
         self._selectors: tuple[Term, ...] = ()
         self.placed: dict[int, Placed] = {}  # by pod uid
         self.nominated: dict[int, Placed] = {}  # by uid: pods without a node, and the node that was cleared for them
+        self.changes = 0  # of anything that a filter may read here, so far
         self.stale = True
         self.refresh()
 
@@ -90,6 +95,7 @@ class NodeInfo:
 
     def set_node(self, node: Node) -> Event:
         """Take a snapshot of the object; which events its change is."""
+        self.changes += 1
         new, old = NodeBelief(node), self._beliefs.get(node.name)
         self._beliefs[node.name] = new
         if old is None:
@@ -120,6 +126,7 @@ class NodeInfo:
         """Forget the node. Its pods stay counted, and count again if it returns."""
         if self._beliefs.pop(name, None) is None:
             return NOTHING
+        self.changes += 1
         self.stale = True
         return Event.NODE_REMOVED
 
@@ -141,6 +148,7 @@ class NodeInfo:
         self, uid: int, profile: Profile, node: str, devices: Held = MappingProxyType({}), obj: Pod | None = None
     ) -> Held:
         """Count a pod on a node from now on; the accelerators that it is counted on, the `devices` if they are told."""
+        self.changes += 1
         self.nominated.pop(uid, None)
         pod = self.placed[uid] = Placed(profile, node, devices, obj)
         profile.placed += 1
@@ -154,6 +162,7 @@ class NodeInfo:
         """The pod is being deleted: it holds its resources until it is gone, but is spread against no more."""
         pod = self.placed[uid]
         if not pod.leaving:
+            self.changes += 1
             pod.leaving = True
             if not self.stale and (row := self.index.get(pod.node)) is not None:
                 for count in pod.profile.early_counts:
@@ -164,6 +173,7 @@ class NodeInfo:
         if uid not in self.placed:
             return False
         self.leave(uid)
+        self.changes += 1
         pod = self.placed.pop(uid)
         pod.profile.placed -= 1
         if not self.stale and (row := self.index.get(pod.node)) is not None:
@@ -172,6 +182,7 @@ class NodeInfo:
 
     def account(self, row: int, pod: Placed, sign: int) -> None:
         """Enter a pod into the columns of this row, or with sign -1 take it out."""
+        self.changes += 1
         profile = pod.profile
         self.free_cpu_m[row] -= sign * profile.cpu_m
         self.free_ram_bytes[row] -= sign * profile.ram_bytes
@@ -194,6 +205,7 @@ class NodeInfo:
 
     def set_services(self, services: Iterable[Service]) -> None:
         """The services that there are now."""
+        self.changes += 1
         self._selectors = tuple(service.selector for service in services if service.selector)
         for profile in self._profiles.values():
             profile.plans.clear()
@@ -236,6 +248,13 @@ class NodeInfo:
             found = profile.plans[user] = (len(self._counts), made)
         return found[1]
 
+    def verdict(self, profile: Profile, framework: Framework, make: Callable[[], Verdict]) -> Verdict:
+        """What the filters of this scheduler say of a template, found again once anything here has changed."""
+        found = profile.verdict
+        if found is None or found[0] != self.changes or found[1] is not framework:
+            found = profile.verdict = (self.changes, framework, make())
+        return found[2]
+
     def _enter(self, profile: Profile, count: Count) -> bool:
         if not count.matches(profile):
             return False
@@ -274,6 +293,7 @@ class NodeInfo:
         """Build the columns again after nodes joined or left. O(nodes + placed pods) Python."""
         if not self.stale:
             return
+        self.changes += 1
         self.stale = False
         self.nodes = list(self._beliefs.values())
         n = len(self.nodes)

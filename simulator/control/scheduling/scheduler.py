@@ -411,7 +411,7 @@ class Scheduler:
 
     def _explain_wait(self, ask: Ask, reasons: tuple[Reason, ...]) -> Event:
         """Say why, once for as long as it stays the same; which events may change it."""
-        refused, events = ask.cycle.refusals()
+        refused, events = ask.cycle.verdict().refusals()
         if ask.item.why != (refused, reasons):
             ask.item.why = (refused, reasons)
             text = said(reasons) or counted(ask.cycle)
