@@ -47,11 +47,11 @@ class Buffer:
             if codes is None:
                 column.extend(values)
                 continue
-            for value in values:
+            for value in dict.fromkeys(values):
                 if value not in codes:
                     codes[value] = len(texts)
                     texts.append(value)
-            column.extend([codes[value] for value in values])
+            column.extend(map(codes.__getitem__, values))
 
     def extend(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Add many rows."""

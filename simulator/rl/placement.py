@@ -85,7 +85,7 @@ class PlacementEnv(Episodes[Observation]):
             self._waits_no_more(pod)
             self.simulation.answer(ask, Bind(row))
         else:
-            self._waits(pod)
+            self._waits(ask)
             self.simulation.answer(ask, Wait())
         pending_pod_s = self._go_on()
         self._steps += 1
@@ -117,10 +117,10 @@ class PlacementEnv(Episodes[Observation]):
             if ask is None:
                 self._ask, self._mask = None, np.zeros(self.nodes, np.bool_)
                 return spent
-            feasible = ask.cluster.feasible(ask.pod)
+            feasible = ask.feasible()
             if feasible.any():
                 break
-            self._waits(ask.pod)
+            self._waits(ask)
             simulation.answer(ask, Wait())
         if len(feasible) < self.nodes:
             feasible = np.concatenate((feasible, np.zeros(self.nodes - len(feasible), np.bool_)))
@@ -135,8 +135,9 @@ class PlacementEnv(Episodes[Observation]):
         seen["queue"] = self._eye.queue(len(self._pending), self._waiting_cpu_m, self._waiting_ram_bytes, left_s)
         return seen
 
-    def _waits(self, pod: PodView) -> None:
-        if pod.name not in self._pending:
+    def _waits(self, ask: Ask) -> None:
+        if ask.subject not in self._pending:
+            pod = ask.pod
             self._pending.add(pod.name)
             self._waiting_cpu_m += pod.cpu_m
             self._waiting_ram_bytes += pod.ram_bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -178,7 +179,7 @@ class Simulation:
                         raise ValueError(f"{ask.subject} was not answered")
                     break
             else:
-                if not clock.step(to):
+                if not clock.advance(to):
                     break
         clock.run(to)
 
@@ -204,8 +205,8 @@ class Simulation:
         for asker in self._askers():
             asker.release()
 
-    def _askers(self) -> list[_Asker]:
-        return [*self._parts.schedulers, *self._parts.autoscalers]
+    def _askers(self) -> Iterator[_Asker]:
+        return chain(self._parts.schedulers, self._parts.autoscalers)
 
     def witness(self, look: Callable[[Ask], None]) -> None:
         """Call `look(ask)` at every ask, before it is answered. It must change nothing."""

@@ -29,13 +29,13 @@ class Cycle:
         "_feasible",
         "_framework",
         "_made_of",
+        "_pod_view",
         "_verdict",
         "examined",
         "found",
         "info",
         "known",
         "pod",
-        "pod_view",
         "profile",
         "start",
         "template",
@@ -66,7 +66,15 @@ class Cycle:
         self.found = 0  # of them, feasible
         self._verdict: Verdict | None = None
         self._feasible: Bools | None = None
-        self.pod_view = pod_view(pod, self.profile, attempt, now)
+        self._pod_view: PodView | None = None
+
+    @property
+    def pod_view(self) -> PodView:
+        """What a policy sees of the pod."""
+        if self._pod_view is None:
+            attempt, now, *_ = self._made_of
+            self._pod_view = pod_view(self.pod, self.profile, attempt, now)
+        return self._pod_view
 
     def view(self, others: Sequence[Cycle] = ()) -> ClusterView:
         """What a policy or a plug-in sees; it answers about the pods of the other cycles too. Made when asked for: the

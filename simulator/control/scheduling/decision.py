@@ -13,6 +13,7 @@ from simulator.control.scheduling.cycle import Cycle
 from simulator.control.scheduling.filters import FILTERS
 from simulator.control.scheduling.queue import Queued
 from simulator.policy import Bind, ClusterView, Decision, PodView, Reason, Reject, Wait
+from simulator.policy.view import Bools
 
 _AGENTS_FILTERS: Final = tuple(kind() for kind in FILTERS.values() if kind.by_node)
 
@@ -20,13 +21,19 @@ _AGENTS_FILTERS: Final = tuple(kind() for kind in FILTERS.values() if kind.by_no
 class Ask:
     """Where does this pod go? Answered once."""
 
-    __slots__ = ("cluster", "cycle", "item")
+    __slots__ = ("_cluster", "cycle", "item")
 
     def __init__(self, cycle: Cycle, item: Queued, cluster: ClusterView | None = None) -> None:
         self.cycle = cycle
         self.item = item
-        # The nodes as they are believed at this moment.
-        self.cluster: ClusterView = cycle.view() if cluster is None else cluster
+        self._cluster = cluster
+
+    @property
+    def cluster(self) -> ClusterView:
+        """The nodes as they are believed at this moment. Made when it is first looked at, before the answer."""
+        if self._cluster is None:
+            self._cluster = self.cycle.view()
+        return self._cluster
 
     @property
     def pod(self) -> PodView:
@@ -36,12 +43,16 @@ class Ask:
     @property
     def subject(self) -> str:
         """Whom it is about, by name."""
-        return self.pod.name
+        return self.cycle.pod.name
+
+    def feasible(self) -> Bools:
+        """`cluster.feasible(pod)`: a read-only column, which of the examined nodes pass the orchestrator's filters."""
+        return self.cycle.feasible()
 
     def without_plugins(self) -> None:
         """Ask again, by the orchestrator's own filters and scores."""
         self.cycle = self.cycle.without_plugins()
-        self.cluster = self.cycle.view()
+        self._cluster = None
 
 
 def fault_of(answer: Any, ask: Ask) -> str:

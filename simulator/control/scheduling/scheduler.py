@@ -315,6 +315,7 @@ class Scheduler:
                 decisions = self._answers(asks)
                 if decisions is None:
                     self.pending = asks[0]
+                    self._clock.pause()
                 else:
                     self._decide(asks, decisions)
         finally:
@@ -354,11 +355,11 @@ class Scheduler:
     def _ask(self, items: list[Queued]) -> list[Ask]:
         """One ask for each pod, with one view for all."""
         self.info.refresh()
-        known = self._known()
-        keys, moment = self.info.keys, f"{items[0].pod.name}/{items[0].attempts}"
+        known, keys, first = self._known(), self.info.keys, items[0]
+        moment = first.pod.name, first.attempts
 
         def uniform(name: str) -> Floats:
-            return self._rng.draws(f"policy/{name}", keys, key(moment))
+            return self._rng.draws(f"policy/{name}", keys, key("{}/{}".format(*moment)))
 
         cycles = [
             Cycle(
@@ -374,21 +375,21 @@ class Scheduler:
             )
             for item in items
         ]
-        view = cycles[0].view(cycles[1:])
+        view = cycles[0].view(cycles[1:]) if len(cycles) > 1 else None
         return [Ask(cycle, item, view) for cycle, item in zip(cycles, items, strict=True)]
 
     def _decide(self, asks: list[Ask], decisions: list[Decision]) -> None:
         """Record what was decided; carry it out when the cycles and the policy's thinking have taken their time."""
         settings, steps = self._settings, list[Step]()
         for ask, decision in zip(asks, decisions, strict=True):
-            cycle = ask.cycle
-            node = ask.cluster.names[decision.node] if isinstance(decision, Bind) else ""
+            cycle, names = ask.cycle, self.info.names
+            node = names[decision.node] if isinstance(decision, Bind) else ""
             kind = type(decision).__name__
             self._recorder.decisions.add(
-                self._clock.now, ask.pod.name, kind, node, ask.pod.attempt, cycle.examined, cycle.found
+                self._clock.now, ask.subject, kind, node, ask.item.attempts, cycle.examined, cycle.found
             )  # fmt: skip
             if cycle.examined:
-                self._start = (cycle.start + cycle.examined) % len(ask.cluster)
+                self._start = (cycle.start + cycle.examined) % len(names)
             waits_for, victims = NOTHING, list[Pod]()
             if isinstance(decision, Wait):
                 waits_for = self._explain_wait(ask, decision.reasons)
@@ -396,9 +397,10 @@ class Scheduler:
             elif self._feedback is not None and node:
                 self._feedback.bound(ask.item.pod.uid, ask.pod, node, self._clock.now)
             steps.append((ask.item, decision, node, waits_for, victims))
-        unseen, self._unseen = self._unseen, {}
-        for obj in unseen.values():
-            self._see(obj)
+        if self._unseen:
+            unseen, self._unseen = self._unseen, {}
+            for obj in unseen.values():
+                self._see(obj)
         took = settings.cycle_ns * len(asks)
         if settings.thinking is not None:
             first = asks[0].pod
@@ -415,7 +417,7 @@ class Scheduler:
         if ask.item.why != (refused, reasons):
             ask.item.why = (refused, reasons)
             text = said(reasons) or counted(ask.cycle)
-            self._recorder.events.add(self._clock.now, "FailedScheduling", ask.pod.name, "", text)
+            self._recorder.events.add(self._clock.now, "FailedScheduling", ask.subject, "", text)
         return events
 
     def _after_thought(self, steps: list[Step]) -> None:
