@@ -13,7 +13,7 @@ from simulator.record.schema import TABLES, Table
 if TYPE_CHECKING:
     import polars as pl
 
-_BLOCK = 4096  # rows that wait at most
+_BLOCK = 256  # rows that wait at most: few enough to be entered while they are in the processor's cache
 _TYPECODE = {"time": "q", "int": "q", "float": "d", "bool": "b", "code": "l"}
 
 

@@ -54,6 +54,7 @@ class PlacementEnv(Episodes[Observation]):
         self._mask: Bools = np.zeros(self.nodes, np.bool_)
         self._pending: set[str] = set()  # pods that have been asked about and have no node
         self._waiting_cpu_m = self._waiting_ram_bytes = 0  # that they request
+        self._then = self._spent = 0.0  # up to when what they spent pending is counted, and pod seconds since the step
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -63,10 +64,11 @@ class PlacementEnv(Episodes[Observation]):
         self._begin(seed, options)
         if (found := self.simulation.most_nodes) != self.nodes:
             raise ValueError(f"seed {self._seed} makes {found} nodes, and the first had {self.nodes}")
-        self._asks = self.simulation.decisions()
+        self._asks = self.simulation.decisions(left=self._left)
         self._ask = None
         self._pending.clear()
         self._waiting_cpu_m = self._waiting_ram_bytes = 0
+        self._then = self.simulation.now_s
         self._go_on()
         if self._ask is None:
             raise ValueError("the scenario asks for no placement")
@@ -108,24 +110,26 @@ class PlacementEnv(Episodes[Observation]):
 
     def _go_on(self) -> float:
         """Run to the next ask with a feasible node, if one comes; the pod seconds that were spent pending."""
-        simulation, pending, spent = self.simulation, self._pending, 0.0
-        now = simulation.now_s
-        while True:
-            ask = next(self._asks, None)
-            before, now = now, simulation.now_s
-            spent += len(pending) * (now - before)
-            if ask is None:
-                self._ask, self._mask = None, np.zeros(self.nodes, np.bool_)
-                return spent
-            feasible = ask.feasible()
-            if feasible.any():
-                break
-            self._waits(ask)
-            simulation.answer(ask, Wait())
-        if len(feasible) < self.nodes:
-            feasible = np.concatenate((feasible, np.zeros(self.nodes - len(feasible), np.bool_)))
-        self._ask, self._mask = ask, feasible
-        return spent
+        self._spent = 0.0
+        self._ask = ask = next(self._asks, None)
+        self._pass_time()
+        if ask is None:
+            self._mask = np.zeros(self.nodes, np.bool_)
+        elif len(mask := ask.feasible()) == self.nodes:
+            self._mask = mask
+        else:
+            self._mask = np.concatenate((mask, np.zeros(self.nodes - len(mask), np.bool_)))
+        return self._spent
+
+    def _left(self, ask: Ask) -> None:
+        """No node can take this pod now."""
+        self._pass_time()
+        self._waits(ask)
+
+    def _pass_time(self) -> None:
+        now = self.simulation.now_s
+        self._spent += len(self._pending) * (now - self._then)
+        self._then = now
 
     def _seen(self, last: Ask) -> Observation:
         """What is asked; once nothing is, the nodes as the last ask's view still shows them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from simulator.control.api.client import Client
 from simulator.control.api.objects import ApiObject, Node, Pod, Service
 from simulator.control.api.server import ApiServer
 from simulator.control.scheduling.admission import could_take
-from simulator.control.scheduling.answering import Answerer, Policy
+from simulator.control.scheduling.answering import Answerer, Left, Policy
 from simulator.control.scheduling.asking import Asker
 from simulator.control.scheduling.beliefs import Atlas, Beliefs
 from simulator.control.scheduling.binding import Bindings
@@ -35,7 +35,7 @@ from simulator.streams import Rng, key
 from simulator.units import duration
 
 # What was decided about a pod, its node's name, what it waits for, who is deleted for it.
-Step = tuple[Queued, Decision, str, Event, list[Pod]]
+Step = tuple[Queued, Decision, str, Event, Sequence[Pod]]
 
 
 class Scheduler:
@@ -124,9 +124,10 @@ class Scheduler:
         """Let the policy that it began with answer again."""
         self.set_policy(self._own)
 
-    def set_policy(self, policy: Policy | None) -> None:
-        """Let this policy answer from now on, the pending ask included; None: asks stay pending for `answer`."""
-        self._answerer.set_policy(policy)
+    def set_policy(self, policy: Policy | None, left: Left | None = None) -> None:
+        """Let this policy answer from now on, the pending ask included; None: asks stay pending for `answer`. With
+        `left`, a pod that no node can take is left waiting then, without being asked about, and that is called."""
+        self._answerer.set_policy(policy, left)
         self._tell(policy)
         if self.pending is not None:
             decision = self._answerer.answer(self.pending)
@@ -323,16 +324,13 @@ class Scheduler:
 
     def _answers(self, asks: list[Ask]) -> list[Decision] | None:
         """Where moved pods were meant to go, and what the policy says of the others; None: somebody outside must."""
+        if self._answerer.batch is None:
+            (ask,) = asks
+            decision = self.moves.bind(ask) or self._answerer.answer(ask)
+            return None if decision is None else [decision]
         meant = [self.moves.bind(ask) for ask in asks]
         left = [ask for ask, bind in zip(asks, meant, strict=True) if bind is None]
-        if len(left) > 1:
-            said: list[Decision] = self._answerer.answer_all(left)
-        else:
-            answers = [self._answerer.answer(ask) for ask in left]
-            said = [answer for answer in answers if answer is not None]
-            if len(said) < len(left):
-                return None
-        rest = iter(said)
+        rest = iter(self._answerer.answer_all(left) if left else ())
         return [next(rest) if bind is None else bind for bind in meant]
 
     def _due(self) -> list[Queued]:
@@ -375,12 +373,15 @@ class Scheduler:
             )
             for item in items
         ]
-        view = cycles[0].view(cycles[1:]) if len(cycles) > 1 else None
+        if len(items) == 1:
+            return [Ask(cycles[0], first)]
+        view = cycles[0].view(cycles[1:])
         return [Ask(cycle, item, view) for cycle, item in zip(cycles, items, strict=True)]
 
     def _decide(self, asks: list[Ask], decisions: list[Decision]) -> None:
         """Record what was decided; carry it out when the cycles and the policy's thinking have taken their time."""
-        settings, steps = self._settings, list[Step]()
+        settings = self._settings
+        steps: list[Step] = []
         for ask, decision in zip(asks, decisions, strict=True):
             cycle, names = ask.cycle, self.info.names
             node = names[decision.node] if isinstance(decision, Bind) else ""
@@ -390,10 +391,11 @@ class Scheduler:
             )  # fmt: skip
             if cycle.examined:
                 self._start = (cycle.start + cycle.examined) % len(names)
-            waits_for, victims = NOTHING, list[Pod]()
+            waits_for = NOTHING
+            victims: Sequence[Pod] = ()
             if isinstance(decision, Wait):
                 waits_for = self._explain_wait(ask, decision.reasons)
-                victims = [] if self._preemptor is None else self._preemptor.clear(ask)
+                victims = () if self._preemptor is None else self._preemptor.clear(ask)
             elif self._feedback is not None and node:
                 self._feedback.bound(ask.item.pod.uid, ask.pod, node, self._clock.now)
             steps.append((ask.item, decision, node, waits_for, victims))
