@@ -61,7 +61,8 @@ class Eye:
     """Makes observations. Where nothing changes what nodes offer (`still`), that is read once, and their age never."""
 
     __slots__ = (
-        "_all", "_nodes", "_of_cpu", "_of_pods", "_of_ram", "_same", "_shares", "_still", "_table", "_units",
+        "_all", "_each", "_moving", "_nodes", "_of_cpu", "_of_pods", "_of_ram", "_same", "_shares", "_still", "_table",
+        "_units",
     )  # fmt: skip
 
     def __init__(self, nodes: int, *, still: bool) -> None:
@@ -72,14 +73,14 @@ class Eye:
         """An ask as arrays of their own; rows of nodes that are not there are zeros, and so is no pod."""
         if not self._still or cluster.names is not self._same:
             self._look(cluster)
-        table, shares = self._table.copy(), self._shares
-        np.multiply(cluster.free_cpu_m, self._of_cpu, out=shares[0])
-        np.multiply(cluster.free_ram_bytes, self._of_ram, out=shares[1])
-        np.multiply(cluster.pods, self._of_pods, out=shares[2])
+        shares, (cpu, ram, pods), (free, counted) = self._shares, self._each, self._moving
+        np.multiply(cluster.free_cpu_m, self._of_cpu, out=cpu)
+        np.multiply(cluster.free_ram_bytes, self._of_ram, out=ram)
+        np.multiply(cluster.pods, self._of_pods, out=pods)
         np.maximum(shares, 0, out=shares)
         np.minimum(shares, 1, out=shares)
-        rows = table[: len(cluster)]
-        rows[:, :2], rows[:, 4] = shares[:2].T, shares[2]
+        free[:], counted[:] = shares[:2], pods
+        table = self._table.copy()
         if pod is None:
             return {"nodes": table, "pod": np.zeros(len(POD_COLUMNS), np.float32)}
         cpu, ram = pod.cpu_m * self._units[0], pod.ram_bytes * self._units[1]
@@ -105,7 +106,9 @@ class Eye:
             rows[:, 7] = cluster.age_s
         np.maximum(self._table, 0, out=self._table)
         np.minimum(self._table, NODE_HIGH, out=self._table)
-        self._shares = np.zeros((3, len(cluster)))
+        self._moving = rows[:, :2].T, rows[:, 4]  # what changes from ask to ask
+        self._shares = np.zeros((3, len(cluster)))  # the same, before it is rounded
+        self._each = tuple(self._shares)
 
 
 _LONGEST_S, _MOST = float(POD_HIGH[2]), float(POD_HIGH[3])

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, Final
 
 from simulator.control.scheduling.decision import Ask, fault_in, fault_of
 from simulator.control.scheduling.settings import SchedulerSettings
@@ -19,6 +17,7 @@ from simulator.policy.reference import instantiate
 from simulator.record.buffer import Recorder
 from simulator.units import seconds
 
+_WAIT: Final = Wait()
 Policy = Placement | Batch | PlacementFunction
 Left = Callable[[Ask], None]  # hears of each pod that is left waiting, since no node can take it
 
@@ -49,10 +48,10 @@ class Answerer:
         if self.batch is not None:
             return self.answer_all([ask])[0]
         if self._place is None:
-            if self._left is None or np.count_nonzero(ask.feasible()):
+            if self._left is None or ask.cycle.finds_any():
                 return None
             self._left(ask)
-            return Wait()
+            return _WAIT
         try:
             answer = self._asked(ask, self._place, ask.pod, ask.cluster)
         except RunFailed:

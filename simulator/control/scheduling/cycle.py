@@ -129,15 +129,20 @@ class Cycle:
     def feasible(self) -> Bools:
         """A read-only column: the nodes that pass, of those examined until enough were found."""
         if self._feasible is None:
-            verdict = self.verdict()
+            verdict, sampling = self.verdict(), self._framework.sampling
             passing = verdict.passing
-            wanted = self._framework.sampling.wanted(len(passing))
-            self.examined, self.found = len(passing), min(verdict.found, wanted)
-            if wanted < len(passing):
+            self.examined, self.found = len(passing), verdict.found
+            if self.found >= sampling.least_nodes and (wanted := sampling.wanted(len(passing))) < len(passing):
                 passing, self.examined = first_of(passing, self.info.order, self.start, wanted)
                 passing.flags.writeable = False
+                self.found = min(self.found, wanted)
             self._feasible = passing
         return self._feasible
+
+    def finds_any(self) -> bool:
+        """Whether a node is feasible."""
+        self.feasible()
+        return self.found > 0
 
     def knows_feasible(self, row: int) -> bool:
         """Whether this cycle has found the node feasible."""
