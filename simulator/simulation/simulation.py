@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -72,6 +71,7 @@ class Simulation:
         plan: Plan | None = _as_read(like._plan) if like is not None and same else None
         self._parts: Parts = build(scenario, seed, replication, exact_events=exact_events, plan=plan)
         self._plan: Plan = _as_read(self._parts.plan)
+        self._askers: Sequence[_Asker] = (*self._parts.schedulers, *self._parts.autoscalers)
         self._routed_by: Router | None = None  # before somebody outside did
 
     @property
@@ -208,7 +208,7 @@ class Simulation:
                 raise ValueError("this is not what is being asked")
             router.answer(decision)  # type: ignore[arg-type]  # what is no row is a policy error
             return
-        for each in self._askers():
+        for each in self._askers:
             if each.pending is ask:
                 each.answer(decision)
                 return
@@ -218,11 +218,8 @@ class Simulation:
         """Let the scenario's own policies answer again."""
         if isinstance(self._parts.plane.router, Outside):
             self._parts.plane.route_by(self._routed_by)
-        for asker in self._askers():
+        for asker in self._askers:
             asker.release()
-
-    def _askers(self) -> Iterator[_Asker]:
-        return chain(self._parts.schedulers, self._parts.autoscalers)
 
     def witness(self, look: Callable[[Ask], None]) -> None:
         """Call `look(ask)` at every ask, before it is answered. It must change nothing."""

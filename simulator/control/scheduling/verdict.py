@@ -34,12 +34,14 @@ class Verdict:
     def refusals(self) -> tuple[Refused, Event]:
         """How many nodes each filter was the first to refuse, and the events that may change that."""
         if self._refusals is None:
-            left, refused, events = np.ones(len(self.passing), np.bool_), [], NOTHING
+            nodes = before = len(self.passing)
+            left, refused, events = np.ones(nodes, np.bool_), [], NOTHING
             for each, column in self.answers:
-                count = int(np.count_nonzero(left & ~column))
-                if count:
-                    refused.append((each.name, count))
-                    events |= each.events
                 left &= column
-            self._refusals = tuple(refused), events if len(left) and not self.found else ANYTHING
+                after = int(np.count_nonzero(left))
+                if after < before:
+                    refused.append((each.name, before - after))
+                    events |= each.events
+                before = after
+            self._refusals = tuple(refused), events if nodes and not self.found else ANYTHING
         return self._refusals
