@@ -15,6 +15,8 @@ from simulator.control.scheduling.queue import Queued
 from simulator.policy import Bind, ClusterView, Decision, PodView, Reason, Reject, Wait
 from simulator.policy.view import Bools
 
+_NOWHERE: Final = (Wait, Reject)
+_NO_ROWS: Final = (bool, np.bool_)
 _AGENTS_FILTERS: Final = tuple(kind() for kind in FILTERS.values() if kind.by_node)
 
 
@@ -61,7 +63,7 @@ def fault_of(answer: Any, ask: Ask) -> str:
     A pod may be bound only where the node's own agent would admit it: with room (NodeResourcesFit), and by its name,
     its node affinity and its ports. Taints, spread and the affinity of pods are the policy's own choice.
     """
-    if isinstance(answer, Wait | Reject):
+    if isinstance(answer, _NOWHERE):
         return ""
     if not isinstance(answer, Bind):
         known = "a decision is Bind, Wait or Reject"
@@ -69,7 +71,7 @@ def fault_of(answer: Any, ask: Ask) -> str:
             return f"answered {type(answer).__name__}, which this orchestrator does not offer: {known}"
         return f"answered {answer!r}, a {type(answer).__name__}: {known}"
     try:
-        row = -1 if isinstance(answer.node, bool | np.bool_) else index(answer.node)
+        row = -1 if isinstance(answer.node, _NO_ROWS) else index(answer.node)
     except TypeError:
         row = -1
     if not 0 <= row < len(ask.cluster):
