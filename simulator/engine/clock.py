@@ -58,17 +58,22 @@ class Clock:
 
     def at(self, time: int, call: Callable[..., object], *args: Any) -> Timer:
         """Make `call(*args)` at `time` (ns, not before now)."""
+        if time < self.env._now:
+            raise ValueError(f"cannot schedule at {time} ns: it is {self.env._now} ns already")
+        return self._set(time, call, args)
+
+    def after(self, delay: int, call: Callable[..., object], *args: Any) -> Timer:
+        """Make `call(*args)` in `delay` ns, not less than 0."""
+        if delay < 0:
+            raise ValueError(f"cannot schedule in {delay} ns: that has passed")
+        return self._set(self.env._now + delay, call, args)  # type: ignore[arg-type]  # as with `now`
+
+    def _set(self, time: int, call: Callable[..., object], args: tuple[Any, ...]) -> Timer:
         env = self.env
-        if time < env._now:
-            raise ValueError(f"cannot schedule at {time} ns: it is {env._now} ns already")
         timer = Timer(time, call, args)
         heappush(env._queue, (time, NORMAL, next(env._eid), timer))  # type: ignore[misc]  # an event to SimPy
         self._fired += 1
         return timer
-
-    def after(self, delay: int, call: Callable[..., object], *args: Any) -> Timer:
-        """Make `call(*args)` in `delay` ns."""
-        return self.at(self.env._now + delay, call, *args)  # type: ignore[arg-type]  # as with `now`
 
     def sleep(self, delay: int) -> simpy.Timeout:
         """The event that a process yields to let `delay` ns pass."""
