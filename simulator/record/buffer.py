@@ -66,7 +66,8 @@ class Buffer:
             if spec.kind == "time":
                 columns[spec.name] = numbers / 1e9
             elif codes is not None:
-                columns[spec.name] = pl.Series(spec.name, list(codes), dtype=pl.String).gather(numbers.astype(np.uint32))
+                texts = pl.Series(spec.name, list(codes), dtype=pl.String)
+                columns[spec.name] = texts.gather(numbers.astype(np.uint32))
             elif spec.kind == "bool":
                 columns[spec.name] = numbers.astype(bool)
             else:

@@ -240,21 +240,27 @@ def environment(_data: Mapping[str, Any], _base: Path) -> Sequence[Row]:
     rows: list[Row] = []
     for case in load_experiment("bench/environment").cases:
         scenario = load_experiment("bench/environment", case.set).resolve()
-        made = gymnasium.make("simulator.rl:simulator/Placement-v0", scenario=scenario)
-        best = max(_steps_a_second(made.unwrapped, replication) for replication in range(3))
+        env = gymnasium.make("simulator.rl:simulator/Placement-v0", scenario=scenario).unwrapped
+        best = max(_steps_a_second(env, replication) for replication in range(3))
         rows.append({"name": f"environment-{case.name}", "value": best, "unit": "steps/CPU s"})
     return rows
 
 
 def _steps_a_second(env: Any, replication: int) -> float:
-    begun = process_time()
-    seen, _ = env.reset(seed=1, options={"replication": replication})
-    steps, over = 0, False
+    """An episode is stepped twice: by who looks, and then, measured, by the same actions, so that what an agent takes
+    to think is left out."""
+    options, actions, over = {"replication": replication}, [], False
+    seen, _ = env.reset(seed=1, options=options)
     while not over:
         free_share, cpu = seen["nodes"][:, 0], seen["nodes"][:, 2]
-        seen, _, over, *_ = env.step(np.where(env.action_masks(), free_share * cpu, -1).argmax())
-        steps += 1
-    return steps / (process_time() - begun)
+        actions.append(int(np.where(env.action_masks(), free_share * cpu, -1).argmax()))
+        seen, _, over, *_ = env.step(actions[-1])
+    begun = process_time()
+    env.reset(seed=1, options=options)
+    for action in actions:
+        env.action_masks()
+        env.step(action)
+    return len(actions) / (process_time() - begun)
 
 
 def bench_drivers() -> Mapping[str, Driver]:

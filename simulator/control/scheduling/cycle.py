@@ -174,11 +174,7 @@ def cluster_view(info: NodeInfo, now: int, beliefs: Beliefs) -> ClusterView:
     if known is not None:
         real = {"ready": known.up, "free_cpu_m": known.free_cpu_m, "free_ram_bytes": known.free_ram_bytes}
         shown = {**shown, **real}
-    return ClusterView(
-        now_s=seconds(now), names=info.names, zones=info.zones, platforms=info.platforms, labels=info.labels,
-        free_extended=info.shown_extended, free_devices=info.devices.shown,
-        free_device_bytes=info.devices.shown_bytes, **shown, _knows=beliefs,
-    )  # fmt: skip
+    return ClusterView(now_s=seconds(now), _knows=beliefs, **shown)
 
 
 def pod_view(pod: Pod, profile: Profile, attempt: int, now: int) -> PodView:

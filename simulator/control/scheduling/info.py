@@ -59,7 +59,7 @@ class NodeInfo:
 
     `free_…` is allocatable minus the requests of placed pods, and negative where a node shrank under its pods;
     `scored_…` are requests as the allocation scores see them. A node that joins or leaves makes the columns stale
-    until `refresh`; every other change is entered at once, in O(1).
+    until `refresh`; every other change is entered at once, in O(1). `shown` is what every `ClusterView` shows of it.
     """
 
     allocatable_cpu_m: Ints
@@ -73,6 +73,7 @@ class NodeInfo:
     max_pods: Ints
     ready: NDArray[np.bool_]
     speed: NDArray[np.float64]
+    shown: dict[str, Any]
 
     def __init__(
         self, unset_cpu_m: int, unset_ram_bytes: int, heard_ns: Callable[[Node, int], int] | None = None
@@ -118,6 +119,7 @@ class NodeInfo:
         if changes & Event.NODE_LABELS or old.platform != new.platform:
             self.labels = tuple(belief.labels for belief in self.nodes)
             self.platforms = tuple(belief.platform for belief in self.nodes)
+            self.shown = {**self.shown, "labels": self.labels, "platforms": self.platforms}
         if changes & (Event.NODE_LABELS | Event.NODE_TAINTS) or old.images != new.images:
             self.changed.append(row)
         return changes
@@ -330,8 +332,16 @@ class NodeInfo:
                 if not pod.leaving:
                     for count in pod.profile.early_counts:
                         count.values[row_of] += 1
-        self.shown = {name: read_only(getattr(self, name)) for name in SHOWN}
-        self.shown_extended = {kind: read_only(column) for kind, column in self.free_extended.items()}
+        self.shown = {
+            "names": self.names,
+            "zones": self.zones,
+            "platforms": self.platforms,
+            "labels": self.labels,
+            "free_extended": {kind: read_only(column) for kind, column in self.free_extended.items()},
+            "free_devices": self.devices.shown,
+            "free_device_bytes": self.devices.shown_bytes,
+            **{name: read_only(getattr(self, name)) for name in SHOWN},
+        }
 
     def _set_capacity(self, row: int, node: NodeBelief) -> None:
         self.allocatable_cpu_m[row] = node.allocatable_cpu_m
