@@ -61,7 +61,7 @@ class Eye:
     """Makes observations. Where nothing changes what nodes offer (`still`), that is read once, and their age never."""
 
     __slots__ = (
-        "_all", "_each", "_moving", "_nodes", "_of_cpu", "_of_pods", "_of_ram", "_same", "_shares", "_still", "_table",
+        "_all", "_moving", "_nodes", "_of_cpu", "_of_pods", "_of_ram", "_same", "_shares", "_still", "_table",
         "_units",
     )  # fmt: skip
 
@@ -73,13 +73,13 @@ class Eye:
         """An ask as arrays of their own; rows of nodes that are not there are zeros, and so is no pod."""
         if not self._still or cluster.names is not self._same:
             self._look(cluster)
-        shares, (cpu, ram, pods), (free, counted) = self._shares, self._each, self._moving
-        np.multiply(cluster.free_cpu_m, self._of_cpu, out=cpu)
-        np.multiply(cluster.free_ram_bytes, self._of_ram, out=ram)
-        np.multiply(cluster.pods, self._of_pods, out=pods)
+        shares, (free, counted) = self._shares, self._moving
+        np.multiply(cluster.free_cpu_m, self._of_cpu, out=shares[0])
+        np.multiply(cluster.free_ram_bytes, self._of_ram, out=shares[1])
+        np.multiply(cluster.pods, self._of_pods, out=shares[2])
         np.maximum(shares, 0, out=shares)
         np.minimum(shares, 1, out=shares)
-        free[:], counted[:] = shares[:2], pods
+        free[:], counted[:] = shares[:2], shares[2]
         table = self._table.copy()
         if pod is None:
             return {"nodes": table, "pod": np.zeros(len(POD_COLUMNS), np.float32)}
@@ -108,7 +108,6 @@ class Eye:
         np.minimum(self._table, NODE_HIGH, out=self._table)
         self._moving = rows[:, :2].T, rows[:, 4]  # what changes from ask to ask
         self._shares = np.zeros((3, len(cluster)))  # the same, before it is rounded
-        self._each = tuple(self._shares)
 
 
 _LONGEST_S, _MOST = float(POD_HIGH[2]), float(POD_HIGH[3])

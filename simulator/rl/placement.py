@@ -24,7 +24,8 @@ from simulator.units import SECOND
 class PlacementEnv(Episodes[Observation]):
     """Where does this pod go? An action is the row of a node.
 
-    There is no action that waits: a pod that no node can take is left waiting, as kube-scheduler does, without a step,
+    There is no action that waits: a pod that no node can take is left waiting, as kube-scheduler does, without a step
+    (and without much time: `littoral bench environment` says how many steps a CPU second there are),
     so every ask that is shown has a feasible node and `action_masks()` is exactly `cluster.feasible(pod)`. An action
     that the mask forbids leaves the pod waiting, too (the term `masked` of the reward counts it).
 

@@ -88,7 +88,7 @@ class NodeInfo:
         self._selectors: tuple[Term, ...] = ()
         self.placed: dict[int, Placed] = {}  # by pod uid
         self.nominated: dict[int, Placed] = {}  # by uid: pods without a node, and the node that was cleared for them
-        self.changes = 0  # of anything that a filter may read here, so far
+        self.changes = 0  # of anything that a filter may read here, so far; of nodes that join or leave, at `refresh`
         self.stale = True
         self.refresh()
 
@@ -128,7 +128,6 @@ class NodeInfo:
         """Forget the node. Its pods stay counted, and count again if it returns."""
         if self._beliefs.pop(name, None) is None:
             return NOTHING
-        self.changes += 1
         self.stale = True
         return Event.NODE_REMOVED
 
@@ -207,7 +206,6 @@ class NodeInfo:
 
     def set_services(self, services: Iterable[Service]) -> None:
         """The services that there are now."""
-        self.changes += 1
         self._selectors = tuple(service.selector for service in services if service.selector)
         for profile in self._profiles.values():
             profile.plans.clear()
