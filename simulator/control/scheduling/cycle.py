@@ -111,11 +111,11 @@ class Cycle:
     # Filtering
 
     def verdict(self) -> Verdict:
-        """What the filters say."""
+        """What the filters say; of another pod of this template the same, where none of them reads more than that."""
         if self._verdict is None:
-            framework = self._framework
-            again = framework.of_template
-            self._verdict = self.info.verdict(self.profile, framework, self._judge) if again else self._judge()
+            own = self._framework
+            shared = own.of_template
+            self._verdict = self.info.verdict(self.profile, own, self._judge) if shared else self._judge()
         return self._verdict
 
     def _judge(self) -> Verdict:
