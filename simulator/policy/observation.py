@@ -60,7 +60,10 @@ Observation = dict[str, Floats32]
 class Eye:
     """Makes observations. Where nothing changes what nodes offer (`still`), that is read once, and their age never."""
 
-    __slots__ = ("_all", "_nodes", "_of_cpu", "_of_pods", "_of_ram", "_same", "_still", "_table", "_units")
+    __slots__ = (
+        "_all", "_moving", "_nodes", "_of_cpu", "_of_pods", "_of_ram", "_same", "_shares", "_still", "_table",
+        "_units",
+    )  # fmt: skip
 
     def __init__(self, nodes: int, *, still: bool) -> None:
         self._nodes, self._still = nodes, still
@@ -70,13 +73,14 @@ class Eye:
         """An ask as arrays of their own; rows of nodes that are not there are zeros, and so is no pod."""
         if not self._still or cluster.names is not self._same:
             self._look(cluster)
+        shares, (free, counted) = self._shares, self._moving
+        np.multiply(cluster.free_cpu_m, self._of_cpu, out=shares[0])
+        np.multiply(cluster.free_ram_bytes, self._of_ram, out=shares[1])
+        np.multiply(cluster.pods, self._of_pods, out=shares[2])
+        np.maximum(shares, 0, out=shares)
+        np.minimum(shares, 1, out=shares)
+        free[:], counted[:] = shares[:2], shares[2]
         table = self._table.copy()
-        rows = table[: len(cluster)]
-        rows[:, 0] = cluster.free_cpu_m * self._of_cpu
-        rows[:, 1] = cluster.free_ram_bytes * self._of_ram
-        rows[:, 4] = cluster.pods * self._of_pods
-        np.maximum(table, 0, out=table)
-        np.minimum(table, NODE_HIGH, out=table)
         if pod is None:
             return {"nodes": table, "pod": np.zeros(len(POD_COLUMNS), np.float32)}
         cpu, ram = pod.cpu_m * self._units[0], pod.ram_bytes * self._units[1]
@@ -100,6 +104,10 @@ class Eye:
         rows[:, 5], rows[:, 6] = cluster.ready, cluster.speed
         if not self._still:
             rows[:, 7] = cluster.age_s
+        np.maximum(self._table, 0, out=self._table)
+        np.minimum(self._table, NODE_HIGH, out=self._table)
+        self._moving = rows[:, :2].T, rows[:, 4]  # what changes from ask to ask
+        self._shares = np.zeros((3, len(cluster)))  # the same, before it is rounded
 
 
 _LONGEST_S, _MOST = float(POD_HIGH[2]), float(POD_HIGH[3])

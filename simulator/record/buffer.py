@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,20 +15,22 @@ from simulator.record.schema import TABLES, Table
 if TYPE_CHECKING:
     import polars as pl
 
-_BLOCK = 4096  # rows that wait at most
+_BLOCK = 256  # rows that wait at most: few enough to be entered while they are in the processor's cache
 _TYPECODE = {"time": "q", "int": "q", "float": "d", "bool": "b", "code": "l"}
 
 
 class Buffer:
     """The rows of one table so far."""
 
-    __slots__ = ("_codes", "_columns", "_rows", "_texts", "table")
+    __slots__ = ("_codes", "_columns", "_rows", "table")
 
     def __init__(self, table: Table) -> None:
         self.table = table
         self._columns = [array(_TYPECODE[c.kind]) for c in table.columns]
-        self._codes: list[dict[str, int] | None] = [{} if c.kind == "code" else None for c in table.columns]
-        self._texts: list[list[str]] = [[] for _ in table.columns]
+        # The number of each text, in the order in which they came: a new one gets the next.
+        self._codes: list[dict[str, int] | None] = [
+            defaultdict(count().__next__) if c.kind == "code" else None for c in table.columns
+        ]
         self._rows: list[tuple[Any, ...]] = []  # the latest, not in the columns yet
 
     def __len__(self) -> int:
@@ -43,15 +47,8 @@ class Buffer:
         if not self._rows:
             return
         latest, self._rows = zip(*self._rows, strict=True), []
-        for column, codes, texts, values in zip(self._columns, self._codes, self._texts, latest, strict=True):
-            if codes is None:
-                column.extend(values)
-                continue
-            for value in values:
-                if value not in codes:
-                    codes[value] = len(texts)
-                    texts.append(value)
-            column.extend([codes[value] for value in values])
+        for column, codes, values in zip(self._columns, self._codes, latest, strict=True):
+            column.extend(values if codes is None else map(codes.__getitem__, values))
 
     def extend(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Add many rows."""
@@ -64,12 +61,13 @@ class Buffer:
 
         self._settle()
         columns: dict[str, Any] = {}
-        for spec, values, texts in zip(self.table.columns, self._columns, self._texts, strict=True):
+        for spec, values, codes in zip(self.table.columns, self._columns, self._codes, strict=True):
             numbers = np.frombuffer(values, dtype=values.typecode) if len(values) else np.array([], values.typecode)
             if spec.kind == "time":
                 columns[spec.name] = numbers / 1e9
-            elif spec.kind == "code":
-                columns[spec.name] = pl.Series(spec.name, texts, dtype=pl.String).gather(numbers.astype(np.uint32))
+            elif codes is not None:
+                texts = pl.Series(spec.name, list(codes), dtype=pl.String)
+                columns[spec.name] = texts.gather(numbers.astype(np.uint32))
             elif spec.kind == "bool":
                 columns[spec.name] = numbers.astype(bool)
             else:

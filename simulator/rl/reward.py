@@ -28,7 +28,7 @@ DENSE: Final = ("placed", "masked", "wait_s", "pending_pod_s", "cpu_imbalance", 
 DEFAULT: Final[Mapping[str, float]] = {"pending_pod_s": -1.0, "masked": -1.0}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
     """What happened between two asks. Times in seconds."""
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from time import process_time
 from typing import Any, Protocol
+
+import numpy as np
 
 from simulator.control.api.client import Client
 from simulator.control.api.objects import Node, Pod
@@ -227,6 +230,39 @@ def demo(_data: Mapping[str, Any], _base: Path) -> Sequence[Row]:
     ]
 
 
+def environment(_data: Mapping[str, Any], _base: Path) -> Sequence[Row]:
+    """Steps per CPU second of the environment of placement, for each case: the best of three episodes with their
+    resets, since others use the machine too. No row without the extra `rl`."""
+    if find_spec("gymnasium") is None:
+        return []
+    import gymnasium  # noqa: PLC0415  # an extra
+
+    rows: list[Row] = []
+    for case in load_experiment("bench/environment").cases:
+        scenario = load_experiment("bench/environment", case.set).resolve()
+        env = gymnasium.make("simulator.rl:simulator/Placement-v0", scenario=scenario).unwrapped
+        best = max(_steps_a_second(env, replication) for replication in range(3))
+        rows.append({"name": f"environment-{case.name}", "value": best, "unit": "steps/CPU s"})
+    return rows
+
+
+def _steps_a_second(env: Any, replication: int) -> float:
+    """An episode is stepped twice: by who looks, and then, measured, by the same actions, so that what an agent takes
+    to think is left out."""
+    options, actions, over = {"replication": replication}, [], False
+    seen, _ = env.reset(seed=1, options=options)
+    while not over:
+        free_share, cpu = seen["nodes"][:, 0], seen["nodes"][:, 2]
+        actions.append(int(np.where(env.action_masks(), free_share * cpu, -1).argmax()))
+        seen, _, over, *_ = env.step(actions[-1])
+    begun = process_time()
+    env.reset(seed=1, options=options)
+    for action in actions:
+        env.action_masks()
+        env.step(action)
+    return len(actions) / (process_time() - begun)
+
+
 def bench_drivers() -> Mapping[str, Driver]:
     """Name of an experiment in `experiments/bench/` -> what measures it."""
-    return {"stream": stream, "loop": loop, "placement": placement, "demo": demo}
+    return {"stream": stream, "loop": loop, "placement": placement, "demo": demo, "environment": environment}

@@ -73,6 +73,7 @@ class Simulation:
         plan: Plan | None = _as_read(like._plan) if like is not None and same else None
         self._parts: Parts = build(scenario, seed, replication, exact_events=exact_events, plan=plan)
         self._plan: Plan = _as_read(self._parts.plan)
+        self._askers: Sequence[_Asker] = (*self._parts.schedulers, *self._parts.autoscalers)
         self._routed_by: Router | None = None  # before somebody outside did
 
     @property
@@ -131,29 +132,40 @@ class Simulation:
 
     @overload
     def decisions(
-        self, until: str | float | None = None, *, point: Literal["placement"] = "placement"
+        self,
+        until: str | float | None = None,
+        *,
+        point: Literal["placement"] = "placement",
+        left: Callable[[Ask], None] | None = None,
     ) -> Iterator[Ask]: ...
     @overload
     def decisions(self, until: str | float | None = None, *, point: Literal["autoscaling"]) -> Iterator[ScaleAsk]: ...
     @overload
     def decisions(self, until: str | float | None = None, *, point: Literal["routing"]) -> Iterator[RouteAsk]: ...
     def decisions(
-        self, until: str | float | None = None, *, point: Literal["placement", "autoscaling", "routing"] = "placement"
+        self,
+        until: str | float | None = None,
+        *,
+        point: Literal["placement", "autoscaling", "routing"] = "placement",
+        left: Callable[[Ask], None] | None = None,
     ) -> Iterator[Ask] | Iterator[ScaleAsk] | Iterator[RouteAsk]:
         """Run, and yield each decision that is asked for at a point; `answer` it before the next.
 
         It is a placement that a scheduler asks for, a number of replicas that the loop of the scenario's autoscaling
         policy asks for, or the endpoint of each try of a request that has more than one: that one is to be answered
         before anything else is changed, too, or else it is drawn. From the first call on, the scenario's policy for the
-        point is asked no more, until `release` gives it back. Raises ValueError for a time that has passed, where an
-        ask was not answered, and where nobody asks.
+        point is asked no more, until `release` gives it back. With `left`, a pod that no node can take is left waiting,
+        as kube-scheduler leaves it: its ask is given to `left`, and not yielded. Raises ValueError for a time that has
+        passed, where an ask was not answered, and where nobody asks.
         """
+        if left is not None and point != "placement":
+            raise ValueError(f"{point} leaves nothing waiting")
         if point == "routing":
             return self._routes(until)
         askers: Sequence[_Asker] = self._parts.schedulers if point == "placement" else self._parts.autoscalers
         if not askers:
             raise ValueError(f"nobody asks for {point} in this scenario")
-        return self._asked(askers, until)
+        return self._asked(askers, until, left)
 
     def _routes(self, until: str | float | None) -> Iterator[RouteAsk]:
         world, plane = self._parts.world, self._parts.plane
@@ -168,10 +180,15 @@ class Simulation:
         router = self._parts.plane.router
         return np.concatenate([_NONE, *router.ended], axis=1) if isinstance(router, Outside) else _NONE
 
-    def _asked(self, askers: Sequence[_Asker], until: str | float | None) -> Iterator[Any]:
+    def _asked(
+        self, askers: Sequence[_Asker], until: str | float | None, left: Callable[[Ask], None] | None
+    ) -> Iterator[Any]:
         clock, to = self._parts.world.clock, self._end(until)
         for asker in askers:
-            asker.set_policy(None)
+            if isinstance(asker, Scheduler):
+                asker.set_policy(None, left)
+            else:
+                asker.set_policy(None)
         while True:
             for each in askers:
                 if (ask := each.pending) is not None:
@@ -180,7 +197,7 @@ class Simulation:
                         raise ValueError(f"{ask.subject} was not answered")
                     break
             else:
-                if not clock.step(to):
+                if not clock.advance(to):
                     break
         clock.run(to)
 
@@ -193,7 +210,7 @@ class Simulation:
                 raise ValueError("this is not what is being asked")
             router.answer(decision)  # type: ignore[arg-type]  # what is no row is a policy error
             return
-        for each in self._askers():
+        for each in self._askers:
             if each.pending is ask:
                 each.answer(decision)
                 return
@@ -203,11 +220,8 @@ class Simulation:
         """Let the scenario's own policies answer again."""
         if isinstance(self._parts.plane.router, Outside):
             self._parts.plane.route_by(self._routed_by)
-        for asker in self._askers():
+        for asker in self._askers:
             asker.release()
-
-    def _askers(self) -> list[_Asker]:
-        return [*self._parts.schedulers, *self._parts.autoscalers]
 
     def witness(self, look: Callable[[Ask], None]) -> None:
         """Call `look(ask)` at every ask, before it is answered. It must change nothing."""

@@ -361,6 +361,7 @@ def test_bench_prints_the_promised_rows_in_the_promised_order(monkeypatch: pytes
         "loop": [row("loop", 1e6)],
         "placement": [row("placement", 9000.0), row("placement-10000", 1.0, "CPU s")],
         "demo": [row("demo", 1.5, "CPU s/run"), row("demo-start", 2.0, "CPU s")],
+        "environment": [row("environment-1", 6000.0, "steps/CPU s")],
     }
     monkeypatch.setattr("simulator.study.bench._measured_apart", lambda name: measured[name])
     said = littoral("bench", "--json")

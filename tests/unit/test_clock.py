@@ -69,6 +69,34 @@ def test_next_time_and_step_go_event_by_event() -> None:
     assert clock.next_time() is None
 
 
+def test_it_advances_to_an_event_that_pauses_and_runs_through_all() -> None:
+    clock, made = Clock(), []
+    for time in (1, 2, 3, 4):
+        clock.at(time, made.append, time)
+        if time % 2 == 0:
+            clock.at(time, clock.pause)
+    assert clock.advance(10)
+    assert (made, clock.now) == ([1, 2], 2)
+    clock.pause()  # between events it says nothing
+    assert clock.advance(10)
+    assert made == [1, 2, 3, 4]
+    assert not clock.advance(10)
+    assert clock.now == 4
+    clock.at(5, clock.pause)
+    clock.at(6, made.append, 6)
+    clock.run(10)
+    assert (made[-1], clock.now) == (6, 10)
+
+
+def test_nothing_can_be_scheduled_in_the_past() -> None:
+    clock = Clock()
+    clock.run(5)
+    with pytest.raises(ValueError, match="it is 5 ns already"):
+        clock.at(4, print)
+    with pytest.raises(ValueError, match="that has passed"):
+        clock.after(-1, print)
+
+
 def test_a_process_sleeps_in_simulated_time() -> None:
     clock, times = Clock(), []
 

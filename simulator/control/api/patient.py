@@ -10,16 +10,17 @@ from simulator.engine.clock import Clock
 
 def once_up(clock: Clock, server: ApiServer, at: int, act: Callable[[], object]) -> None:
     """Do `act()` at `at` (ns), or as soon as the server answers after it."""
+    clock.at(at, _begin, clock, server, act)
 
-    def begin() -> None:
-        if server.up:
-            act()
-        else:
-            server.up_hooks.append(again)
+
+def _begin(clock: Clock, server: ApiServer, act: Callable[[], object]) -> None:
+    if server.up:
+        act()
+        return
 
     def again(up: bool) -> None:
         if up:
             server.up_hooks.remove(again)
-            clock.after(0, begin)
+            clock.after(0, _begin, clock, server, act)
 
-    clock.at(at, begin)
+    server.up_hooks.append(again)

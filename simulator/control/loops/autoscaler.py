@@ -91,6 +91,7 @@ class Autoscaler:
             ask = ScaleAsk(deployment, self._metrics.view(deployment, self._clock.now))
             if self._replicas is None:
                 self.pending = ask
+                self._clock.pause()
                 return
             self._set(deployment, self._asked(ask))
 

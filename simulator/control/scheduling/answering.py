@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from simulator.control.scheduling.decision import Ask, fault_in, fault_of
 from simulator.control.scheduling.settings import SchedulerSettings
 from simulator.control.scheduling.watchdog import Overtime, limited
 from simulator.engine.clock import Clock
 from simulator.errors import RunFailed
-from simulator.policy import Batch, Decision, Placement
+from simulator.policy import Batch, Decision, Placement, Wait
 from simulator.policy.api import PlacementFunction
 from simulator.policy.reference import instantiate
 from simulator.record.buffer import Recorder
 from simulator.units import seconds
 
+_WAIT: Final = Wait()
 Policy = Placement | Batch | PlacementFunction
+Left = Callable[[Ask], None]  # hears of each pod that is left waiting, since no node can take it
 
 
 class Answerer:
     """Takes answers from `policy`, or from outside where there is none, and lets only sound decisions through."""
 
-    __slots__ = ("_clock", "_fallback", "_place", "_recorder", "_settings", "batch")
+    __slots__ = ("_clock", "_fallback", "_left", "_place", "_recorder", "_settings", "batch")
 
     def __init__(self, clock: Clock, recorder: Recorder, policy: Policy | None, settings: SchedulerSettings) -> None:
         self._clock, self._recorder, self._settings = clock, recorder, settings
@@ -32,8 +34,9 @@ class Answerer:
         self.batch: Batch | None = None  # the policy, if it takes all pods that are due at once
         self.set_policy(policy)
 
-    def set_policy(self, policy: Policy | None) -> None:
-        """Who answers from now on; None: somebody outside."""
+    def set_policy(self, policy: Policy | None, left: Left | None = None) -> None:
+        """Who answers from now on; None: somebody outside, but of what no node can take, if `left` is to hear of it."""
+        self._left = left
         self.batch = policy if isinstance(policy, Batch) else None
         self._place = policy.place if isinstance(policy, Placement) else None if isinstance(policy, Batch) else policy
 
@@ -45,7 +48,10 @@ class Answerer:
         if self.batch is not None:
             return self.answer_all([ask])[0]
         if self._place is None:
-            return None
+            if self._left is None or ask.cycle.finds_any():
+                return None
+            self._left(ask)
+            return _WAIT
         try:
             answer = self._asked(ask, self._place, ask.pod, ask.cluster)
         except RunFailed:

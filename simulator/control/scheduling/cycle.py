@@ -9,12 +9,11 @@ import numpy as np
 
 from simulator.control.api.objects import Pod, ReplicaSet
 from simulator.control.scheduling.beliefs import Atlas, Beliefs
-from simulator.control.scheduling.events import ANYTHING, NOTHING, Event
-from simulator.control.scheduling.filters import Filter
 from simulator.control.scheduling.filters.spread import matching
 from simulator.control.scheduling.info import NodeInfo
 from simulator.control.scheduling.profile import Count, Profile
 from simulator.control.scheduling.truth import Known
+from simulator.control.scheduling.verdict import Verdict
 from simulator.policy import ClusterView, PodView, Reason
 from simulator.policy.view import Bools, Floats, Ints
 from simulator.units import seconds
@@ -27,16 +26,16 @@ class Cycle:
     """What filters, scores and the policy read. Nothing is computed before it is asked for."""
 
     __slots__ = (
-        "_answers",
         "_feasible",
         "_framework",
         "_made_of",
+        "_pod_view",
+        "_verdict",
         "examined",
         "found",
         "info",
         "known",
         "pod",
-        "pod_view",
         "profile",
         "start",
         "template",
@@ -65,9 +64,17 @@ class Cycle:
         self.start = start  # where in the order of nodes the search begins
         self.examined = 0  # nodes looked at; 0 if nobody asked which are feasible
         self.found = 0  # of them, feasible
-        self._answers: list[tuple[Filter, Bools]] | None = None
+        self._verdict: Verdict | None = None
         self._feasible: Bools | None = None
-        self.pod_view = pod_view(pod, self.profile, attempt, now)
+        self._pod_view: PodView | None = None
+
+    @property
+    def pod_view(self) -> PodView:
+        """What a policy sees of the pod."""
+        if self._pod_view is None:
+            attempt, now, *_ = self._made_of
+            self._pod_view = pod_view(self.pod, self.profile, attempt, now)
+        return self._pod_view
 
     def view(self, others: Sequence[Cycle] = ()) -> ClusterView:
         """What a policy or a plug-in sees; it answers about the pods of the other cycles too. Made when asked for: the
@@ -103,54 +110,47 @@ class Cycle:
 
     # Filtering
 
-    def answers(self) -> list[tuple[Filter, Bools]]:
-        """The column of each filter that has something to say."""
-        if self._answers is None:
-            self._answers = [
-                (each, column) for each in self._framework.filters if (column := each.passes(self)) is not None
-            ]
-        return self._answers
+    def verdict(self) -> Verdict:
+        """What the filters say; of another pod of this template the same, where none of them reads more than that."""
+        if self._verdict is None:
+            own = self._framework
+            shared = own.of_template
+            self._verdict = self.info.verdict(self.profile, own, self._judge) if shared else self._judge()
+        return self._verdict
+
+    def _judge(self) -> Verdict:
+        columns = [(each, column) for each in self._framework.filters if (column := each.passes(self)) is not None]
+        return Verdict(columns, len(self.info.names))
 
     def passing(self) -> Bools:
-        """A column: which nodes pass every filter, examined or not."""
-        columns = [column for _, column in self.answers()]
-        if not columns:
-            return np.ones(len(self.info.names), np.bool_)
-        passing = columns[0].copy()
-        for column in columns[1:]:
-            passing &= column
-        return passing
+        """A read-only column: which nodes pass every filter, examined or not."""
+        return self.verdict().passing
 
     def feasible(self) -> Bools:
         """A read-only column: the nodes that pass, of those examined until enough were found."""
         if self._feasible is None:
-            passing = self.passing()
-            wanted = self._framework.sampling.wanted(len(passing))
-            self.examined = len(passing)
-            if wanted < len(passing):
+            verdict, sampling = self.verdict(), self._framework.sampling
+            passing = verdict.passing
+            self.examined, self.found = len(passing), verdict.found
+            if self.found >= sampling.least_nodes and (wanted := sampling.wanted(len(passing))) < len(passing):
                 passing, self.examined = first_of(passing, self.info.order, self.start, wanted)
-            passing.flags.writeable = False
-            self._feasible, self.found = passing, int(np.count_nonzero(passing))
+                passing.flags.writeable = False
+                self.found = min(self.found, wanted)
+            self._feasible = passing
         return self._feasible
+
+    def finds_any(self) -> bool:
+        """Whether a node is feasible."""
+        self.feasible()
+        return self.found > 0
 
     def knows_feasible(self, row: int) -> bool:
         """Whether this cycle has found the node feasible."""
         return self._feasible is not None and bool(self._feasible[row])
 
-    def refusals(self) -> tuple[tuple[tuple[str, int], ...], Event]:
-        """How many nodes each filter was the first to refuse, and the events that may change that."""
-        left, refused, events = np.ones(len(self.info.names), np.bool_), [], NOTHING
-        for each, column in self.answers():
-            count = int(np.count_nonzero(left & ~column))
-            if count:
-                refused.append((each.name, count))
-                events |= each.events
-            left &= column
-        return tuple(refused), ANYTHING if left.any() or not len(left) else events
-
     def reasons(self, row: int) -> tuple[Reason, ...]:
         """Why the node in this row does not pass: the words of the first filter that refuses it; empty if none does."""
-        for each, column in self.answers():
+        for each, column in self.verdict().answers:
             if not column[row]:
                 return each.reasons(self, row)
         return ()
@@ -174,11 +174,7 @@ def cluster_view(info: NodeInfo, now: int, beliefs: Beliefs) -> ClusterView:
     if known is not None:
         real = {"ready": known.up, "free_cpu_m": known.free_cpu_m, "free_ram_bytes": known.free_ram_bytes}
         shown = {**shown, **real}
-    return ClusterView(
-        now_s=seconds(now), names=info.names, zones=info.zones, platforms=info.platforms, labels=info.labels,
-        free_extended=info.shown_extended, free_devices=info.devices.shown,
-        free_device_bytes=info.devices.shown_bytes, **shown, _knows=beliefs,
-    )  # fmt: skip
+    return ClusterView(now_s=seconds(now), _knows=beliefs, **shown)
 
 
 def pod_view(pod: Pod, profile: Profile, attempt: int, now: int) -> PodView:

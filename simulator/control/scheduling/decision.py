@@ -13,20 +13,29 @@ from simulator.control.scheduling.cycle import Cycle
 from simulator.control.scheduling.filters import FILTERS
 from simulator.control.scheduling.queue import Queued
 from simulator.policy import Bind, ClusterView, Decision, PodView, Reason, Reject, Wait
+from simulator.policy.view import Bools
 
+_NOWHERE: Final = (Wait, Reject)
+_NO_ROWS: Final = (bool, np.bool_)
 _AGENTS_FILTERS: Final = tuple(kind() for kind in FILTERS.values() if kind.by_node)
 
 
 class Ask:
     """Where does this pod go? Answered once."""
 
-    __slots__ = ("cluster", "cycle", "item")
+    __slots__ = ("_cluster", "cycle", "item")
 
     def __init__(self, cycle: Cycle, item: Queued, cluster: ClusterView | None = None) -> None:
         self.cycle = cycle
         self.item = item
-        # The nodes as they are believed at this moment.
-        self.cluster: ClusterView = cycle.view() if cluster is None else cluster
+        self._cluster = cluster
+
+    @property
+    def cluster(self) -> ClusterView:
+        """The nodes as they are believed at this moment. Made when it is first looked at, before the answer."""
+        if self._cluster is None:
+            self._cluster = self.cycle.view()
+        return self._cluster
 
     @property
     def pod(self) -> PodView:
@@ -36,12 +45,16 @@ class Ask:
     @property
     def subject(self) -> str:
         """Whom it is about, by name."""
-        return self.pod.name
+        return self.cycle.pod.name
+
+    def feasible(self) -> Bools:
+        """`cluster.feasible(pod)`: a read-only column, which of the examined nodes pass the orchestrator's filters."""
+        return self.cycle.feasible()
 
     def without_plugins(self) -> None:
         """Ask again, by the orchestrator's own filters and scores."""
         self.cycle = self.cycle.without_plugins()
-        self.cluster = self.cycle.view()
+        self._cluster = None
 
 
 def fault_of(answer: Any, ask: Ask) -> str:
@@ -50,7 +63,7 @@ def fault_of(answer: Any, ask: Ask) -> str:
     A pod may be bound only where the node's own agent would admit it: with room (NodeResourcesFit), and by its name,
     its node affinity and its ports. Taints, spread and the affinity of pods are the policy's own choice.
     """
-    if isinstance(answer, Wait | Reject):
+    if isinstance(answer, _NOWHERE):
         return ""
     if not isinstance(answer, Bind):
         known = "a decision is Bind, Wait or Reject"
@@ -58,7 +71,7 @@ def fault_of(answer: Any, ask: Ask) -> str:
             return f"answered {type(answer).__name__}, which this orchestrator does not offer: {known}"
         return f"answered {answer!r}, a {type(answer).__name__}: {known}"
     try:
-        row = -1 if isinstance(answer.node, bool | np.bool_) else index(answer.node)
+        row = -1 if isinstance(answer.node, _NO_ROWS) else index(answer.node)
     except TypeError:
         row = -1
     if not 0 <= row < len(ask.cluster):
@@ -96,7 +109,7 @@ def said(reasons: tuple[Reason, ...]) -> str:
 def counted(cycle: Cycle) -> str:
     """Kubernetes' words: 0/4 nodes are available: 1 node(s) were unschedulable, 3 Insufficient cpu."""
     left, counts = np.ones(len(cycle.info.names), np.bool_), Counter[str]()
-    for each, column in cycle.answers():
+    for each, column in cycle.verdict().answers:
         rows = np.flatnonzero(left & ~column)
         if len(rows):
             counts += each.tally(cycle, rows)

@@ -33,12 +33,14 @@ class Framework:
         self.scores: tuple[tuple[Score, float], ...] = tuple(
             (_score(each, settings), weight) for each, weight in settings.scores
         )
+        self.of_template = all(each.of_template for each in self.filters)
 
     def without_plugins(self) -> Framework:
         """The orchestrator's own filters and scores only: what the fallback decides by."""
         own = object.__new__(Framework)
         own.sampling = self.sampling
         own.filters = tuple(each for each in self.filters if not isinstance(each, PluginFilter))
+        own.of_template = all(each.of_template for each in own.filters)
         own.scores = tuple(pair for pair in self.scores if not isinstance(pair[0], PluginScore))
         return own
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -19,6 +19,10 @@ from simulator.control.scheduling.profile import Count, Profile
 from simulator.streams import key
 from simulator.world.device import Held
 from simulator.world.pod import PodAffinityTerm, PodTemplate, Term
+
+if TYPE_CHECKING:
+    from simulator.control.scheduling.framework import Framework
+    from simulator.control.scheduling.verdict import Verdict
 
 Ints = NDArray[np.int64]
 # template -> what the column depends on of it, and the function of a node
@@ -55,7 +59,7 @@ class NodeInfo:
 
     `free_…` is allocatable minus the requests of placed pods, and negative where a node shrank under its pods;
     `scored_…` are requests as the allocation scores see them. A node that joins or leaves makes the columns stale
-    until `refresh`; every other change is entered at once, in O(1).
+    until `refresh`; every other change is entered at once, in O(1). `shown` is what every `ClusterView` shows of it.
     """
 
     allocatable_cpu_m: Ints
@@ -69,6 +73,7 @@ class NodeInfo:
     max_pods: Ints
     ready: NDArray[np.bool_]
     speed: NDArray[np.float64]
+    shown: dict[str, Any]
 
     def __init__(
         self, unset_cpu_m: int, unset_ram_bytes: int, heard_ns: Callable[[Node, int], int] | None = None
@@ -83,6 +88,7 @@ class NodeInfo:
         self._selectors: tuple[Term, ...] = ()
         self.placed: dict[int, Placed] = {}  # by pod uid
         self.nominated: dict[int, Placed] = {}  # by uid: pods without a node, and the node that was cleared for them
+        self.changes = 0  # of anything that a filter may read here, so far; of nodes that join or leave, at `refresh`
         self.stale = True
         self.refresh()
 
@@ -90,6 +96,7 @@ class NodeInfo:
 
     def set_node(self, node: Node) -> Event:
         """Take a snapshot of the object; which events its change is."""
+        self.changes += 1
         new, old = NodeBelief(node), self._beliefs.get(node.name)
         self._beliefs[node.name] = new
         if old is None:
@@ -112,6 +119,7 @@ class NodeInfo:
         if changes & Event.NODE_LABELS or old.platform != new.platform:
             self.labels = tuple(belief.labels for belief in self.nodes)
             self.platforms = tuple(belief.platform for belief in self.nodes)
+            self.shown = {**self.shown, "labels": self.labels, "platforms": self.platforms}
         if changes & (Event.NODE_LABELS | Event.NODE_TAINTS) or old.images != new.images:
             self.changed.append(row)
         return changes
@@ -141,6 +149,7 @@ class NodeInfo:
         self, uid: int, profile: Profile, node: str, devices: Held = MappingProxyType({}), obj: Pod | None = None
     ) -> Held:
         """Count a pod on a node from now on; the accelerators that it is counted on, the `devices` if they are told."""
+        self.changes += 1
         self.nominated.pop(uid, None)
         pod = self.placed[uid] = Placed(profile, node, devices, obj)
         profile.placed += 1
@@ -154,6 +163,7 @@ class NodeInfo:
         """The pod is being deleted: it holds its resources until it is gone, but is spread against no more."""
         pod = self.placed[uid]
         if not pod.leaving:
+            self.changes += 1
             pod.leaving = True
             if not self.stale and (row := self.index.get(pod.node)) is not None:
                 for count in pod.profile.early_counts:
@@ -164,6 +174,7 @@ class NodeInfo:
         if uid not in self.placed:
             return False
         self.leave(uid)
+        self.changes += 1
         pod = self.placed.pop(uid)
         pod.profile.placed -= 1
         if not self.stale and (row := self.index.get(pod.node)) is not None:
@@ -172,6 +183,7 @@ class NodeInfo:
 
     def account(self, row: int, pod: Placed, sign: int) -> None:
         """Enter a pod into the columns of this row, or with sign -1 take it out."""
+        self.changes += 1
         profile = pod.profile
         self.free_cpu_m[row] -= sign * profile.cpu_m
         self.free_ram_bytes[row] -= sign * profile.ram_bytes
@@ -236,6 +248,13 @@ class NodeInfo:
             found = profile.plans[user] = (len(self._counts), made)
         return found[1]
 
+    def verdict(self, profile: Profile, framework: Framework, make: Callable[[], Verdict]) -> Verdict:
+        """What the filters of this scheduler say of a template, found again once anything here has changed."""
+        found = profile.verdict
+        if found is None or found[0] != self.changes or found[1] is not framework:
+            found = profile.verdict = (self.changes, framework, make())
+        return found[2]
+
     def _enter(self, profile: Profile, count: Count) -> bool:
         if not count.matches(profile):
             return False
@@ -274,6 +293,7 @@ class NodeInfo:
         """Build the columns again after nodes joined or left. O(nodes + placed pods) Python."""
         if not self.stale:
             return
+        self.changes += 1
         self.stale = False
         self.nodes = list(self._beliefs.values())
         n = len(self.nodes)
@@ -310,8 +330,16 @@ class NodeInfo:
                 if not pod.leaving:
                     for count in pod.profile.early_counts:
                         count.values[row_of] += 1
-        self.shown = {name: read_only(getattr(self, name)) for name in SHOWN}
-        self.shown_extended = {kind: read_only(column) for kind, column in self.free_extended.items()}
+        self.shown = {
+            "names": self.names,
+            "zones": self.zones,
+            "platforms": self.platforms,
+            "labels": self.labels,
+            "free_extended": {kind: read_only(column) for kind, column in self.free_extended.items()},
+            "free_devices": self.devices.shown,
+            "free_device_bytes": self.devices.shown_bytes,
+            **{name: read_only(getattr(self, name)) for name in SHOWN},
+        }
 
     def _set_capacity(self, row: int, node: NodeBelief) -> None:
         self.allocatable_cpu_m[row] = node.allocatable_cpu_m

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import index
 from typing import Any
 
@@ -65,7 +66,7 @@ class Preemptor:
         )  # fmt: skip
         return found
 
-    def delete(self, victims: list[Pod], by: str) -> None:
+    def delete(self, victims: Sequence[Pod], by: str) -> None:
         """Have them deleted, each with its own grace."""
         for pod in victims:
             self._client.call(self._delete, pod, by)

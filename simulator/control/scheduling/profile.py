@@ -14,6 +14,8 @@ from simulator.world.pod import PodTemplate
 
 if TYPE_CHECKING:
     from simulator.control.scheduling.columns import RowColumn
+    from simulator.control.scheduling.framework import Framework
+    from simulator.control.scheduling.verdict import Verdict
 
 
 class Count:
@@ -46,6 +48,7 @@ class Profile:
         "scored_ram_bytes",
         "shares",
         "template",
+        "verdict",
     )
 
     def __init__(self, template: PodTemplate, unset_cpu_m: int, unset_ram_bytes: int) -> None:
@@ -63,6 +66,7 @@ class Profile:
         self.early_counts: list[Count] = []
         self.row_columns: dict[str, RowColumn] = {}  # by filter or score
         self.plans: dict[str, tuple[int, Any]] = {}  # what a filter or score compiled, and for which set of counts
+        self.verdict: tuple[int, Framework, Verdict] | None = None  # the latest, and of which `NodeInfo.changes`
 
 
 def _scored(template: PodTemplate, unset_cpu_m: int, unset_ram_bytes: int) -> tuple[int, int]:

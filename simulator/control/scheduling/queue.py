@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from typing import Literal
 
 from simulator.control.api.objects import Pod
-from simulator.control.scheduling.events import NOTHING, Event
+from simulator.control.scheduling.events import Event
 from simulator.control.scheduling.settings import SchedulerSettings
 from simulator.engine.clock import Clock, Timer
 
@@ -26,7 +26,7 @@ class Queued:
         self.attempts = 0  # tries so far, the present one included
         self.stamp_ns = now  # when it was added, or last failed
         self.ticket = 0  # of its place in a heap: an older one is void
-        self.waits_for = NOTHING
+        self.waits_for = 0  # the events, as bits: an IntFlag's own operators cost a microsecond
         self.where: Literal["active", "backoff", "waiting", "cycle"] = "active"
         self.why: object = None  # what the last FailedScheduling event said, so that it is said once
 
@@ -56,7 +56,7 @@ class SchedulingQueue:
         self._waiting: dict[int, Queued] = {}  # by uid, in the order of their stamps
         self._tickets = 0
         self._cycle: dict[int, Queued] = {}  # by uid: the pods that are being tried
-        self._missed: list[tuple[Event, Callable[[Pod], bool] | None]] = []  # what happened during their cycle
+        self._missed: list[tuple[int, Callable[[Pod], bool] | None]] = []  # what happened during their cycle
         self._flush_backoff: Timer | None = None
         self._flush_waiting: Timer | None = None
 
@@ -94,8 +94,8 @@ class SchedulingQueue:
         if not here:
             return
         item.stamp_ns = self._clock.now
-        item.waits_for = waits_for
-        if any(self._wakes(item, event, admits) for event, admits in missed):
+        item.waits_for = waits_for.value
+        if missed and any(self._wakes(item, bits, admits) for bits, admits in missed):
             self._back_off(item)
         else:
             item.where = "waiting"
@@ -131,9 +131,10 @@ class SchedulingQueue:
         """Wake the pods that wait for this; `admits` says of a node's event which pods that node could take."""
         if not event:
             return
+        bits = event.value
         if self._cycle:
-            self._missed.append((event, admits))
-        woken = [item for item in self._waiting.values() if self._wakes(item, event, admits)]
+            self._missed.append((bits, admits))
+        woken = [item for item in self._waiting.values() if self._wakes(item, bits, admits)]
         for item in woken:
             self._wake(item)
         if woken:
@@ -158,8 +159,8 @@ class SchedulingQueue:
         return min(self._settings.backoff_first_ns << doublings, self._settings.backoff_cap_ns)
 
     @staticmethod
-    def _wakes(item: Queued, event: Event, admits: Callable[[Pod], bool] | None) -> bool:
-        return bool(item.waits_for & event) and (admits is None or admits(item.pod))
+    def _wakes(item: Queued, bits: int, admits: Callable[[Pod], bool] | None) -> bool:
+        return bool(item.waits_for & bits) and (admits is None or admits(item.pod))
 
     def _wake(self, item: Queued) -> None:
         del self._waiting[item.pod.uid]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from simulator.control.api.client import Client
 from simulator.control.api.objects import ApiObject, Node, Pod, Service
 from simulator.control.api.server import ApiServer
 from simulator.control.scheduling.admission import could_take
-from simulator.control.scheduling.answering import Answerer, Policy
+from simulator.control.scheduling.answering import Answerer, Left, Policy
 from simulator.control.scheduling.asking import Asker
 from simulator.control.scheduling.beliefs import Atlas, Beliefs
 from simulator.control.scheduling.binding import Bindings
@@ -35,7 +35,7 @@ from simulator.streams import Rng, key
 from simulator.units import duration
 
 # What was decided about a pod, its node's name, what it waits for, who is deleted for it.
-Step = tuple[Queued, Decision, str, Event, list[Pod]]
+Step = tuple[Queued, Decision, str, Event, Sequence[Pod]]
 
 
 class Scheduler:
@@ -124,9 +124,10 @@ class Scheduler:
         """Let the policy that it began with answer again."""
         self.set_policy(self._own)
 
-    def set_policy(self, policy: Policy | None) -> None:
-        """Let this policy answer from now on, the pending ask included; None: asks stay pending for `answer`."""
-        self._answerer.set_policy(policy)
+    def set_policy(self, policy: Policy | None, left: Left | None = None) -> None:
+        """Let this policy answer from now on, the pending ask included; None: asks stay pending for `answer`. With
+        `left`, a pod that no node can take is left waiting then, without being asked about, and that is called."""
+        self._answerer.set_policy(policy, left)
         self._tell(policy)
         if self.pending is not None:
             decision = self._answerer.answer(self.pending)
@@ -318,6 +319,7 @@ class Scheduler:
                 decisions = self._answers(asks)
                 if decisions is None:
                     self.pending = asks[0]
+                    self._clock.pause()
                 else:
                     self._decide(asks, decisions)
         finally:
@@ -325,16 +327,13 @@ class Scheduler:
 
     def _answers(self, asks: list[Ask]) -> list[Decision] | None:
         """Where moved pods were meant to go, and what the policy says of the others; None: somebody outside must."""
+        if self._answerer.batch is None:
+            (ask,) = asks
+            decision = self.moves.bind(ask) or self._answerer.answer(ask)
+            return None if decision is None else [decision]
         meant = [self.moves.bind(ask) for ask in asks]
         left = [ask for ask, bind in zip(asks, meant, strict=True) if bind is None]
-        if len(left) > 1:
-            said: list[Decision] = self._answerer.answer_all(left)
-        else:
-            answers = [self._answerer.answer(ask) for ask in left]
-            said = [answer for answer in answers if answer is not None]
-            if len(said) < len(left):
-                return None
-        rest = iter(said)
+        rest = iter(self._answerer.answer_all(left) if left else ())
         return [next(rest) if bind is None else bind for bind in meant]
 
     def _due(self) -> list[Queued]:
@@ -357,11 +356,11 @@ class Scheduler:
     def _ask(self, items: list[Queued]) -> list[Ask]:
         """One ask for each pod, with one view for all."""
         self.info.refresh()
-        known = self._known()
-        keys, moment = self.info.keys, f"{items[0].pod.name}/{items[0].attempts}"
+        known, keys, first = self._known(), self.info.keys, items[0]
+        moment = first.pod.name, first.attempts
 
         def uniform(name: str) -> Floats:
-            return self._rng.draws(f"policy/{name}", keys, key(moment))
+            return self._rng.draws(f"policy/{name}", keys, key("{}/{}".format(*moment)))
 
         cycles = [
             Cycle(
@@ -377,31 +376,36 @@ class Scheduler:
             )
             for item in items
         ]
+        if len(items) == 1:
+            return [Ask(cycles[0], first)]
         view = cycles[0].view(cycles[1:])
         return [Ask(cycle, item, view) for cycle, item in zip(cycles, items, strict=True)]
 
     def _decide(self, asks: list[Ask], decisions: list[Decision]) -> None:
         """Record what was decided; carry it out when the cycles and the policy's thinking have taken their time."""
-        settings, steps = self._settings, list[Step]()
+        settings = self._settings
+        steps: list[Step] = []
         for ask, decision in zip(asks, decisions, strict=True):
-            cycle = ask.cycle
-            node = ask.cluster.names[decision.node] if isinstance(decision, Bind) else ""
+            cycle, names = ask.cycle, self.info.names
+            node = names[decision.node] if isinstance(decision, Bind) else ""
             kind = type(decision).__name__
             self._recorder.decisions.add(
-                self._clock.now, ask.pod.name, kind, node, ask.pod.attempt, cycle.examined, cycle.found
+                self._clock.now, ask.subject, kind, node, ask.item.attempts, cycle.examined, cycle.found
             )  # fmt: skip
             if cycle.examined:
-                self._start = (cycle.start + cycle.examined) % len(ask.cluster)
-            waits_for, victims = NOTHING, list[Pod]()
+                self._start = (cycle.start + cycle.examined) % len(names)
+            waits_for = NOTHING
+            victims: Sequence[Pod] = ()
             if isinstance(decision, Wait):
                 waits_for = self._explain_wait(ask, decision.reasons)
-                victims = [] if self._preemptor is None else self._preemptor.clear(ask)
+                victims = () if self._preemptor is None else self._preemptor.clear(ask)
             elif self._feedback is not None and node:
                 self._feedback.bound(ask.item.pod.uid, ask.pod, node, self._clock.now)
             steps.append((ask.item, decision, node, waits_for, victims))
-        unseen, self._unseen = self._unseen, {}
-        for obj in unseen.values():
-            self._see(obj)
+        if self._unseen:
+            unseen, self._unseen = self._unseen, {}
+            for obj in unseen.values():
+                self._see(obj)
         took = settings.cycle_ns * len(asks)
         if settings.thinking is not None:
             first = asks[0].pod
@@ -414,11 +418,11 @@ class Scheduler:
 
     def _explain_wait(self, ask: Ask, reasons: tuple[Reason, ...]) -> Event:
         """Say why, once for as long as it stays the same; which events may change it."""
-        refused, events = ask.cycle.refusals()
+        refused, events = ask.cycle.verdict().refusals()
         if ask.item.why != (refused, reasons):
             ask.item.why = (refused, reasons)
             text = said(reasons) or counted(ask.cycle)
-            self._recorder.events.add(self._clock.now, "FailedScheduling", ask.pod.name, "", text)
+            self._recorder.events.add(self._clock.now, "FailedScheduling", ask.subject, "", text)
         return events
 
     def _after_thought(self, steps: list[Step]) -> None:

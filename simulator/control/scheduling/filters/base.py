@@ -27,6 +27,7 @@ class Filter:
 
     events: ClassVar[Event]  # which can turn its no into a yes
     by_node: ClassVar[bool] = False  # whether the node's own agent checks it too before it admits a pod
+    of_template: ClassVar[bool] = True  # whether it reads nothing but the pod's template and NodeInfo
     text: ClassVar[str] = ""  # why not, where that is the same for every node
 
     @property

@@ -29,8 +29,6 @@ class NodeUnschedulable(Filter):
 
     def passes(self, cycle: Cycle) -> Bools | None:
         """O(changed nodes)."""
-        if tolerated(cycle.template):
-            return None
         return cycle.info.row_column(cycle.profile, self.name, _make, np.bool_)
 
     def reasons(self, cycle: Cycle, row: int) -> tuple[Reason, ...]:
@@ -43,5 +41,6 @@ def tolerated(template: PodTemplate) -> bool:
     return any(t.tolerates(_TAINT) for t in template.tolerations)
 
 
-def _make(_template: PodTemplate) -> tuple[None, Callable[[NodeBelief], bool]]:
-    return None, lambda node: not node.unschedulable
+def _make(template: PodTemplate) -> tuple[bool, Callable[[NodeBelief], bool]]:
+    goes = tolerated(template)
+    return goes, lambda node: goes or not node.unschedulable

@@ -91,8 +91,16 @@ def needs(info: NodeInfo, pod: Profile, row: int) -> list[tuple[str, int, int, i
 
 def fits(info: NodeInfo, pod: Profile, row: int) -> bool:
     """The filter for one node, in O(1)."""
-    counted = bool(info.pods[row] < info.max_pods[row]) and all(w <= free for _, w, free, _ in needs(info, pod, row))
-    return counted and all(info.devices.choose(row, [need]) for need in pod.shares)
+    if (
+        info.pods[row] >= info.max_pods[row]
+        or 0 < pod.cpu_m > info.free_cpu_m[row]
+        or 0 < pod.ram_bytes > info.free_ram_bytes[row]
+    ):
+        return False
+    for kind, amount in pod.extended:
+        if kind not in info.free_extended or amount > info.free_extended[kind][row]:
+            return False
+    return all(info.devices.choose(row, [need]) for need in pod.shares)
 
 
 def _free(info: NodeInfo, need: DeviceNeed) -> Bools:

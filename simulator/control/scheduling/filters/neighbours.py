@@ -25,9 +25,11 @@ class InterPodAffinity(Filter):
 
     def passes(self, cycle: Cycle) -> Bools | None:
         """A few columns for each term; none where nobody has one."""
-        near, away, others = self._near(cycle), self._away(cycle), self._others(cycle)
-        columns = [column for column in (near, away, others) if column is not None]
-        return all_of(columns) if columns else None
+        template, columns = cycle.template, [self._others(cycle)]
+        if template.pod_affinity or template.pod_anti_affinity:
+            columns += [self._near(cycle), self._away(cycle)]
+        said = [column for column in columns if column is not None]
+        return all_of(said) if said else None
 
     def reasons(self, cycle: Cycle, row: int) -> tuple[Reason, ...]:
         """The first of the three that does not hold; pods come and go."""
@@ -63,7 +65,8 @@ class InterPodAffinity(Filter):
 
     @staticmethod
     def _others(cycle: Cycle) -> Bools | None:
-        held = [(key, count) for key, count in cycle.plan("existing anti-affinity", _aimed) if count.values.any()]
+        aimed = cycle.plan("existing anti-affinity", _aimed)
+        held = [(key, count) for key, count in aimed if count.values.any()] if aimed else None
         if not held:
             return None
         return all_of([in_domain(cycle.info, count, key) == 0 for key, count in held])

@@ -21,6 +21,7 @@ class NominatedPods(Filter):
     """Nominated pods of at least the same priority count as placed, in kube-scheduler's second run of its filters."""
 
     events = Event.NODE_ADDED | Event.NODE_ALLOCATABLE | Event.POD_REMOVED | Event.POD_PLACED
+    of_template = False
     text = "Insufficient room beside nominated pods"
 
     def passes(self, cycle: Cycle) -> Bools | None:

@@ -19,6 +19,7 @@ class PluginFilter(Filter):
     """Asks the plug-in, or the function, and holds its answer to be a column. Any event may change its mind."""
 
     events = ANYTHING
+    of_template = False
 
     def __init__(self, plugin: policy.Filter | FilterFunction) -> None:
         self._plugin = plugin

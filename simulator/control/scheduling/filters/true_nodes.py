@@ -19,6 +19,7 @@ class TrueNodes(Filter):
     """The node is up, in reach, and has room beside what really runs there."""
 
     events = Event.NODE_ADDED | Event.NODE_TAINTS | Event.POD_REMOVED
+    of_template = False
 
     def passes(self, cycle: Cycle) -> Bools | None:
         """Three comparisons of columns."""
