@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from time import process_time
 from typing import Any
 
 import gymnasium
@@ -303,26 +302,6 @@ def test_a_pod_that_fits_nowhere_is_left_waiting_without_being_yielded() -> None
     assert left == [each[:2] for each in every if not each[2]]
     with pytest.raises(ValueError, match="autoscaling leaves nothing waiting"):
         sim.Simulation(BUSY).decisions(point="autoscaling", left=left.append)  # type: ignore[call-overload]
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("load", [0.4, 0.8, 1.0])
-def test_five_thousand_steps_in_a_second_of_cpu(load: float) -> None:
-    """A hundred nodes, masks, scheduling alone; the best of two, for others use the machine too. Who chooses has chosen
-    before: what that takes is not the environment's."""
-    env = PlacementEnv(practice(99, load=load, duration="6min"))
-    rates = []
-    for replication in range(2):
-        actions = [row[1] for row in episode(env, seed=1, options={"replication": replication})]
-        begun = process_time()
-        env.reset(seed=1, options={"replication": replication})
-        for action in actions:
-            env.action_masks()
-            _, _, over, *_ = env.step(action)
-        rates.append(len(actions) / (process_time() - begun))
-        assert over
-    assert len(actions) > 1000
-    assert max(rates) > 5000, rates
 
 
 def test_without_the_extra_its_install_line_is_said() -> None:
