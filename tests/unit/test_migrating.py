@@ -288,6 +288,13 @@ def _stepped(folder: Path, workload: dict[str, Any] | None = None) -> Simulation
     return s
 
 
+def test_who_stands_still_does_not_run_as_its_rows_say(tmp_path: Path) -> None:
+    s = Simulation(scenario(tmp_path, once(how="state"), [api(2)], duration="66s"))  # its 14 s have begun
+    run = s.finish()
+    assert "stopped" in run.table("pods").filter(truth="running", owner="api")["state"].to_list()
+    assert unlike(s.state(), run.tables) == []
+
+
 def _done(s: Simulation, replicas: int = 2) -> Run:
     """Nothing of the move is left, and as many run as are wanted."""
     run = s.finish()
