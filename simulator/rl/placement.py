@@ -52,7 +52,7 @@ class PlacementEnv(Episodes[Observation]):
         self._asks: Iterator[Ask] = iter(())
         self._ask: Ask | None = None
         self._mask: Bools = np.zeros(self.nodes, np.bool_)
-        self._pending: set[str] = set()  # pods that have been asked about and have no node
+        self._pending: dict[str, Ask] = {}  # what was asked last about pods that have no node
         self._waiting_cpu_m = self._waiting_ram_bytes = 0  # that they request
 
     def reset(
@@ -85,7 +85,7 @@ class PlacementEnv(Episodes[Observation]):
             self._waits_no_more(pod)
             self.simulation.answer(ask, Bind(row))
         else:
-            self._waits(pod)
+            self._waits(ask)
             self.simulation.answer(ask, Wait())
         pending_pod_s = self._go_on()
         self._steps += 1
@@ -108,19 +108,20 @@ class PlacementEnv(Episodes[Observation]):
 
     def _go_on(self) -> float:
         """Run to the next ask with a feasible node, if one comes; the pod seconds that were spent pending."""
-        simulation, pending, spent = self.simulation, self._pending, 0.0
+        simulation, spent = self.simulation, 0.0
         now = simulation.now_s
         while True:
             ask = next(self._asks, None)
             before, now = now, simulation.now_s
-            spent += len(pending) * (now - before)
+            if now > before:
+                spent += self._pended(before, now)
             if ask is None:
                 self._ask, self._mask = None, np.zeros(self.nodes, np.bool_)
                 return spent
             feasible = ask.cluster.feasible(ask.pod)
             if feasible.any():
                 break
-            self._waits(ask.pod)
+            self._waits(ask)
             simulation.answer(ask, Wait())
         if len(feasible) < self.nodes:
             feasible = np.concatenate((feasible, np.zeros(self.nodes - len(feasible), np.bool_)))
@@ -135,15 +136,25 @@ class PlacementEnv(Episodes[Observation]):
         seen["queue"] = self._eye.queue(len(self._pending), self._waiting_cpu_m, self._waiting_ram_bytes, left_s)
         return seen
 
-    def _waits(self, pod: PodView) -> None:
-        if pod.name not in self._pending:
-            self._pending.add(pod.name)
+    def _pended(self, before: float, now: float) -> float:
+        """The pod seconds spent pending between two times in s. Who was deleted meanwhile, or bound without being asked
+        about, waits no more."""
+        spent = len(self._pending) * (now - before)
+        for ask in tuple(self._pending.values()):
+            pod = ask.item.pod
+            if (ended := pod.scheduled_ns if pod.node else pod.deletion_ns) is not None:
+                spent -= now - ended / SECOND
+                self._waits_no_more(ask.pod)
+        return spent
+
+    def _waits(self, ask: Ask) -> None:
+        pod = ask.pod
+        if self._pending.setdefault(pod.name, ask) is ask:
             self._waiting_cpu_m += pod.cpu_m
             self._waiting_ram_bytes += pod.ram_bytes
 
     def _waits_no_more(self, pod: PodView) -> None:
-        if pod.name in self._pending:
-            self._pending.remove(pod.name)
+        if self._pending.pop(pod.name, None) is not None:
             self._waiting_cpu_m -= pod.cpu_m
             self._waiting_ram_bytes -= pod.ram_bytes
 
