@@ -323,7 +323,9 @@ class Scheduler:
     def _answers(self, asks: list[Ask]) -> list[Decision] | None:
         """Where moved pods were meant to go, and what the policy says of the others; None: somebody outside must."""
         meant = [self.moves.bind(ask) for ask in asks]
-        left = [ask for ask, bind in zip(asks, meant, strict=True) if bind is None]
+        for ask, bind in zip(asks, meant, strict=True):
+            ask.of_policy = bind is None
+        left = [ask for ask in asks if ask.of_policy]
         if len(left) > 1:
             said: list[Decision] = self._answerer.answer_all(left)
         else:
@@ -393,7 +395,7 @@ class Scheduler:
             if isinstance(decision, Wait):
                 waits_for = self._explain_wait(ask, decision.reasons)
                 victims = [] if self._preemptor is None else self._preemptor.clear(ask)
-            elif self._feedback is not None and node:
+            elif self._feedback is not None and node and ask.of_policy:
                 self._feedback.bound(ask.item.pod.uid, ask.pod, node, self._clock.now)
             steps.append((ask.item, decision, node, waits_for, victims))
         unseen, self._unseen = self._unseen, {}
