@@ -93,6 +93,8 @@ def _fault_of(
 ) -> str:  # fmt: skip
     """What is wrong with the answer of a round; empty if nothing is."""
     seen = set[str]()
+    if not isinstance(answer, list | tuple):  # an iterator would be at its end when it is carried out
+        return f"answered a {type(answer).__name__}: rescheduling answers a list of Migrate"
     for move in answer:
         if not isinstance(move, Migrate):
             return f"answered {move!r}, a {type(move).__name__}: rescheduling answers a list of Migrate"
