@@ -40,7 +40,8 @@ def _ranks(held: Contest) -> str:
     rows = held.table()
     lines = []
     for i, name in enumerate(held.names):
-        lines.append({"mean rank": name, **{row["metric"]: f"{row['ranks'][i]:.2f}" for row in rows}})
+        ranks = {row["metric"]: f"{row['ranks'][i]:.2f}" if row["blocks"] else "–" for row in rows}
+        lines.append({"mean rank": name, **ranks})
     lines.append({"mean rank": "Friedman p (Holm)", **{row["metric"]: alike(row) for row in rows}})
     blocks = max(row["blocks"] for row in rows)
     said = f"1 is best; over {blocks} blocks, each one scenario in one replication; equals share their mean rank"

@@ -272,6 +272,12 @@ def test_who_has_the_same_policy_with_other_parameters_is_named_in_full() -> Non
     assert "{'use': 't', 'params': {'gap': 'b'}} − {'use': 't', 'params': {'gap': 'a'}}" in text
 
 
+def test_a_rank_that_nobody_has_is_a_dash() -> None:
+    made = [run(p, "x", 0, availability=a, detection_s=nan) for p, a in (("a", 0.1), ("b", 0.2), ("c", 0.3))]
+    _, text = contest(Study(made, About()), "policy")
+    assert text.splitlines()[1].split() == ["a", "3.00", "–"]
+
+
 def test_metrics_that_rank_nobody_are_told() -> None:
     made = [run(p, "x", 0, decisions=1.0) for p in "abc"]
     with pytest.raises(UserError, match="of none of the study's metrics is more, or less, better: decisions"):
