@@ -203,6 +203,15 @@ def test_spread_after_recovery_moves_as_it_is_told(tmp_path: Path) -> None:
     assert row(run)["how"] == "live"
 
 
+def test_a_policy_can_know_who_cannot_move_as_it_means_to(tmp_path: Path) -> None:
+    """The smaller pod would go first, and ends by itself."""
+    small = api(name="batch", run="1h", cpu="300m", ram="128Mi", memory={"idle": "100MB"})
+    spread = {"use": "spread-after-recovery", "params": {"gap": 0.01, "every_s": 60, "how": "live"}}
+    run = Simulation(scenario(tmp_path, spread, [small, api()])).finish()
+    assert not events(run, "PolicyError")
+    assert row(run)["pod"].startswith("api-")
+
+
 def test_a_wasm_instance_goes_on_on_another_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EDGE, "runtimes", ["containerd/runwasi/wasmer-singlepass"])
     image = {"compressed": "2MB", "unpacked": "150kB", "platforms": ["wasi/wasm"], "format": "wasm"}

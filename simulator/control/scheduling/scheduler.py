@@ -21,7 +21,7 @@ from simulator.control.scheduling.feedback import Feedback
 from simulator.control.scheduling.framework import Framework
 from simulator.control.scheduling.info import HeardNs, NodeInfo
 from simulator.control.scheduling.moves import Moves
-from simulator.control.scheduling.placed import PlacedPods
+from simulator.control.scheduling.placed import PlacedPods, Refuses
 from simulator.control.scheduling.preempting import Preemptor
 from simulator.control.scheduling.queue import Queued, SchedulingQueue
 from simulator.control.scheduling.ranking import Ranking
@@ -157,9 +157,12 @@ class Scheduler:
         stops = self._settings.on_policy_error == "stop"
         return Asker(self._clock, self._recorder, stops=stops, limit_s=self._settings.answer_limit_s)
 
-    def look(self, name: str, without: Collection[int] = ()) -> tuple[ClusterView, PlacedPods] | None:
+    def look(
+        self, name: str, without: Collection[int] = (), refuses: Refuses | None = None
+    ) -> tuple[ClusterView, PlacedPods] | None:
         """The nodes and the placed pods as they are believed now; None where it does not run, knows nothing yet, or
-        waits for an answer. `name` is of the draws; the pods of the uids `without` are left out."""
+        waits for an answer. `name` is of the draws; the pods of the uids `without` are left out; `refuses` as
+        `PlacedPods` has it."""
         if not self.up or self._unlisted or self.pending is not None:
             return None
         info, now = self.info, self._clock.now
@@ -173,7 +176,7 @@ class Scheduler:
             return Cycle(self._framework, info, pod, attempt=1, now=now, start=0, uniform=uniform, known=known)
 
         view = cluster_view(info, now, Beliefs(info, (), now, uniform, self._atlas, known=known))
-        return view, PlacedPods(info, now, doomed=without, cycle_of=cycle_of)
+        return view, PlacedPods(info, now, doomed=without, cycle_of=cycle_of, refuses=refuses)
 
     def _known(self) -> Known | None:
         return None if self._truth is None else self._truth.look(self.info)
