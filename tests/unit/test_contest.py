@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from simulator.cli.contest import contest
+from simulator.cli.summary import difference_table
 from simulator.errors import UserError
 from simulator.record.direction import NEITHER, UP, better
 from simulator.record.glossary import GLOSSARY
@@ -94,6 +95,7 @@ def test_the_t_test_is_scipys_and_agrees_with_the_interval() -> None:
         assert t_test(x) == pytest.approx(stats.ttest_1samp(x, 0.0).pvalue)
         assert (t_test(x) < 0.05) == t_interval(x).significant
     assert (t_test([2.0, 2.0]), t_test([0.0, 0.0])) == (0.0, 1.0)
+    assert t_test([0.9 - 0.5, 0.8 - 0.4, 0.7 - 0.3]) == 0.0  # the last is smaller by a rounding
     assert all(isnan(t_test(x)) for x in ([], [1.0], [1.0, np.inf]))
 
 
@@ -276,6 +278,13 @@ def test_a_rank_that_nobody_has_is_a_dash() -> None:
     made = [run(p, "x", 0, availability=a, detection_s=nan) for p, a in (("a", 0.1), ("b", 0.2), ("c", 0.3))]
     _, text = contest(Study(made, About()), "policy")
     assert text.splitlines()[1].split() == ["a", "3.00", "–"]
+
+
+@pytest.mark.parametrize(("other", "said"), [([0.6, 0.6], True), ([0.6, 0.7], False), ([0.1, 0.1], False)])
+def test_a_difference_without_spread_is_not_passed_off_as_certain(other: list[float], said: bool) -> None:
+    """Of two values ±1, alike with a chance of 1/2, half are alike: p 0 would be wrong as often."""
+    rows = hold(runs(a={"x": [0.1, 0.1]}, b={"x": other}), ["availability"], "policy").differences
+    assert ("the same in each of 2 replications or more" in difference_table(rows)) == said
 
 
 def test_metrics_that_rank_nobody_are_told() -> None:
