@@ -11,9 +11,8 @@ from simulator.cli.given import settings
 from simulator.errors import RunFailed
 
 Point = Literal[
-    "placement", "filter", "score", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching",
-    "routing", "scaling",
-]  # fmt: skip
+    "placement", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching", "routing", "scaling"
+]
 LIMIT_S = 60.0  # wall clock of all checks: each asks a policy a few dozen times
 
 
@@ -27,10 +26,9 @@ def check_policy(
     reference
         A shipped name, ./file.py:Name, package.module:Name, or distribution/entry-point.
     point
-        The decision point that it is for: placement of pods on nodes; filter and score, its plug-ins; clusters, the
-        division of workloads over the members of a hub; order, of the pods that are due; preemption, rescheduling,
-        autoscaling and caching; routing, of requests to endpoints; scaling, of functions. A class says it itself; a
-        plain function does not.
+        The decision point that it is for: placement of pods on nodes; clusters, the division of workloads over the
+        members of a hub; order, of the pods that are due; preemption, rescheduling, autoscaling and caching; routing,
+        of requests to endpoints; scaling, of functions. A class says it itself; a plain function does not.
     param
         A parameter of the policy, as NAME=VALUE; as often as there are some.
     """

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from simulator.policy.api import Filter, Order, Score
+from simulator.policy.api import Order
 from simulator.policy.autoscaling import Autoscaling
 from simulator.policy.caching import Caching
 from simulator.policy.cluster_checks import CLUSTER_CHECKS
@@ -25,7 +25,6 @@ from simulator.policy.clusters import ClusterPolicy
 from simulator.policy.loop_checks import LOOP_CHECKS
 from simulator.policy.order_checks import ORDER_CHECKS
 from simulator.policy.placement_checks import PLACEMENT_CHECKS
-from simulator.policy.plugin_checks import PLUGIN_CHECKS
 from simulator.policy.preemption import Preemption
 from simulator.policy.promises import CheckFailed
 from simulator.policy.reference import instantiate
@@ -35,12 +34,9 @@ from simulator.policy.routing_checks import ROUTING_CHECKS, SPLIT_CHECKS
 from simulator.policy.scaling import Scaling
 
 Point = Literal[
-    "placement", "filter", "score", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching",
-    "routing", "scaling",
-]  # fmt: skip
-_POINTS: Final = (
-    ("filter", Filter),
-    ("score", Score),
+    "placement", "clusters", "order", "preemption", "rescheduling", "autoscaling", "caching", "routing", "scaling"
+]
+_LOOPS: Final = (
     ("preemption", Preemption),
     ("rescheduling", Rescheduling),
     ("autoscaling", Autoscaling),
@@ -107,9 +103,9 @@ def checks_of(subject: Any, point: str = "placement") -> tuple[Callable[[Any], N
         return SPLIT_CHECKS
     if point == "routing" or isinstance(subject, Routing):
         return ROUTING_CHECKS
-    for name, kind in _POINTS:
+    for name, kind in _LOOPS:
         if point == name or isinstance(subject, kind):
-            return (LOOP_CHECKS | PLUGIN_CHECKS)[name]
+            return LOOP_CHECKS[name]
     return PLACEMENT_CHECKS
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from simulator.policy.api import Batch, Filter, Order, Placement, Score
+from simulator.policy.api import Batch, Order, Placement
 from simulator.policy.autoscaling import Autoscaling
 from simulator.policy.caching import Caching
 from simulator.policy.clusters import ClusterPolicy
@@ -24,8 +24,8 @@ from simulator.policy.routing import Routing, Split
 from simulator.policy.scaling import Scaling
 
 _CLASSES: Final = (
-    Placement, Batch, Filter, Score, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling, Caching, Routing,
-    Split, Scaling,
+    Placement, Batch, Order, ClusterPolicy, Preemption, Rescheduling, Autoscaling, Caching, Routing, Split,
+    Scaling,
 )  # fmt: skip
 _CLOCKS: Final = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today"})
 

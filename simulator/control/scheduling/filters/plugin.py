@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from simulator import policy
 from simulator.control.scheduling.events import ANYTHING
 from simulator.control.scheduling.filters.base import Filter
 from simulator.policy import Reason
 from simulator.policy.api import FilterFunction
-from simulator.policy.plugins import fault_of_filter
 from simulator.policy.view import Bools
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ class PluginFilter(Filter):
     def passes(self, cycle: Cycle) -> Bools | None:
         """Raises TypeError for an answer that is no boolean column over the nodes."""
         answer = self._passes(cycle.pod_view, cycle.view())
-        if fault := fault_of_filter(answer, len(cycle.info.names)):
-            raise TypeError(f"filter {self.name} {fault}")
+        if not isinstance(answer, np.ndarray) or answer.dtype != np.bool_ or answer.shape != (len(cycle.info.names),):
+            raise TypeError(f"filter {self.name} answered {answer!r}: it must be a boolean column, a row per node")
         return answer
 
     def reasons(self, cycle: Cycle, row: int) -> tuple[Reason, ...]:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.control.scheduling.scores.base import Score
-from simulator.policy.plugins import MOST
+from simulator.control.scheduling.scores.base import MOST, Score
 from simulator.policy.view import Floats, Ints
 
 if TYPE_CHECKING:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.policy.plugins import MOST
 from simulator.policy.view import Ints
 
 if TYPE_CHECKING:
     from simulator.control.scheduling.cycle import Cycle
+
+MOST: Final = 100  # MaxNodeScore
 
 
 class Score:

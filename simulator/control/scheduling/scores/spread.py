@@ -10,8 +10,7 @@ import numpy as np
 from simulator.control.scheduling.belief import HOSTNAME
 from simulator.control.scheduling.filters.affinity import allowed
 from simulator.control.scheduling.filters.spread import has_keys, matching
-from simulator.control.scheduling.scores.base import Score
-from simulator.policy.plugins import MOST
+from simulator.control.scheduling.scores.base import MOST, Score
 from simulator.policy.view import Bools, Floats, Ints
 
 if TYPE_CHECKING:
