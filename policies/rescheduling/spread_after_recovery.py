@@ -56,7 +56,7 @@ class SpreadAfterRecovery(Rescheduling):
             after = ((used + size[:, None]) / np.maximum(whole, 1)).max(axis=0)
             if not size.any():
                 continue
-            better = nodes & (after < share[full]) & placed.feasible(row)
+            better = nodes & (after < share[full]) & placed.feasible(row, self.how)
             better[full] = False
             if better.any():
                 return row, int(np.flatnonzero(better)[np.argmin(after[better])])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from simulator.cli.answer import Answer, number, say, table
 from simulator.cli.contest import contest
-from simulator.cli.summary import difference_table, scenario
+from simulator.cli.summary import difference_table, no_spread, scenario
 from simulator.errors import Problem, UserError
 from simulator.study import compare as comparison
 from simulator.study.correction import told
@@ -51,4 +51,5 @@ def compare(first: Path, second: Path | None = None, /, *, by: str | None = None
         }
         for row in rows
     ]
-    return Answer(rows, table(lines, ("scenario", "metric", "difference", "95 % interval", "n", "p (Holm)", "")))
+    text = table(lines, ("scenario", "metric", "difference", "95 % interval", "n", "p (Holm)", ""))
+    return Answer(rows, text + no_spread(rows))

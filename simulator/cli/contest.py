@@ -7,7 +7,8 @@ from typing import Any
 
 from simulator.cli.answer import number, table
 from simulator.cli.summary import difference_table, scenario
-from simulator.study.contest import Contest, alike, hold, label, largest
+from simulator.errors import Problem, UserError
+from simulator.study.contest import Contest, alike, hold, largest
 from simulator.study.correction import LEVEL, told
 from simulator.study.plain import plain, to_json
 from simulator.study.reasons import reasons
@@ -19,6 +20,9 @@ _NODES = 2  # so many of the best are shown beside those that were chosen
 def contest(study: Study, axis: str) -> tuple[dict[str, Any], str]:
     """The document of `compare --by`, and the same as text."""
     held = hold(study.records, study.metrics, axis)
+    if not held.values:
+        said = f"of none of the study's metrics is more, or less, better: {', '.join(study.metrics)}"
+        raise UserError(Problem(said, hint="name others in `metrics` of the experiment"))
     why = reasons(study, largest(held))
     document = {
         "axis": held.axis,
@@ -28,7 +32,7 @@ def contest(study: Study, axis: str) -> tuple[dict[str, Any], str]:
         "reasons": why,
     }
     return document, "\n\n".join(
-        filter(None, [_ranks(held), _told(held), *(_reason(*group) for group in _grouped(why))])
+        filter(None, [_ranks(held), _told(held), *(_reason(held, *group) for group in _grouped(why))])
     )
 
 
@@ -36,7 +40,8 @@ def _ranks(held: Contest) -> str:
     rows = held.table()
     lines = []
     for i, name in enumerate(held.names):
-        lines.append({"mean rank": name, **{row["metric"]: f"{row['ranks'][i]:.2f}" for row in rows}})
+        ranks = {row["metric"]: f"{row['ranks'][i]:.2f}" if row["blocks"] else "–" for row in rows}
+        lines.append({"mean rank": name, **ranks})
     lines.append({"mean rank": "Friedman p (Holm)", **{row["metric"]: alike(row) for row in rows}})
     blocks = max(row["blocks"] for row in rows)
     said = f"1 is best; over {blocks} blocks, each one scenario in one replication; equals share their mean rank"
@@ -46,8 +51,11 @@ def _ranks(held: Contest) -> str:
 
 
 def _told(held: Contest) -> str:
+    names = _names(held)
     rows = [
-        {**row, **{side: label(row[side]) for side in ("first", "second")}} for row in held.differences if told(row)
+        {**row, **{side: names[to_json(row[side])] for side in ("first", "second")}}
+        for row in held.differences
+        if told(row)
     ]
     if not rows:
         return "no paired difference is told from zero"
@@ -55,8 +63,12 @@ def _told(held: Contest) -> str:
     return difference_table(rows) + "\n" + said
 
 
-def _reason(found: Mapping[str, Any], metrics: Sequence[str]) -> str:
-    names = [label(found[f"{side}_name"]) for side in ("first", "second")]
+def _names(held: Contest) -> dict[str, str]:
+    return {to_json(value): name for value, name in zip(held.entrants, held.names, strict=True)}
+
+
+def _reason(held: Contest, found: Mapping[str, Any], metrics: Sequence[str]) -> str:
+    names = [_names(held)[to_json(found[f"{side}_name"])] for side in ("first", "second")]
     where = "" if (at := scenario(found)) == "result" else f", at {at}"
     said = f"in {', '.join(metrics)}: {names[1]} and {names[0]}{where}"
     ties = f", after {found['ties']} between nodes of equal score" if found["ties"] else ""

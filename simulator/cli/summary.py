@@ -55,7 +55,16 @@ def difference_table(rows: Sequence[Mapping[str, Any]]) -> str:
         for row in rows
     ]
     columns = ["paired differences", *(["at"] if any(line["at"] for line in lines) else [])]
-    return table(lines, [*columns, "metric", "difference", "95 % interval", "n", "p (Holm)"])
+    return table(lines, [*columns, "metric", "difference", "95 % interval", "n", "p (Holm)"]) + no_spread(rows)
+
+
+def no_spread(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What to know of differences that are the same in every replication: Student's t takes them for certain."""
+    least = min((row["n"] for row in rows if row["p"] == 0), default=0)
+    if not least:
+        return ""
+    said = f"p 0: the same in each of {least} replications or more"
+    return f"\n{said}, which leaves no spread to test; of few it says little"
 
 
 def scenario(row: Mapping[str, Any]) -> str:

@@ -43,6 +43,9 @@ class Reject:
     reasons: tuple[Reason, ...] = ()
 
 
+How = Literal["cold", "live", "state"]
+
+
 @dataclass(frozen=True, slots=True)
 class Migrate:
     """Move a running pod (by name) to the node with this row number: an answer of `Rescheduling`.
@@ -51,12 +54,12 @@ class Migrate:
     memory is lost, and nothing serves in between. `live`: its memory is sent while it runs, and it is stopped for what
     is left (pre-copy of a virtual machine). `state`: it is stopped, its memory is sent, and it goes on there (a Wasm
     instance, the snapshot of a machine). Both only where the runtime can (`migration.ways` of its page) and is the same
-    on both nodes.
+    on both nodes: `placed.feasible(row, how)` says where.
     """
 
     pod: str
     node: int
-    how: Literal["cold", "live", "state"] = "cold"
+    how: How = "cold"
 
 
 @dataclass(frozen=True, slots=True)

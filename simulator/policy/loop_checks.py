@@ -124,8 +124,8 @@ def _fault_of_moves(said: Any, asked: Any) -> str:
         row = placed.names.index(move.pod)
         if not _is_row(move.node, cluster):
             return f"there is no row {move.node!r}"
-        if move.node == placed.node[row] or not placed.feasible(row)[move.node]:
-            return f"{move.pod} cannot move to {cluster.names[move.node]}"
+        if move.node == placed.node[row] or not placed.feasible(row, move.how)[move.node]:
+            return f"{move.pod} cannot move to {cluster.names[move.node]}, {move.how}"
     return "" if len({move.pod for move in said}) == len(said) else "it moves a pod twice"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from simulator.policy.decision import How
 from simulator.policy.view import Bools, Floats, Ints
 
 
@@ -14,7 +15,7 @@ class PlacedKnowledge(Protocol):
 
     def fits(self, node: int, gone: Collection[str]) -> bool: ...
 
-    def feasible(self, row: int) -> Bools: ...
+    def feasible(self, row: int, how: How) -> Bools: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class PlacedView:
         counts as taken. Raises ValueError where nobody asked for room, or a pod is not on that node."""
         return self._knows.fits(node, gone)
 
-    def feasible(self, row: int) -> Bools:
-        """A column over nodes: which of them pass all filters for a pod like the one in this row, were that gone; none
-        for an instance of a function, whose platform says where it runs."""
-        return self._knows.feasible(row)
+    def feasible(self, row: int, how: How = "cold") -> Bools:
+        """A column over nodes: which of them pass all filters for a pod like the one in this row, were that gone; and,
+        `live` or by its `state`, to which its runtime can move it so. None for an instance of a function, whose
+        platform says where it runs."""
+        return self._knows.feasible(row, how)

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from simulator.policy.decision import How
 from simulator.policy.placed import PlacedView
 from simulator.policy.samples import KINDS, PODS, sample_cluster
 from simulator.policy.view import Bools, ClusterView, Ints, PodView
@@ -22,7 +23,8 @@ IMPORTANT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """`simulator.policy.placed.PlacedKnowledge`: cpu, memory and readiness alone decide."""
+    """`simulator.policy.placed.PlacedKnowledge`: cpu, memory and readiness alone decide; while it runs, a pod moves to
+    nodes of its platform, and of four on a node one does not."""
 
     cluster: ClusterView
     pod: PodView | None
@@ -41,11 +43,12 @@ class _Sample:
         ram = self.cluster.free_ram_bytes[node] + sum(int(self.ram[row]) for row in rows)
         return bool(self.cluster.ready[node] and cpu >= self.pod.cpu_m and ram >= self.pod.ram_bytes)
 
-    def feasible(self, row: int) -> Bools:
+    def feasible(self, row: int, how: How) -> Bools:
         at = np.arange(len(self.cluster)) == self.node[row]
         cpu, ram = self.cluster.free_cpu_m + at * self.cpu[row], self.cluster.free_ram_bytes + at * self.ram[row]
         fits: Bools = self.cluster.ready & (cpu >= self.cpu[row]) & (ram >= self.ram[row])
-        return fits
+        here = self.cluster.platforms[self.node[row]]
+        return fits if how == "cold" else fits & (row % 4 > 0) & np.array([p == here for p in self.cluster.platforms])
 
 
 def sample_placed(cluster: ClusterView, pod: PodView | None = None) -> PlacedView:

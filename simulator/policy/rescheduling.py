@@ -20,8 +20,8 @@ class Rescheduling:
 
     def moves(self, cluster: ClusterView, placed: PlacedView) -> Sequence[Migrate]:
         """The moves of this round; empty: none. Each names a placed pod once, and a row other than its own that is
-        feasible for it by itself. A pod of a DaemonSet, or of a function, cannot move; one that ends by itself moves
-        cold alone. Anything else is a policy error, and nothing moves in this round."""
+        feasible for it by itself, moved so. A pod of a DaemonSet, or of a function, cannot move; one that ends by
+        itself moves cold alone. Anything else is a policy error, and nothing moves in this round."""
         raise NotImplementedError
 
 

@@ -76,6 +76,7 @@ class AutoscalingEnv(Episodes[ServiceObservation]):
         self.observation_space = space()
         self.action_space = spaces.Discrete(most + 1)
         self._allowed: Bools = np.arange(most + 1) >= least
+        self._allowed.flags.writeable = False
         self._reward = Reward(reward, DENSE)
         self._asks: Iterator[ScaleAsk] = iter(())
         self._ask: ScaleAsk | None = None

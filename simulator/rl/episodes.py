@@ -19,6 +19,9 @@ class Episodes(gymnasium.Env[Seen, np.int64]):
     """`reset(seed=s)` begins replication 0 of seed s, and each reset without a seed the next one;
     `options={"replication": r}` asks for one. One place for all replications of a seed; what happens there differs, by
     the same named draws as in any study (common random numbers): so two policies meet the same pods and requests.
+
+    Metrics as rewards use polars, whose threads do not survive a fork: where the process has used polars before, give
+    Gymnasium's `make_vec(…, vectorization_mode="async")` the `vector_kwargs={"context": "spawn"}`.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  # Gymnasium's own declaration

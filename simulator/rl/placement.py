@@ -53,7 +53,7 @@ class PlacementEnv(Episodes[Observation]):
         self._asks: Iterator[Ask] = iter(())
         self._ask: Ask | None = None
         self._mask: Bools = np.zeros(self.nodes, np.bool_)
-        self._pending: set[str] = set()  # pods that have been asked about and have no node
+        self._pending: dict[str, Ask] = {}  # what was asked last about pods that have no node
         self._waiting_cpu_m = self._waiting_ram_bytes = 0  # that they request
         self._then = self._spent = 0.0  # up to when what they spent pending is counted, and pod seconds since the step
 
@@ -114,6 +114,7 @@ class PlacementEnv(Episodes[Observation]):
         self._spent = 0.0
         self._ask = ask = next(self._asks, None)
         self._pass_time()
+        self._forget_the_gone()
         if ask is None:
             self._mask = np.zeros(self.nodes, np.bool_)
         elif len(mask := ask.feasible()) == self.nodes:
@@ -132,6 +133,16 @@ class PlacementEnv(Episodes[Observation]):
         self._spent += len(self._pending) * (now - self._then)
         self._then = now
 
+    def _forget_the_gone(self) -> None:
+        """Who was deleted since the last step, or bound without being asked about, has waited no more since then."""
+        gone = [ask for ask in self._pending.values() if (pod := ask.item.pod).node or pod.deletion_ns is not None]
+        for ask in gone:
+            pod = ask.item.pod
+            ended = pod.scheduled_ns if pod.node else pod.deletion_ns
+            assert ended is not None
+            self._spent -= self._then - ended / SECOND
+            self._waits_no_more(ask.pod)
+
     def _seen(self, last: Ask) -> Observation:
         """What is asked; once nothing is, the nodes as the last ask's view still shows them."""
         ask = self._ask
@@ -141,15 +152,13 @@ class PlacementEnv(Episodes[Observation]):
         return seen
 
     def _waits(self, ask: Ask) -> None:
-        if ask.subject not in self._pending:
+        if self._pending.setdefault(ask.subject, ask) is ask:
             pod = ask.pod
-            self._pending.add(pod.name)
             self._waiting_cpu_m += pod.cpu_m
             self._waiting_ram_bytes += pod.ram_bytes
 
     def _waits_no_more(self, pod: PodView) -> None:
-        if pod.name in self._pending:
-            self._pending.remove(pod.name)
+        if self._pending.pop(pod.name, None) is not None:
             self._waiting_cpu_m -= pod.cpu_m
             self._waiting_ram_bytes -= pod.ram_bytes
 

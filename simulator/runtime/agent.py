@@ -44,7 +44,7 @@ class NodeAgent:
     that the operating system and every component on this node hold. `serving_hooks` are called (pod, up, how) when a
     pod's main container runs and does not answer yet ("starting"), begins to ("started"), or stops ("killed",
     "exited", "oom", "node-dead"). `up_hooks` are called with True once the agent has started after a power cut, before
-    it does anything, and with False when power goes; `speed_hooks` with each pod that runs, when its speed changes.
+    it does anything, and with False when power goes; `speed_hooks` with each pod that answers, when its speed changes.
     Raises ValueError where there is no runtime.
     """
 
@@ -324,7 +324,7 @@ class NodeAgent:
         self._host.speed = self._bench.starts.speed = speed
         for worker in self._workers.values():
             worker.run.speed = speed / worker.slowdown
-            if worker.run.main.state == "running":
+            if worker.run.serving:  # whoever does not answer yet, or stands still, begins with its speed
                 for hook in self.speed_hooks:
                     hook(worker.run)
 

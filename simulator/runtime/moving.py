@@ -17,14 +17,13 @@ if TYPE_CHECKING:
 class Moving:
     """What stops and starts one pod where its memory moves."""
 
-    __slots__ = ("_bench", "_costs", "_origin", "_worker", "migration", "paused")
+    __slots__ = ("_bench", "_costs", "_origin", "_worker", "migration")
 
     def __init__(self, worker: PodWorker, bench: Bench, costs: RuntimeCosts, origin: Origin | None) -> None:
         self._worker = worker
         self._bench = bench
         self._costs = costs
         self._origin = origin  # what it is to go on with, until it does
-        self.paused = False  # its processes stand still, while the last of their memory is sent
         self.migration: Migration | None = None  # that it is part of
 
     @property
@@ -71,13 +70,14 @@ class Moving:
 
     def _answer(self, yes: bool, how: str) -> None:
         run = self._worker.run
-        self.paused = not yes
+        run.paused = not yes
         for container in run.containers:
             if container.state == "running":
                 container.answering = yes
                 if container.health is not None:
                     container.health.answers(yes)
         self._bench.host.record(run.name, run.template.workload, "running", "started" if yes else "stopped")
+        self._worker.take()
         self._worker.serve(yes, how)
 
     # The twin that comes.

@@ -86,6 +86,7 @@ class PodRun:
         "init_containers",
         "name",
         "node",
+        "paused",
         "phase",
         "ram_bytes",
         "ready",
@@ -109,6 +110,7 @@ class PodRun:
         self.reason = ""
         self.ready = False
         self.serving = False  # the main container's process listens
+        self.paused = False  # its processes stand still, while the last of their memory is sent
         self.devices: Held = {}  # accelerators, whole or in part
         self.deleted = False  # its deletion has reached the node
         self.started_ns: int | None = None  # when its main container first ran

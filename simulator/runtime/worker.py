@@ -134,7 +134,7 @@ class PodWorker:
             self._settle(container, 1, refusal, "exited")
             return
         container.state, container.reason, container.seen = "running", "", False
-        self._take()
+        self.take()
         host.note("Started", run.name, template.name)
         if container is run.main:
             if run.started_ns is None:
@@ -189,9 +189,13 @@ class PodWorker:
         if more:
             self._bench.memory.add(more)
 
-    def _take(self) -> None:
-        """Its containers that run keep cores busy; while the main one does, the pod holds those that it asks for."""
+    def take(self) -> None:
+        """Its containers that run keep cores busy; while the main one does, the pod holds those that it asks for. One
+        that is paused does neither."""
         run = self.run
+        if run.paused:
+            self._bench.host.load.take(run.name, 0.0)
+            return
         busy = sum(c.template.background_m for c in self._runs())
         share = run.template.cpu_m if run.main.state == "running" else 0
         self._bench.host.load.take(run.name, busy / 1000, share / 1000)
@@ -237,13 +241,13 @@ class PodWorker:
         """Its process is no more: no timer of it is left, and whoever talked to it is told."""
         run, host = self.run, self._bench.host
         self.moving.breaks(f"{container.template.name} of {run.name} has ended")
-        self._take()
+        self.take()
         _cancel(container.timer, container.listen)
         container.answering = False
         if container.health is not None:
             container.health.stop()
         if container is run.main:
-            if not self.moving.paused:
+            if not run.paused:
                 host.record(run.name, run.template.workload, "running", "stopped")
             if run.serving:
                 self.serve(False, how)

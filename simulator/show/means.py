@@ -11,7 +11,8 @@ from plotly.subplots import make_subplots
 
 from simulator.record.glossary import GLOSSARY
 from simulator.show.style import DOWN, INK, SERIES, Drawing, layout
-from simulator.study.contest import label
+from simulator.study.contest import labels
+from simulator.study.plain import to_json
 from simulator.study.study import Study
 from simulator.units import SECOND, UnitError, parse
 
@@ -35,7 +36,7 @@ def draw(study: Study, metrics: Sequence[str]) -> Drawing:
         rows=(len(shown) + 1) // 2, cols=min(2, len(shown)), subplot_titles=shown,
         horizontal_spacing=0.12, vertical_spacing=0.16,
     )  # fmt: skip
-    points = {run.name: {**{k: label(v) for k, v in run.axes.items()}, "case": run.case} for run in study.records}
+    points = _points(study)
     across, scale, unit = _across(list(points.values()))
     rows = _rows(study, shown, points, across)
     named = list(dict.fromkeys(row["series"] for row in rows))
@@ -58,6 +59,19 @@ def draw(study: Study, metrics: Sequence[str]) -> Drawing:
     schema = {"metric": str, "x": str, "series": str, "mean": float, "low": float, "high": float, "expected": float}
     frame = pl.DataFrame(rows, schema={**schema, "tolerance": float, "n": int})
     return Drawing("What was measured", caption, drawn, frame)
+
+
+def _points(study: Study) -> dict[str, dict[str, str | None]]:
+    """Each scenario's values on all axes, in a word each."""
+    found: dict[str, dict[str, str | None]] = {run.name: {} for run in study.records}
+    for axis in study.records[0].axes:
+        values = {to_json(run.axes[axis]): run.axes[axis] for run in study.records}
+        words = dict(zip(values, labels(list(values.values())), strict=True))
+        for run in study.records:
+            found[run.name][axis] = words[to_json(run.axes[axis])]
+    for run in study.records:
+        found[run.name]["case"] = run.case
+    return found
 
 
 def _across(points: Sequence[Mapping[str, str | None]]) -> tuple[str, dict[str, float], str]:

@@ -84,7 +84,9 @@ def _pod_rows(run: Run) -> pl.DataFrame:
     truths = pod_truths(run.table("pods")).with_columns(pl.col("until_s").clip(upper_bound=until))
     replaced = replacements(run.tables).select("pod", replaced_s=pl.col("lost_s") + pl.col("took_s"))
     # A pod that is given up and replaced is cut in two where its replacement begins to run.
-    both = truths.join(replaced.unique("pod"), on="pod", how="left").with_columns(pl.col("replaced_s").fill_null(until))
+    replaced = replaced.unique("pod", keep="first", maintain_order=True)
+    both = truths.join(replaced, on="pod", how="left", maintain_order="left")
+    both = both.with_columns(pl.col("replaced_s").fill_null(until))
     before = both.with_columns(until_s=pl.min_horizontal("until_s", "replaced_s"), late=pl.lit(False))
     after = both.with_columns(time_s=pl.max_horizontal("time_s", "replaced_s"), late=pl.lit(True))
     believed, running = pl.col("believed"), pl.col("running")
@@ -107,7 +109,8 @@ def _pod_rows(run: Run) -> pl.DataFrame:
     for truth, state in columns.items():
         changes = parted.select("node", "pod", "time_s", state=state)
         rows = intervals(changes, "pod", until).filter(pl.col("state") != "")
-        found.append(rows.join(changes.select("pod", "node").unique(), on="pod").with_columns(truth=pl.lit(truth)))
+        homes = changes.select("pod", "node").unique()
+        found.append(rows.join(homes, on="pod", maintain_order="left").with_columns(truth=pl.lit(truth)))
     return pl.concat(found).rename({"pod": "subject"}).select(*_SCHEMA)
 
 

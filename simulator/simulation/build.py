@@ -255,10 +255,11 @@ def _lay_out_pods(parts: Parts, settled: Parts) -> None:
 
 def broken(events: pl.DataFrame) -> str:
     """What a policy did wrong for the first time, of the table of events; empty if none did."""
-    found = events.filter(events["kind"] == "PolicyError")
-    if not len(found):
+    # No filter of polars: its threads do not survive a fork, after which vectors of environments build simulations.
+    kinds = events["kind"].to_list()
+    if "PolicyError" not in kinds:
         return ""
-    first = found.row(0, named=True)
+    first = events.row(kinds.index("PolicyError"), named=True)
     return f"a policy that was asked about {first['subject']} {first['detail']}; what happens without one was done"
 
 

@@ -281,7 +281,8 @@ class Simulation:
             for kept in agent.stored_pods():
                 row(kept.name, kept.template.workload, names[index])["stored"] = True
             for run in agent.running():
-                row(run.name, run.template.workload, names[index])["running"] = run.main.state == "running"
+                runs = run.main.state == "running" and not run.paused
+                row(run.name, run.template.workload, names[index])["running"] = runs
         if self.scenario.fidelity == "scheduling":  # the three truths are one
             for known in pods.values():
                 known["stored"] = known["running"] = known["believed"] == "Ready"

@@ -9,6 +9,7 @@ from simulator.spec.look import Look
 from simulator.spec.pods import Pods
 
 _HINT = "fidelity: full has it"
+_LOOPS = ("rescheduling", "autoscaling", "caching")
 
 
 def check_fidelity(look: Look) -> Iterator[Problem]:
@@ -26,6 +27,10 @@ def check_fidelity(look: Look) -> Iterator[Problem]:
     if scenario.policies is not None and scenario.policies.perfect_knowledge:
         said = "fidelity: scheduling has nothing that is otherwise than believed"
         yield look.source.problem(("policies", "perfect_knowledge"), said, _HINT)
+    for point in _LOOPS:
+        if getattr(scenario.policies, point, None) is not None:
+            said = f"fidelity: scheduling has no loop that asks for {point}"
+            yield look.source.problem(("policies", point), said, _HINT)
     if scenario.clusters is not None:
         yield look.source.problem(("clusters",), "fidelity: scheduling has one cluster", _HINT)
     if scenario.start == "placed":

@@ -36,9 +36,7 @@ class Contest:
     @property
     def names(self) -> list[str]:
         """The entrants in a word each; in full where two would be called the same."""
-        words = [label(value) for value in self.entrants]
-        full = [str(plain(value)) for value in self.entrants]
-        return [word if words.count(word) == 1 else whole for word, whole in zip(words, full, strict=True)]
+        return labels(self.entrants)
 
     def ranks(self, metric: str) -> Floats:
         """Shape (blocks, entrants): 1 is the best of its block, equals share the mean of their ranks.
@@ -53,8 +51,9 @@ class Contest:
         return np.asarray(rankdata(-whole if better(metric) == "up" else whole, axis=1))
 
     def table(self) -> list[dict[str, Any]]:
-        """A row for each metric: metric, better, ranks (mean rank of each entrant), blocks, left_out (blocks), and
-        Friedman's test of "all are alike": statistic, p, p_holm (over the metrics). NaN where nothing tells them apart.
+        """A row for each metric: metric, better, ranks (mean rank of each entrant), blocks, left_out (blocks), equal
+        (nothing tells them apart in any), and Friedman's test of "all are alike": statistic, p, p_holm (over the
+        metrics). NaN where all are equal, and of two entrants or one block, which it cannot test.
 
         M. Friedman, "The use of ranks to avoid the assumption of normality implicit in the analysis of variance",
         JASA 32(200), 1937, with the correction for ties; used as in J. Demšar, "Statistical comparisons of classifiers
@@ -72,6 +71,7 @@ class Contest:
                     "ranks": ranks.mean(axis=0).tolist() if len(ranks) else [nan] * len(self.entrants),
                     "blocks": len(ranks),
                     "left_out": len(values) - len(ranks),
+                    "equal": bool((ranks == ranks[:, :1]).all()),
                     "statistic": statistic,
                     "p": p,
                 }
@@ -142,6 +142,12 @@ def non_dominated(values: Floats, directions: Sequence[Better]) -> NDArray[np.bo
     return free
 
 
+def labels(values: Sequence[Any]) -> list[str]:
+    """Values of an axis in a word each; in full where two would be called the same."""
+    words, full = [label(value) for value in values], [str(plain(value)) for value in values]
+    return [word if words.count(word) == 1 else whole for word, whole in zip(words, full, strict=True)]
+
+
 def label(value: Any) -> str:
     """An entrant in one word: what it uses, of a value with parameters."""
     value = plain(value)
@@ -168,9 +174,9 @@ def _chosen(counts: Mapping[str, int], axis: str | None) -> str:
 def alike(row: Mapping[str, Any]) -> str:
     """What Friedman's test says of a row of the table, in a cell: corrected p, or why there is none."""
     p = row["p_holm"]
-    if not row["blocks"]:
-        return "–"
-    return "all equal" if isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+    if isnan(p):
+        return "all equal" if row["equal"] and row["blocks"] else "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _friedman(ranks: Floats) -> tuple[float, float]:

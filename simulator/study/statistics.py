@@ -63,11 +63,12 @@ def t_interval(values: Iterable[float], confidence: float = CONFIDENCE) -> Inter
 def t_test(values: Iterable[float]) -> float:
     """The two-sided p value of a mean of zero by Student's t: below 1 - confidence where `t_interval` excludes zero.
 
-    NaN for fewer than two values or an infinite one. A constant has no spread: 1 if it is zero, else 0.
+    NaN for fewer than two values or an infinite one. A constant, but for rounding, has no spread: 1 if it is zero,
+    else 0.
     """
     from scipy.special import stdtr  # noqa: PLC0415  # heavy
 
-    x = np.array([v for v in values if not isnan(v)], np.float64)
+    x = evened([v for v in values if not isnan(v)])
     if len(x) < 2 or not np.isfinite(x).all():
         return nan
     if x.min() == x.max():

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from simulator.cli.contest import contest
+from simulator.cli.summary import difference_table
 from simulator.errors import UserError
 from simulator.record.direction import NEITHER, UP, better
 from simulator.record.glossary import GLOSSARY
@@ -20,6 +22,7 @@ from simulator.study.contest import alike, fits, hold, label, largest, non_domin
 from simulator.study.correction import holm, told
 from simulator.study.reasons import partings
 from simulator.study.statistics import evened, gap, t_interval, t_test
+from simulator.study.study import About, Study
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=6)
 
@@ -92,6 +95,7 @@ def test_the_t_test_is_scipys_and_agrees_with_the_interval() -> None:
         assert t_test(x) == pytest.approx(stats.ttest_1samp(x, 0.0).pvalue)
         assert (t_test(x) < 0.05) == t_interval(x).significant
     assert (t_test([2.0, 2.0]), t_test([0.0, 0.0])) == (0.0, 1.0)
+    assert t_test([0.9 - 0.5, 0.8 - 0.4, 0.7 - 0.3]) == 0.0  # the last is smaller by a rounding
     assert all(isnan(t_test(x)) for x in ([], [1.0], [1.0, np.inf]))
 
 
@@ -239,7 +243,51 @@ def test_decisions_part_where_pod_and_attempt_are_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("blocks", "p", "said"), [(0, nan, "–"), (4, nan, "all equal"), (4, 0.0004, "< 0.001"), (4, 0.2, "0.200")]
+    ("values", "said"),
+    [
+        ({"a": [nan, nan], "b": [0.5, 0.5], "c": [0.5, 0.5]}, "–"),
+        ({"a": [0.5, 0.7], "b": [0.5, 0.7], "c": [0.5, 0.7]}, "all equal"),
+        ({"a": [0.5], "b": [0.6], "c": [0.7]}, "–"),  # one block tests nothing
+        ({"a": [0.5, 0.5], "b": [0.6, 0.6]}, "–"),  # nor do two entrants
+        ({"a": [0.5, 0.5], "b": [0.6, 0.4]}, "–"),
+        ({"a": [0.5, 0.5], "b": [0.5, 0.5]}, "all equal"),
+        ({"a": [0.1] * 9, "b": [0.2] * 9, "c": [0.3] * 9}, "< 0.001"),
+        ({"a": [0.1] * 3, "b": [0.2] * 3, "c": [0.3] * 3}, "0.050"),  # 12 / (3·3·4) (9² + 6² + 3²) - 36 = 6; e⁻³
+    ],
 )
-def test_a_cell_says_what_friedman_s_test_does_or_why_it_says_nothing(blocks: int, p: float, said: str) -> None:
-    assert alike({"blocks": blocks, "p_holm": p}) == said
+def test_a_cell_says_what_friedman_s_test_does_or_why_it_says_nothing(
+    values: dict[str, list[float]], said: str
+) -> None:
+    made = runs(**{name: {"x": row} for name, row in values.items()})
+    assert [alike(row) for row in hold(made, ["availability"], "policy").table()] == [said]
+
+
+def test_who_has_the_same_policy_with_other_parameters_is_named_in_full() -> None:
+    import polars as pl
+
+    made = runs(a={"x": [0.1, 0.11]}, b={"x": [0.5, 0.51]})
+    asks = pl.DataFrame(schema={"pod": str, "attempt": int, "decision": str, "node": str})
+    for one in made:
+        one.axes = {"scenario.policy": {"use": "t", "params": {"gap": one.axes["scenario.policy"]}}}
+        one.tables = {"decisions": asks}
+    _, text = contest(Study(made, About()), "policy")
+    assert "{'use': 't', 'params': {'gap': 'b'}} − {'use': 't', 'params': {'gap': 'a'}}" in text
+
+
+def test_a_rank_that_nobody_has_is_a_dash() -> None:
+    made = [run(p, "x", 0, availability=a, detection_s=nan) for p, a in (("a", 0.1), ("b", 0.2), ("c", 0.3))]
+    _, text = contest(Study(made, About()), "policy")
+    assert text.splitlines()[1].split() == ["a", "3.00", "–"]
+
+
+@pytest.mark.parametrize(("other", "said"), [([0.6, 0.6], True), ([0.6, 0.7], False), ([0.1, 0.1], False)])
+def test_a_difference_without_spread_is_not_passed_off_as_certain(other: list[float], said: bool) -> None:
+    """Of two values ±1, alike with a chance of 1/2, half are alike: p 0 would be wrong as often."""
+    rows = hold(runs(a={"x": [0.1, 0.1]}, b={"x": other}), ["availability"], "policy").differences
+    assert ("the same in each of 2 replications or more" in difference_table(rows)) == said
+
+
+def test_metrics_that_rank_nobody_are_told() -> None:
+    made = [run(p, "x", 0, decisions=1.0) for p in "abc"]
+    with pytest.raises(UserError, match="of none of the study's metrics is more, or less, better: decisions"):
+        contest(Study(made, About()), "policy")

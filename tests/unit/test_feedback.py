@@ -71,6 +71,24 @@ def test_what_the_scheduler_forgot_in_its_death_is_not_told() -> None:
     assert policy.told == []
 
 
+def test_who_has_not_bound_a_pod_is_not_told_what_became_of_it() -> None:
+    """A move says where one pod goes, and the default where another does, for which the policy has no answer."""
+
+    class Silent(Listener):
+        def place(self, pod: Any, cluster: Any) -> Any:
+            return "nowhere" if pod.name == "odd" else Bind(0)
+
+    policy = Silent()
+    bed = Plane(2, policy=policy)
+    bed.scheduler.moves.wish("moved", "n1")
+    pods = [bed.pod(name) for name in ("moved", "odd", "own")]
+    bed.run(1)
+    assert [bool(pod.node) for pod in pods] == [True] * 3
+    for pod in pods:
+        made_ready(bed, pod)
+    assert [name for name, *_ in policy.told] == ["own"]
+
+
 def test_an_error_of_who_hears_is_a_policy_error() -> None:
     class Deaf(Listener):
         def heard(self, pod: Any, node: str, ready_after_s: float) -> None:

@@ -123,6 +123,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"workloads": [SERVICE]}, "no workloads of kind service, only pods", "workloads.0.kind"),
     ({"faults": [{**CUT, "link": "lan*"}]}, "has no faults, and so no cut", "faults.0.kind"),
     ({"start": "placed"}, "begins with empty nodes", "start"),
+    ({"policy": None, "policies": {"rescheduling": "spread-after-recovery"}}, "asks for rescheduling", "rescheduling"),
+    ({"policy": None, "policies": {"caching": "pull-everywhere"}}, "asks for caching", "caching"),
     ({"images": {"job": {**PLACE["images"]["job"], "prepulled": ["a-*"]}}}, "none is prepulled", "prepulled"),
 ]
 

@@ -42,6 +42,14 @@ class Two(Autoscaling):
     def replicas(self, workload):
         return 2
 
+def lazy(cluster, placed):
+    for row, name in enumerate(placed.names):
+        if cluster.now_s < 130 and name.startswith("api"):
+            yield Migrate(name, 3 - int(placed.node[row]))
+
+def drawn(cluster, images):
+    return (Pull(name, 2) for i, name in enumerate(images.names) if not images.present[i, 2])
+
 def nonsense(workload):
     return -1
 
@@ -104,6 +112,16 @@ def _after_an_outage(folder: Path, policies: dict[str, Any]) -> Simulation:
     return Simulation(
         scenario(folder, [api(4)], duration="12min", start="placed", faults=[crash], policies=policies), seed=1
     )
+
+
+def test_an_iterator_is_no_answer(tmp_path: Path) -> None:
+    """As in the checks: it would be at its end when it is carried out, and nothing would move without a word."""
+    policies = {"rescheduling": "./mine.py:lazy", "caching": "./mine.py:drawn", "placement": "first-fit"}
+    run = Simulation(scenario(tmp_path, [api(1)], policies=policies, duration="150s")).finish()
+    assert {row["detail"] for row in events(run, "PolicyError")} == {
+        "answered a generator: rescheduling answers a list of Migrate",
+        "answered a generator: caching answers a list of Pull",
+    }
 
 
 def test_what_an_outage_pushed_together_stays_so_until_somebody_moves_it(tmp_path: Path) -> None:

@@ -203,6 +203,15 @@ def test_spread_after_recovery_moves_as_it_is_told(tmp_path: Path) -> None:
     assert row(run)["how"] == "live"
 
 
+def test_a_policy_can_know_who_cannot_move_as_it_means_to(tmp_path: Path) -> None:
+    """The smaller pod would go first, and ends by itself."""
+    small = api(name="batch", run="1h", cpu="300m", ram="128Mi", memory={"idle": "100MB"})
+    spread = {"use": "spread-after-recovery", "params": {"gap": 0.01, "every_s": 60, "how": "live"}}
+    run = Simulation(scenario(tmp_path, spread, [small, api()])).finish()
+    assert not events(run, "PolicyError")
+    assert row(run)["pod"].startswith("api-")
+
+
 def test_a_wasm_instance_goes_on_on_another_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EDGE, "runtimes", ["containerd/runwasi/wasmer-singlepass"])
     image = {"compressed": "2MB", "unpacked": "150kB", "platforms": ["wasi/wasm"], "format": "wasm"}
@@ -286,6 +295,13 @@ def _stepped(folder: Path, workload: dict[str, Any] | None = None) -> Simulation
     s = Simulation(scenario(folder, once(), [workload or api(2)], duration="12min"))
     s.run(66)
     return s
+
+
+def test_who_stands_still_does_not_run_as_its_rows_say(tmp_path: Path) -> None:
+    s = Simulation(scenario(tmp_path, once(how="state"), [api(2)], duration="66s"))  # its 14 s have begun
+    run = s.finish()
+    assert "stopped" in run.table("pods").filter(truth="running", owner="api")["state"].to_list()
+    assert unlike(s.state(), run.tables) == []
 
 
 def _done(s: Simulation, replicas: int = 2) -> Run:

@@ -187,6 +187,33 @@ def test_the_source_ends_before_the_twin_begins_and_the_application_does_not_sta
     assert kit.events("Migrated", "source") == [26.35]
 
 
+def test_who_stands_still_keeps_no_core_busy_and_answers_nobody_whatever_its_node_s_speed() -> None:
+    kit, _ = kit_of()
+    source = kit.admit("busy", start_ns=0, ram_idle_bytes=100 * MB, background_m=500, cpu_m=500)
+    kit.run(10)
+    paced: list[float] = []
+    agent, load = kit.agent, kit.agent.load
+    agent.speed_hooks.append(lambda run: paced.append(run.speed) if run.name == "busy" else None)
+    load.watch()
+    move(kit, source, "state")
+    worker = agent.worker(source)
+    assert worker is not None
+    worker.take()
+    assert load.cores == 0.5
+    kit.run(12)  # it stopped at 10.6 s
+    assert worker.run.paused
+    assert (load.cores, load.busy[-1], load.share[-1]) == (0.0, 0.0, 0.0)
+    agent.set_speed(0.5)
+    assert paced == []
+    _cut(kit)
+    kit.run(13)
+    assert (load.cores, load.share[-1]) == (0.5, 0.5)
+    assert kit.served[-1][1:] == (source, True, "resumed")
+    assert worker.run.speed == 0.5
+    agent.set_speed(1.0)
+    assert paced == [1.0]
+
+
 def test_memory_is_held_on_both_nodes_until_the_source_ends() -> None:
     kit, source = kit_of(idle=100 * MB, dirty=6.25 * MB)
     whole = [agent.available_ram_bytes for agent in kit.agents]

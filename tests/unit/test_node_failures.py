@@ -242,6 +242,15 @@ def test_work_takes_longer_while_a_node_is_slow_and_no_longer() -> None:
     assert latency(found, 151, 180) == [pytest.approx(2 * usual[0], abs=2e-6)]
 
 
+def test_a_change_of_speed_makes_nobody_answer_who_is_still_starting() -> None:
+    start = ASK["workloads"][0] | {"start": "60s"}  # 108 s on a board
+    slow = {"kind": "slow", "node": "a-0", "factor": 0.5, "at": "30s", "duration": "10s"}
+    plain, slowed = (run({**ASK, "workloads": [start, ASK["workloads"][1]], "faults": f}) for f in ([], [slow]))
+    begun = [found.table("requests").filter(outcome="completed")["issued_s"].min() for found in (plain, slowed)]
+    assert begun[0] > 60
+    assert begun[1] == begun[0]
+
+
 def test_starts_on_a_slow_node_take_longer() -> None:
     found = eight(*({"kind": "slow", "node": f"n-{i}", "factor": f, "at": "0s"} for i, f in enumerate((1.0, 0.5, 0.1))))
     pods = found.table("pods").filter(truth="running", state="started").sort("node")

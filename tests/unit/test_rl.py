@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import polars as pl
 import pytest
 from gymnasium.utils.env_checker import check_env
 
@@ -144,6 +145,32 @@ def test_the_queue_is_what_waits_and_the_time_left() -> None:
         seen, _, over, _, info = env.step(least_loaded(env))
     assert most > 5
     assert seen["queue"][-1] == 0
+
+
+def test_who_is_deleted_waits_no_more() -> None:
+    """Not all of twelve replicas find room; when another image rolls them, some that wait go."""
+    data = practice(3, duration="5min", fidelity="full").dump()
+    shop = {"kind": "service", "name": "shop", "image": "job:1", "replicas": 12, "cpu": "3", "ram": "256Mi"}
+    small = {"kind": "pods", "name": "small", "image": "job:1", "cpu": "100m", "ram": "64Mi",
+             "arrivals": {"every": "9s"}, "run": "1s"}  # fmt: skip
+    update = {"kind": "update", "workload": "shop", "image": "job:2", "at": "2min"}
+    images = {**data["images"], "job:2": data["images"]["job:1"]}
+    env = PlacementEnv(
+        sim.Scenario.parse({**data, "images": images, "workloads": [shop, small], "faults": [update]}),
+        reward={"pending_pod_s": 1},
+    )
+    rows = episode(env, seed=1)
+    pods = env.simulation.finish().table("pods").filter(truth="believed")
+    wait = 0.0
+    for pod in pods["pod"].unique():
+        mine = pods.filter(pod=pod)
+        (begun,) = mine.filter(state="Pending")["time_s"].to_list()
+        wait += mine.filter(mine["state"] != "Pending")["time_s"].append(pl.Series([300.0]))[0] - begun
+    deleted = [p for p in pods.filter(state="Deleted")["pod"] if not pods.filter(pod=p, state="Scheduled").height]
+    assert deleted
+    assert sum(row[2] for row in rows) == pytest.approx(wait, rel=0.01)  # but for the way to the first ask
+    state = env.simulation.state().pods
+    assert rows[-1][5]["pending"] == state.filter(believed="Pending").height
 
 
 def test_over_and_cut_off_are_two_things() -> None:

@@ -68,6 +68,7 @@ def test_observations_are_the_view_and_masks_the_bounds() -> None:
         assert seen["service"] == pytest.approx(wanted)
         assert env.observation_space.contains(seen)
         assert env.action_masks().tolist() == [False, False, True, True, True, True]
+        assert not env.action_masks().flags.writeable  # one for all episodes
         busy += view.served_per_s > 0
         seen, *_ = env.step(4)
     assert busy

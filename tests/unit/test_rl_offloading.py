@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from typing import Any
 
@@ -179,6 +181,19 @@ def test_who_looks_at_queues_is_better_than_chance_and_than_any_one_tier() -> No
     best = cost(soonest)
     assert best < 0.85 * cost(lambda e: int(e.np_random.integers(3)))
     assert all(best < 0.85 * cost(lambda _, tier=tier: tier) for tier in range(3))
+
+
+def test_a_vector_in_forked_processes_begins() -> None:
+    """Gymnasium makes one environment, then forks: what is placed before the beginning must not wait for threads that
+    the other process has."""
+    code = """
+import gymnasium, simulator.rl
+made = {"num_envs": 1, "vectorization_mode": "async", "vector_kwargs": {"context": "fork"}}
+vector = gymnasium.make_vec("simulator/Offloading-v0", scenario=simulator.rl.offloading(1, duration="2s"), **made)
+vector.reset(seed=1)
+vector.close()
+"""
+    subprocess.run([sys.executable, "-c", code], timeout=30, check=True)
 
 
 def test_environments_side_by_side_have_a_seed_each() -> None:

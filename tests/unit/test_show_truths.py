@@ -35,6 +35,14 @@ def test_the_node_and_its_pod_each_have_their_truths_apart() -> None:
     }
 
 
+def test_the_same_run_has_the_same_rows_in_the_same_order() -> None:
+    run = hand_made_run()
+    pods = run.table("pods")
+    more = [pods.with_columns(pod=pl.col("pod") + f"-{i}") for i in range(9)]
+    run.tables = {**run.tables, "pods": pl.concat(more).sort("time_s", maintain_order=True)}
+    assert all(truths.rows(run).equals(truths.rows(run)) for _ in range(5))
+
+
 def test_an_orphan_becomes_a_double_when_its_replacement_runs() -> None:
     run = hand_made_run()
     late = pl.col("time_s") + pl.when((pl.col("pod") == "web-1") & (pl.col("state") != "desired")).then(20.0).otherwise(

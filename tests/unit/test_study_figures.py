@@ -52,6 +52,13 @@ def test_values_that_are_no_quantities_of_one_kind_stand_in_the_order_of_the_fil
     assert drawn.figure.layout.xaxis.type == "category"
 
 
+def test_values_of_one_word_do_not_share_a_place() -> None:
+    gaps = [{"use": "spread", "params": {"gap": gap}} for gap in (0.1, 0.2)]
+    drawn = means.draw(study(*gaps), ["mean_latency_s"])
+    assert list(drawn.figure.data[0].x) == [str(gap) for gap in gaps]
+    assert drawn.rows["x"].n_unique() == 2
+
+
 def test_metrics_that_are_asked_for_are_drawn_and_others_are_not() -> None:
     found = study("50/s", "80/s")
     assert len(found.figure(metrics=["mean_latency_s"]).data) == 1

@@ -96,6 +96,8 @@ class ApiServer:
         """Take the object out of the store."""
         if not obj.deleted:
             obj.deleted = True
+            if obj.deletion_ns is None and isinstance(obj, Pod):
+                obj.deletion_ns = self._clock.now
             self._objects[obj.kind].pop(obj.name, None)
             self._changed("DELETED", obj)
 

@@ -92,6 +92,8 @@ def _named(template: PodTemplate) -> dict[str, None]:
 def _fault_of(answer: Any, images: ImagesView, nodes: tuple[str, ...]) -> str:
     """What is wrong with the answer of a round; empty if nothing is."""
     seen = set[tuple[str, int]]()
+    if not isinstance(answer, list | tuple):  # an iterator would be at its end when it is carried out
+        return f"answered a {type(answer).__name__}: caching answers a list of Pull"
     for pull in answer:
         if not isinstance(pull, Pull):
             return f"answered {pull!r}, a {type(pull).__name__}: caching answers a list of Pull"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from operator import index
 from typing import Any
 
@@ -15,7 +15,7 @@ from simulator.control.controllers.pods import delete_pod, free_name
 from simulator.control.loops.loop import Loop
 from simulator.control.loops.migrating import Migrator
 from simulator.control.scheduling.moves import wished_by
-from simulator.control.scheduling.placed import PlacedPods
+from simulator.control.scheduling.placed import PlacedPods, Refuses
 from simulator.control.scheduling.scheduler import Scheduler
 from simulator.engine.clock import Clock
 from simulator.policy import Migrate, Rescheduling
@@ -38,7 +38,7 @@ class Rescheduler:
 
     def __init__(
         self, clock: Clock, recorder: Recorder, server: ApiServer, client: Client, *,
-        scheduler: Scheduler, policy: Rescheduling | ReschedulingFunction, refuses: Callable[[Pod, str, str], str],
+        scheduler: Scheduler, policy: Rescheduling | ReschedulingFunction, refuses: Refuses,
         functions: Collection[str] = (),
     ) -> None:  # fmt: skip
         self._clock, self._recorder, self._server, self._client = clock, recorder, server, client
@@ -50,7 +50,8 @@ class Rescheduler:
         Loop(clock, duration(float(getattr(policy, "every_s", Rescheduling.every_s))), self._look)
 
     def _look(self, number: int) -> None:
-        seen = self._scheduler.look(f"{_NAME}/{number}", without=self._migrator.moving, fixed=self._functions)
+        own = {"fixed": self._functions, "refuses": self._refuses}
+        seen = self._scheduler.look(f"{_NAME}/{number}", without=self._migrator.moving, **own)
         if seen is None or not self._server.up:
             return
         cluster, placed = seen
@@ -89,10 +90,12 @@ class Rescheduler:
 
 def _fault_of(
     answer: Any, placed: PlacedPods, nodes: tuple[str, ...], *, functions: Collection[str],
-    refuses: Callable[[Pod, str, str], str],
+    refuses: Refuses,
 ) -> str:  # fmt: skip
     """What is wrong with the answer of a round; empty if nothing is."""
     seen = set[str]()
+    if not isinstance(answer, list | tuple):  # an iterator would be at its end when it is carried out
+        return f"answered a {type(answer).__name__}: rescheduling answers a list of Migrate"
     for move in answer:
         if not isinstance(move, Migrate):
             return f"answered {move!r}, a {type(move).__name__}: rescheduling answers a list of Migrate"

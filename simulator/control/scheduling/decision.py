@@ -23,11 +23,12 @@ _AGENTS_FILTERS: Final = tuple(kind() for kind in FILTERS.values() if kind.by_no
 class Ask:
     """Where does this pod go? Answered once."""
 
-    __slots__ = ("_cluster", "cycle", "item")
+    __slots__ = ("_cluster", "cycle", "item", "of_policy")
 
     def __init__(self, cycle: Cycle, item: Queued, cluster: ClusterView | None = None) -> None:
         self.cycle = cycle
         self.item = item
+        self.of_policy = True  # whether the answer is, and neither that of a move nor the default's in its place
         self._cluster = cluster
 
     @property
@@ -53,7 +54,7 @@ class Ask:
 
     def without_plugins(self) -> None:
         """Ask again, by the orchestrator's own filters and scores."""
-        self.cycle = self.cycle.without_plugins()
+        self.cycle, self.of_policy = self.cycle.without_plugins(), False
         self._cluster = None
 
 

@@ -14,18 +14,22 @@ from simulator.control.scheduling.cycle import Cycle
 from simulator.control.scheduling.info import NodeInfo, Placed
 from simulator.control.scheduling.supposing import supposing
 from simulator.policy import PlacedView
+from simulator.policy.decision import How
 from simulator.policy.view import Bools
 from simulator.units import SECOND
+
+Refuses = Callable[[Pod, str, str], str]
 
 
 class PlacedPods:
     """Those of one moment that are not being deleted, and are not in `doomed` (uids): they stay, if nobody acts.
 
     `asking` is the cycle of the pod that found no node, if one did; `cycle_of` makes one for a pod. Pods of the
-    workloads `fixed` can go nowhere.
+    workloads `fixed` can go nowhere; `refuses(pod, node, how)` says why one cannot move to a node while it runs, if
+    anything keeps it.
     """
 
-    __slots__ = ("_asking", "_by_name", "_cycle_of", "_doomed", "_fixed", "_info", "pods", "view")
+    __slots__ = ("_asking", "_by_name", "_cycle_of", "_doomed", "_fixed", "_info", "_refuses", "pods", "view")
 
     def __init__(
         self,
@@ -36,8 +40,9 @@ class PlacedPods:
         asking: Cycle | None = None,
         cycle_of: Callable[[Pod], Cycle] | None = None,
         fixed: Collection[str] = (),
+        refuses: Refuses | None = None,
     ) -> None:
-        self._fixed = fixed
+        self._fixed, self._refuses = fixed, refuses
         self._info, self._doomed, self._asking, self._cycle_of = info, doomed, asking, cycle_of
         staying = [
             (pod, each) for uid, pod in info.placed.items()
@@ -79,7 +84,7 @@ class PlacedPods:
         with supposing(info, node, gone=away):
             return could_take(info, where, cycle.template) and bool(cycle.again().passing()[node])
 
-    def feasible(self, row: int) -> Bools:
+    def feasible(self, row: int, how: How = "cold") -> Bools:
         """`PlacedView.feasible`."""
         pod = self.pods[row]
         if self._cycle_of is None or pod.pod is None:
@@ -87,7 +92,11 @@ class PlacedPods:
         if pod.pod.template.workload in self._fixed:
             return np.zeros(len(self._info.names), np.bool_)
         with supposing(self._info, self._info.index[pod.node], gone=[pod]):
-            return self._cycle_of(pod.pod).passing()
+            passing = self._cycle_of(pod.pod).passing()
+        if how == "cold" or self._refuses is None:
+            return passing
+        names, of, refuses = self._info.names, pod.pod, self._refuses
+        return np.array([ok and not refuses(of, name, how) for ok, name in zip(passing, names, strict=True)], np.bool_)
 
     def _leaving(self, node: str) -> list[Placed]:
         """Those that are being deleted on a node."""

@@ -21,7 +21,7 @@ from simulator.control.scheduling.feedback import Feedback
 from simulator.control.scheduling.framework import Framework
 from simulator.control.scheduling.info import HeardNs, NodeInfo
 from simulator.control.scheduling.moves import Moves
-from simulator.control.scheduling.placed import PlacedPods
+from simulator.control.scheduling.placed import PlacedPods, Refuses
 from simulator.control.scheduling.preempting import Preemptor
 from simulator.control.scheduling.queue import Queued, SchedulingQueue
 from simulator.control.scheduling.ranking import Ranking
@@ -159,11 +159,11 @@ class Scheduler:
         return Asker(self._clock, self._recorder, stops=stops, limit_s=self._settings.answer_limit_s)
 
     def look(
-        self, name: str, without: Collection[int] = (), fixed: Collection[str] = ()
+        self, name: str, without: Collection[int] = (), *, fixed: Collection[str] = (), refuses: Refuses | None = None
     ) -> tuple[ClusterView, PlacedPods] | None:
         """The nodes and the placed pods as they are believed now; None where it does not run, knows nothing yet, or
-        waits for an answer. `name` is of the draws; the pods of the uids `without` are left out, those of the
-        workloads `fixed` can go nowhere."""
+        waits for an answer. `name` is of the draws; the pods of the uids `without` are left out; `fixed` and `refuses`
+        as `PlacedPods` has them."""
         if not self.up or self._unlisted or self.pending is not None:
             return None
         info, now = self.info, self._clock.now
@@ -177,7 +177,7 @@ class Scheduler:
             return Cycle(self._framework, info, pod, attempt=1, now=now, start=0, uniform=uniform, known=known)
 
         view = cluster_view(info, now, Beliefs(info, (), now, uniform, self._atlas, known=known))
-        return view, PlacedPods(info, now, doomed=without, cycle_of=cycle_of, fixed=fixed)
+        return view, PlacedPods(info, now, doomed=without, cycle_of=cycle_of, fixed=fixed, refuses=refuses)
 
     def _known(self) -> Known | None:
         return None if self._truth is None else self._truth.look(self.info)
@@ -329,10 +329,14 @@ class Scheduler:
         """Where moved pods were meant to go, and what the policy says of the others; None: somebody outside must."""
         if self._answerer.batch is None:
             (ask,) = asks
-            decision = self.moves.bind(ask) or self._answerer.answer(ask)
+            meant = self.moves.bind(ask)
+            ask.of_policy = meant is None
+            decision = meant or self._answerer.answer(ask)
             return None if decision is None else [decision]
         meant = [self.moves.bind(ask) for ask in asks]
-        left = [ask for ask, bind in zip(asks, meant, strict=True) if bind is None]
+        for ask, bind in zip(asks, meant, strict=True):
+            ask.of_policy = bind is None
+        left = [ask for ask in asks if ask.of_policy]
         rest = iter(self._answerer.answer_all(left) if left else ())
         return [next(rest) if bind is None else bind for bind in meant]
 
@@ -399,7 +403,7 @@ class Scheduler:
             if isinstance(decision, Wait):
                 waits_for = self._explain_wait(ask, decision.reasons)
                 victims = () if self._preemptor is None else self._preemptor.clear(ask)
-            elif self._feedback is not None and node:
+            elif self._feedback is not None and node and ask.of_policy:
                 self._feedback.bound(ask.item.pod.uid, ask.pod, node, self._clock.now)
             steps.append((ask.item, decision, node, waits_for, victims))
         if self._unseen:
