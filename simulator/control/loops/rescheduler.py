@@ -50,8 +50,9 @@ class Rescheduler:
         Loop(clock, duration(float(getattr(policy, "every_s", Rescheduling.every_s))), self._look)
 
     def _look(self, number: int) -> None:
-        own = {"fixed": self._functions, "refuses": self._refuses}
-        seen = self._scheduler.look(f"{_NAME}/{number}", without=self._migrator.moving, **own)
+        seen = self._scheduler.look(
+            f"{_NAME}/{number}", self._migrator.moving, fixed=self._functions, refuses=self._refuses
+        )
         if seen is None or not self._server.up:
             return
         cluster, placed = seen

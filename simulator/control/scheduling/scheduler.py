@@ -329,9 +329,9 @@ class Scheduler:
         """Where moved pods were meant to go, and what the policy says of the others; None: somebody outside must."""
         if self._answerer.batch is None:
             (ask,) = asks
-            meant = self.moves.bind(ask)
-            ask.of_policy = meant is None
-            decision = meant or self._answerer.answer(ask)
+            bind = self.moves.bind(ask)
+            ask.of_policy = bind is None
+            decision = bind or self._answerer.answer(ask)
             return None if decision is None else [decision]
         meant = [self.moves.bind(ask) for ask in asks]
         for ask, bind in zip(asks, meant, strict=True):
