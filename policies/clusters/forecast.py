@@ -1,8 +1,9 @@
 """By the room that each member is forecast to have: a plug-in that learns from the history of load.
 
 Idea: smooth the level and the trend of each member's used cpu (Holt's linear method), with the mean of each phase of
-the day taken out before and put back after where a season is given (Winters' idea), look `horizon_s` ahead, and divide
-what is missing by the room that is left then. What was before the first sample is taken to have been as that one is.
+the day taken out before and put back after where a season is given (Winters 1960, doi 10.1287/mnsc.6.3.324), look
+`horizon_s` ahead, and divide what is missing by the room that is left then. What was before the first sample is taken
+to have been as that one is.
 Complexity: O(samples · members + replicas · members) numpy. Caveats: the history is what the hub believed, and it is
 used cpu as requested, not as burnt; a forecast of a flat past is flat, and of none that of now.
 """

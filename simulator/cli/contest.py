@@ -8,7 +8,7 @@ from typing import Any
 from simulator.cli.answer import number, table
 from simulator.cli.summary import difference_table, scenario
 from simulator.errors import Problem, UserError
-from simulator.study.contest import Contest, alike, hold, largest
+from simulator.study.contest import Contest, Front, alike, hold, largest
 from simulator.study.correction import LEVEL, told
 from simulator.study.plain import plain, to_json
 from simulator.study.reasons import reasons
@@ -23,16 +23,17 @@ def contest(study: Study, axis: str) -> tuple[dict[str, Any], str]:
     if not held.values:
         said = f"of none of the study's metrics is more, or less, better: {', '.join(study.metrics)}"
         raise UserError(Problem(said, hint="name others in `metrics` of the experiment"))
-    why = reasons(study, largest(held))
+    why, names = reasons(study, largest(held)), held.names
     document = {
         "axis": held.axis,
         "entrants": [plain(value) for value in held.entrants],
         "ranks": held.table(),
+        "fronts": [_front(front, names) for front in held.fronts()],
         "differences": list(held.differences),
         "reasons": why,
     }
     return document, "\n\n".join(
-        filter(None, [_ranks(held), _told(held), *(_reason(held, *group) for group in _grouped(why))])
+        filter(None, [_ranks(held), _fronts(held), _told(held), *(_reason(held, *group) for group in _grouped(why))])
     )
 
 
@@ -50,6 +51,21 @@ def _ranks(held: Contest) -> str:
     return table(lines, ["mean rank", *(row["metric"] for row in rows)]) + "\n" + said
 
 
+def _front(front: Front, names: Sequence[str]) -> dict[str, Any]:
+    best = [name for name, free in zip(names, front.best, strict=True) if free]
+    return {"scenario": front.scenario, "metrics": list(front.metrics), "entrants": best}
+
+
+def _fronts(held: Contest) -> str:
+    rows, names = [], held.names
+    for front in held.fronts():
+        for values, who in front.places().items():
+            measured = {metric: number(value) for metric, value in zip(front.metrics, values, strict=True)}
+            rows.append({"dominated by nobody": ", ".join(names[i] for i in who), "at": front.scenario, **measured})
+    metrics = dict.fromkeys(metric for front in held.fronts() for metric in front.metrics)
+    return table(rows, ["dominated by nobody", "at", *metrics]) if rows else ""
+
+
 def _told(held: Contest) -> str:
     names = _names(held)
     rows = [
@@ -59,7 +75,8 @@ def _told(held: Contest) -> str:
     ]
     if not rows:
         return "no paired difference is told from zero"
-    said = f"of {len(held.differences)}, those with Holm's p below {LEVEL:g}, all of a metric corrected together"
+    said = f"of {len(held.differences)}, those with Holm's p below {LEVEL:g}, all of a metric corrected together; an "
+    said += "interval is of its difference alone"
     return difference_table(rows) + "\n" + said
 
 

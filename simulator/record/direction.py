@@ -24,6 +24,14 @@ NEITHER: Final = frozenset(
     }
 )
 
+# What is weighed against each other when a policy is chosen: latency, loss, energy and money.
+TRADED: Final = frozenset(
+    {
+        *("mean_latency_s", "p50_latency_s", "p95_latency_s", "p99_latency_s"),
+        *("lost_messages", "energy_j", "cost_usd"),
+    }
+)
+
 
 def better(metric: str) -> Better | None:
     """`up` where more of a metric is better, `down` where less is; None where neither is.

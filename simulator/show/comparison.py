@@ -12,6 +12,8 @@ from plotly.subplots import make_subplots
 
 from simulator.record.direction import better
 from simulator.record.glossary import GLOSSARY
+from simulator.show.front import draw as draw_fronts
+from simulator.show.front import scenario_title
 from simulator.show.html import figure, html_table
 from simulator.show.style import ENDING, GOOD, INK, Drawing, layout
 from simulator.study.contest import Contest, Floats, alike, fits, hold, non_dominated
@@ -29,7 +31,9 @@ def comparison(runs: Sequence[Recorded], metrics: Sequence[str]) -> str:
     if held is None:
         return ""
     drawn = draw(held)
-    return _ranks(held) + (figure(drawn, "figure-pareto") if drawn is not None else "")
+    fronts = draw_fronts(held)
+    drawings = ((drawn, "figure-pareto"), (fronts, "figure-front"))
+    return _ranks(held) + "".join(figure(each, name) for each, name in drawings if each is not None)
 
 
 def contest(runs: Sequence[Recorded], metrics: Sequence[str]) -> Drawing | None:
@@ -70,18 +74,18 @@ def draw(held: Contest) -> Drawing | None:
     shown, names = panels[:_PANELS], held.names
     rows = (len(shown) + 1) // 2
     drawn = make_subplots(
-        rows=rows, cols=min(2, len(shown)), subplot_titles=[_title(name) for name in shown],
+        rows=rows, cols=min(2, len(shown)), subplot_titles=[scenario_title(name) for name in shown],
         horizontal_spacing=0.13, vertical_spacing=0.4 / max(2, rows),
     )  # fmt: skip
     points = []
     for k, scenario in enumerate(shown):
         metrics, at = told[scenario], {"row": k // 2 + 1, "col": k % 2 + 1}
         values = np.stack([held.means(metric)[scenario] for metric in metrics], axis=1)
-        front = non_dominated(values, [better(metric) or "down" for metric in metrics])
-        for name, point, best in zip(names, values.tolist(), front.tolist(), strict=True):
+        free = non_dominated(values, [better(metric) or "down" for metric in metrics])
+        for name, point, best in zip(names, values.tolist(), free.tolist(), strict=True):
             x, y = zip(metrics, point, strict=True)
             where = {
-                "scenario": _title(scenario),
+                "scenario": scenario_title(scenario),
                 held.axis: name,
                 "x": x[0],
                 "x_value": x[1],
@@ -89,7 +93,7 @@ def draw(held: Contest) -> Drawing | None:
                 "y_value": y[1],
             }
             points.append({**where, "non_dominated": best})
-        _panel(drawn, values, front, names, **at)
+        _panel(drawn, values, free, names, **at)
         for update, metric, column in zip((drawn.update_xaxes, drawn.update_yaxes), metrics, values.T, strict=True):
             way = "more" if better(metric) == "up" else "less"
             low, high = np.nanmin(column), np.nanmax(column)
@@ -160,8 +164,3 @@ def _telling(held: Contest, scenario: str) -> list[str]:
     """The metrics that are defined for all in a scenario, and tell somebody apart there."""
     means = {metric: held.means(metric)[scenario] for metric in held.values}
     return [metric for metric, mean in means.items() if np.isfinite(mean).all() and (mean != mean[0]).any()]
-
-
-def _title(scenario: str) -> str:
-    """As a reader would say it: case='far' is far, and the only one needs no name."""
-    return "" if scenario == "result" else scenario.removeprefix("case=").strip("'")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import Problem, UserError
-from simulator.record.direction import Better, better
+from simulator.record.direction import TRADED, Better, better
 from simulator.spec.near import did_you_mean
 from simulator.study.correction import holm, told
 from simulator.study.differences import CASE, differences, points
@@ -21,6 +21,24 @@ from simulator.study.statistics import evened
 
 Floats = NDArray[np.float64]
 _LEAST: Final = 3  # entrants: of two, the paired differences say all
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Who is not dominated in a scenario: `values`, shape (entrants, metrics), are means over replications, NaN where
+    undefined; `best`, shape (entrants,)."""
+
+    scenario: str
+    metrics: tuple[str, ...]
+    values: Floats
+    best: NDArray[np.bool_]
+
+    def places(self) -> dict[tuple[float, ...], list[int]]:
+        """The entrants on the front by their values, those of equal values together, the best of the first first."""
+        found: dict[tuple[float, ...], list[int]] = {}
+        for i in np.flatnonzero(self.best):
+            found.setdefault(tuple(float(f"{value:.6g}") for value in self.values[i]), []).append(int(i))
+        return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,19 @@ class Contest:
         for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
             row["p_holm"] = p
         return rows
+
+    def fronts(self) -> list[Front]:
+        """Of each scenario who is not dominated in latency, lost messages, energy and cost, as far as the study names
+        these and they tell somebody apart there. Without two of them, none."""
+        traded, found = [metric for metric in self.values if metric in TRADED], list[Front]()
+        for scenario in dict.fromkeys(self.scenarios):
+            means = {metric: self.means(metric)[scenario] for metric in traded}
+            told = {metric: mean for metric, mean in means.items() if np.unique(mean).size > 1}
+            if len(told) > 1:
+                values = np.stack(list(told.values()), axis=1)
+                best = non_dominated(values, [better(metric) or "down" for metric in told])
+                found.append(Front(scenario, tuple(told), values, best))
+        return found
 
     def means(self, metric: str) -> Mapping[str, Floats]:
         """Scenario -> the metric's mean over its replications, for each entrant; NaN if any is undefined."""

@@ -17,6 +17,7 @@ from simulator.errors import UserError
 from simulator.record.direction import NEITHER, UP, better
 from simulator.record.glossary import GLOSSARY
 from simulator.show.comparison import comparison
+from simulator.show.front import draw as draw_fronts
 from simulator.simulation.run import Run
 from simulator.study.contest import alike, fits, hold, label, largest, non_dominated
 from simulator.study.correction import holm, told
@@ -202,6 +203,30 @@ def test_a_front_is_what_its_definition_says(points: list[tuple[int, int, int]])
 
     expected = [not any(dominates(other, point) for other in points) for point in points]
     assert non_dominated(np.array(points, float), ["down", "up", "down"]).tolist() == expected
+
+
+def test_who_is_on_the_front_of_latency_loss_energy_and_cost() -> None:
+    measured = {  # energy_j, cost_usd, lost_messages in x; in y only the energy differs
+        "thrifty": ((1.0, 2.0, 0.0), 5.0),
+        "cheap": ((2.0, 1.0, 0.0), 4.0),
+        "twin of cheap": ((2.0, 1.0, 0.0), 4.0),
+        "worse": ((2.0, 2.0, 0.0), 3.0),
+        "broken": ((nan, 0.5, 0.0), 3.0),
+    }
+    made = [
+        run(policy, case, k, energy_j=energy + k, cost_usd=cost, lost_messages=lost, availability=0.9)
+        for policy, (x, y) in measured.items()
+        for case, (energy, cost, lost) in (("x", x), ("y", (y, 1.0, 0.0)))
+        for k in range(2)
+    ]
+    held = hold(made, ["availability", "lost_messages", "energy_j", "cost_usd"], "policy")
+    (front,) = held.fronts()  # in y a single metric tells them apart
+    assert (front.scenario, front.metrics) == ("case='x'", ("energy_j", "cost_usd"))
+    assert front.places() == {(1.5, 2.0): [0], (2.5, 1.0): [1, 2]}
+    drawn = draw_fronts(held)
+    assert drawn is not None
+    assert drawn.rows.filter("non_dominated")["scenario.policy"].to_list() == ["thrifty", "cheap", "twin of cheap"]
+    assert {note.text for note in drawn.figure.layout.annotations} >= {"thrifty", "cheap, twin of cheap"}
 
 
 # directions, reasons, the page

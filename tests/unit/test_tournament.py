@@ -51,6 +51,9 @@ def test_who_packs_has_room_for_what_comes_late_and_is_told_why(study: Path) -> 
     ranks = {row["metric"]: row["ranks"] for row in document["ranks"]}
     assert ranks["unschedulable_pods"] == [3, 1.5, 1.5]
     assert ranks["used_nodes"] == [3, 1.5, 1.5]
+    (front,) = document["fronts"]
+    assert "lost_messages" in front["metrics"]
+    assert "kube-default" not in front["entrants"]  # has no room for the large pods, whose readings are lost
     (why,) = [found for found in document["reasons"] if found["metric"] == "unschedulable_pods"]
     assert (why["first_name"], why["difference"]) == ("kube-default", -2)
     assert why["pod"].startswith("shelf-")
@@ -66,6 +69,7 @@ def test_the_text_has_the_ranks_the_differences_and_the_reasons(study: Path) -> 
     assert said.splitlines()[0].split() == ["mean", "rank", *yaml.safe_load(_FILE.read_text("utf-8"))["metrics"]]
     assert "over 2 blocks, each one scenario in one replication" in said
     assert "most-allocated − kube-default" in said
+    assert "dominated by nobody" in said
     assert "filters and scores" in said
     assert "Mean rank over 2 blocks" in (study / "report.html").read_text("utf-8")
 
