@@ -169,6 +169,20 @@ spec: {containers: [{name: main, image: shop/api, resources: {requests: {cpu: 50
     assert move["pod"] == "lone"
 
 
+def test_a_bare_pod_that_moves_takes_no_name_of_those_to_come_and_ends_as_it_would_have(tmp_path: Path) -> None:
+    """One is made every 25 s and runs for 50 s; the one of 25 s, `job-1`, moves at 60 s and begins anew there."""
+    job = {"kind": "pods", "name": "job", "image": "shop/api", "arrivals": {"every": "25s"}, "count": 4, "run": "50s",
+           "cpu": "100m"}  # fmt: skip
+    use = {"use": "./mine.py:Once", "params": {"pod": "job-1"}}
+    policies = {"placement": "first-fit", "rescheduling": use}
+    run = Simulation(scenario(tmp_path, [job], duration="4min", policies=policies)).finish()
+    pods = run.table("pods")
+    assert set(pods["pod"]) == {"job-0", "job-1", "job-1-1", "job-2", "job-3"}
+    ran = pods.filter((pods["pod"] == "job-1-1") & (pods["truth"] == "running"))
+    assert ran["state"].to_list() == ["started", "stopped"]
+    assert ran["time_s"][1] - ran["time_s"][0] == pytest.approx(50)
+
+
 @pytest.mark.parametrize(
     ("params", "said"),
     [

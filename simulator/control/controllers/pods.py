@@ -31,6 +31,26 @@ def free_name(server: ApiServer, stem: str, named: dict[str, int]) -> str:
             return name
 
 
+class Successors:
+    """Names for pods that take the place of others: of one that a controller made, as the controller names them."""
+
+    __slots__ = ("_named", "_server", "_stems")
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server = server
+        self._named: dict[str, int] = {}
+        self._stems: dict[str, str] = {}  # by the names that were given here: whose they begin with
+
+    def name(self, pod: Pod) -> str:
+        """`web-7-1` after `web-7`, then `web-7-2`: whoever makes bare pods has numbers of its own after their name."""
+        stem = self._stems.pop(pod.name, pod.name) if pod.owner is None else pod.owner.name
+        self._named.setdefault(stem, 0)
+        name = free_name(self._server, stem, self._named)
+        if pod.owner is None:
+            self._stems[name] = stem
+        return name
+
+
 def victims(pods: Sequence[Pod], count: int, related: Iterable[Pod], now: int) -> list[Pod]:
     """The `count` pods that a ReplicaSet deletes first (Kubernetes' ActivePodsWithRanks).
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from simulator.control.api.client import Client
 from simulator.control.api.objects import ApiObject, Move, Pod
 from simulator.control.api.server import ApiServer
-from simulator.control.controllers.pods import delete_pod, free_name
+from simulator.control.controllers.pods import Successors, delete_pod
 from simulator.engine.clock import Clock
 from simulator.record.buffer import Recorder
 
@@ -20,12 +20,14 @@ class Migrator:
     deleted; where it fails, or its pod is deleted before, the twin goes.
     """
 
-    __slots__ = ("_client", "_clock", "_named", "_recorder", "_server", "_twins")
+    __slots__ = ("_client", "_clock", "_recorder", "_server", "_successors", "_twins")
 
-    def __init__(self, clock: Clock, recorder: Recorder, server: ApiServer, client: Client) -> None:
+    def __init__(
+        self, clock: Clock, recorder: Recorder, server: ApiServer, client: Client, successors: Successors
+    ) -> None:
+        self._successors = successors
         self._clock, self._recorder, self._server, self._client = clock, recorder, server, client
         self._twins: dict[int, Pod] = {}  # by the uid of the pod that moves
-        self._named: dict[str, int] = {}
         server.watch(Pod, self._told)
 
     @property
@@ -39,10 +41,7 @@ class Migrator:
         """Make the twin."""
         if not pod.active or pod.uid in self._twins:
             return
-        stem = pod.template.workload if pod.owner is None else pod.owner.name
-        self._named.setdefault(stem, 0)
-        name = free_name(self._server, stem, self._named)
-        move = Move(pod, node, how)
+        name, move = self._successors.name(pod), Move(pod, node, how)
         twin = Pod(name=name, template=pod.template, owner=pod.owner, hash=pod.hash, move=move)
         self._twins[pod.uid] = self._server.create(twin)
         self._recorder.events.add(self._clock.now, "Migrating", pod.name, pod.node, f"to {node}, {how}, as {name}")

@@ -11,7 +11,7 @@ import numpy as np
 from simulator.control.api.client import Client
 from simulator.control.api.objects import DaemonSet, Pod
 from simulator.control.api.server import ApiServer
-from simulator.control.controllers.pods import delete_pod, free_name
+from simulator.control.controllers.pods import Successors, delete_pod
 from simulator.control.loops.loop import Loop
 from simulator.control.loops.migrating import Migrator
 from simulator.control.scheduling.moves import wished_by
@@ -33,8 +33,8 @@ class Rescheduler:
     while the scheduler is down.
     """
 
-    __slots__ = ("_asker", "_client", "_clock", "_functions", "_migrator", "_moves", "_named", "_recorder", "_refuses",
-                 "_scheduler", "_server")  # fmt: skip
+    __slots__ = ("_asker", "_client", "_clock", "_functions", "_migrator", "_moves", "_recorder", "_refuses",
+                 "_scheduler", "_server", "_successors")  # fmt: skip
 
     def __init__(
         self, clock: Clock, recorder: Recorder, server: ApiServer, client: Client, *,
@@ -43,10 +43,10 @@ class Rescheduler:
     ) -> None:  # fmt: skip
         self._clock, self._recorder, self._server, self._client = clock, recorder, server, client
         self._scheduler, self._functions, self._refuses = scheduler, functions, refuses
-        self._migrator = Migrator(clock, recorder, server, client)
+        self._successors = Successors(server)
+        self._migrator = Migrator(clock, recorder, server, client, self._successors)
         self._asker = scheduler.asker()
         self._moves = policy.moves if isinstance(policy, Rescheduling) else policy
-        self._named: dict[str, int] = {}
         Loop(clock, duration(float(getattr(policy, "every_s", Rescheduling.every_s))), self._look)
 
     def _look(self, number: int) -> None:
@@ -81,9 +81,7 @@ class Rescheduler:
             self._scheduler.moves.wish(wished_by(pod), node)
             delete_pod(self._server, pod)
             return
-        stem = pod.template.workload
-        self._named.setdefault(stem, 0)
-        twin = Pod(name=free_name(self._server, stem, self._named), template=pod.template)
+        twin = Pod(name=self._successors.name(pod), template=pod.template, run_ns=pod.run_ns)
         self._scheduler.moves.wish(wished_by(twin), node)
         delete_pod(self._server, pod)
         self._server.create(twin)
