@@ -300,7 +300,8 @@ def test_show_says_which_node_is_in_which_cluster(here: Any) -> None:
 def test_a_policy_for_clusters_is_checked_at_its_own_point(here: Any) -> None:
     (here / "mine.py").write_text(DIVIDE)
     assert littoral("check-policy", "./mine.py:first", "--point", "clusters").status == 0
-    assert littoral("check-policy", "./mine.py:first").status == 1  # as a placement it is wrong
+    assert littoral("check-policy", "./mine.py:first").status == 0  # its parameters say what it is for
+    assert littoral("check-policy", "./mine.py:first", "--point", "placement").status == 1
     assert littoral("check-policy", "spread", "--point", "clusters").status == 0
     (here / "bad.py").write_text(DIVIDE.replace("workload.replicas, 0)", "1, 0)"))
     said = littoral("check-policy", "./bad.py:first", "--point", "clusters")
