@@ -60,7 +60,8 @@ def _fronts(held: Contest) -> str:
     rows, names = [], held.names
     for front in held.fronts():
         for values, who in front.places().items():
-            measured = {metric: number(value) for metric, value in zip(front.metrics, values, strict=True)}
+            # As many digits as tell places apart.
+            measured = {metric: f"{value:.6g}" for metric, value in zip(front.metrics, values, strict=True)}
             rows.append({"dominated by nobody": ", ".join(names[i] for i in who), "at": front.scenario, **measured})
     metrics = dict.fromkeys(metric for front in held.fronts() for metric in front.metrics)
     return table(rows, ["dominated by nobody", "at", *metrics]) if rows else ""

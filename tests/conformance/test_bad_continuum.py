@@ -69,7 +69,7 @@ WRONG = {
     "orchestrator beside clusters": (CLUSTERS, "  policies: {clusters: spread}", "  orchestrator: k3s", 11,
                                      "orchestrator is short for one cluster over all nodes (give one of the two)"),
     "division of no name": (CLUSTERS, "spread", "sprad", 11, "no policy named 'clusters/sprad' (did you mean spread?)"),
-    "division by a placement": (CLUSTERS, "spread", "random", 11, "'clusters/random' (random is a policy for placement"),
+    "division by a placement": (CLUSTERS, "spread", "random", 11, "clusters/random' (random is a policy for placement"),
     "update of nobody": (CLUSTERS, "workload: api", "workload: apii", 22, "no workload is named apii (did you mean"),
     "update after the end": (CLUSTERS, "at: 30s", "at: 30min", 22, "begins at 30min, and the run ends at 1min"),
     "component of another": (CLUSTERS, "api-server", "agbot", 23, "k3s has no component agbot (it has api-server"),
