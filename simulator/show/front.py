@@ -65,8 +65,9 @@ def _panel(drawn: Any, front: Front, names: Sequence[str], **at: int) -> None:
     beside = _spread([heights[who[0], -1] for who in places[:_LINES]])
     for k, who in enumerate(places):
         called, colour = [names[i] for i in who], SERIES[k % len(SERIES)]
+        line = {"color": colour, "width": 2.5, "dash": "solid" if k < len(SERIES) else "dot"}
         drawn.add_scatter(
-            x=across, y=heights[who[0]], mode="lines+markers", line={"color": colour, "width": 2.5},
+            x=across, y=heights[who[0]], mode="lines+markers", line=line,
             hovertext=", ".join(called), hoverinfo="text", **at,
         )  # fmt: skip
         if k < _LINES:
