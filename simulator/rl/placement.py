@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from gymnasium import spaces
 
+from simulator.control.api.objects import Pod
 from simulator.control.scheduling.decision import Ask
-from simulator.policy import Bind, PodView, Wait
+from simulator.policy import Bind, Wait
 from simulator.policy.observation import Eye, Observation
 from simulator.policy.view import Bools
 from simulator.rl.episodes import Episodes
@@ -19,6 +21,8 @@ from simulator.rl.reward import DEFAULT, Reward, Step, term
 from simulator.rl.spaces import space
 from simulator.spec.scenario import Scenario
 from simulator.units import SECOND
+
+_NODE, _DELETION = attrgetter("node"), attrgetter("deletion_ns")
 
 
 class PlacementEnv(Episodes[Observation]):
@@ -53,7 +57,7 @@ class PlacementEnv(Episodes[Observation]):
         self._asks: Iterator[Ask] = iter(())
         self._ask: Ask | None = None
         self._mask: Bools = np.zeros(self.nodes, np.bool_)
-        self._pending: dict[str, Ask] = {}  # what was asked last about pods that have no node
+        self._pending: dict[str, Pod] = {}  # by name, those that have been asked about and have no node
         self._waiting_cpu_m = self._waiting_ram_bytes = 0  # that they request
         self._then = self._spent = 0.0  # up to when what they spent pending is counted, and pod seconds since the step
 
@@ -85,7 +89,7 @@ class PlacementEnv(Episodes[Observation]):
         placed = bool(self._mask[row])
         pod = ask.pod
         if placed:
-            self._waits_no_more(pod)
+            self._waits_no_more(pod.name)
             self.simulation.answer(ask, Bind(row))
         else:
             self._waits(ask)
@@ -135,13 +139,14 @@ class PlacementEnv(Episodes[Observation]):
 
     def _forget_the_gone(self) -> None:
         """Who was deleted since the last step, or bound without being asked about, has waited no more since then."""
-        gone = [ask for ask in self._pending.values() if (pod := ask.item.pod).node or pod.deletion_ns is not None]
-        for ask in gone:
-            pod = ask.item.pod
+        waiting = self._pending.values()  # hundreds of them, at each step: in C
+        if not (any(map(_NODE, waiting)) or any(map(_DELETION, waiting))):
+            return
+        for pod in [pod for pod in waiting if pod.node or pod.deletion_ns]:
             ended = pod.scheduled_ns if pod.node else pod.deletion_ns
             assert ended is not None
             self._spent -= self._then - ended / SECOND
-            self._waits_no_more(ask.pod)
+            self._waits_no_more(pod.name)
 
     def _seen(self, last: Ask) -> Observation:
         """What is asked; once nothing is, the nodes as the last ask's view still shows them."""
@@ -152,15 +157,17 @@ class PlacementEnv(Episodes[Observation]):
         return seen
 
     def _waits(self, ask: Ask) -> None:
-        if self._pending.setdefault(ask.subject, ask) is ask:
-            pod = ask.pod
-            self._waiting_cpu_m += pod.cpu_m
-            self._waiting_ram_bytes += pod.ram_bytes
+        pod = ask.item.pod
+        if pod.name not in self._pending:
+            self._pending[pod.name] = pod
+            self._waiting_cpu_m += pod.template.cpu_m
+            self._waiting_ram_bytes += pod.template.ram_bytes
 
-    def _waits_no_more(self, pod: PodView) -> None:
-        if self._pending.pop(pod.name, None) is not None:
-            self._waiting_cpu_m -= pod.cpu_m
-            self._waiting_ram_bytes -= pod.ram_bytes
+    def _waits_no_more(self, name: str) -> None:
+        pod = self._pending.pop(name, None)
+        if pod is not None:
+            self._waiting_cpu_m -= pod.template.cpu_m
+            self._waiting_ram_bytes -= pod.template.ram_bytes
 
     def _info(self) -> dict[str, Any]:
         pod = "" if self._ask is None else self._ask.pod.name

@@ -59,9 +59,13 @@ def judged(rows: Sequence[Mapping[str, Any]], expectations: Sequence[Expectation
 
     An expectation is of a row by its name, or of another number in it: `stream-100s.ratio`, `loop.peak_rss_mb`. It
     is met by a value in its band, and by one that reaches its `goal`: at least that for rates (`…/CPU s`), at most
-    that for times and sizes. One with `peer` and `value` quotes what was published of a peer.
+    that for times and sizes. One with `peer` and `value` quotes what was published of a peer. Raises UserError for one
+    of a row that is not there; a benchmark without any lacks an extra.
     """
-    out = []
+    out, names = [], [str(row["name"]) for row in rows]
+    for expectation in expectations if rows else ():
+        if (name := expectation.metric.partition(".")[0]) not in names:
+            raise UserError(Problem(f"no row of the benchmark is named {name}", hint=f"rows are {', '.join(names)}"))
     for measured in rows:
         row: dict[str, Any] = {**dict.fromkeys(KEYS), "quoted": False, **measured}
         row["verdict"] = row["recorded"] = "within"

@@ -361,7 +361,7 @@ def test_bench_prints_the_promised_rows_in_the_promised_order(monkeypatch: pytes
         "loop": [row("loop", 1e6)],
         "placement": [row("placement", 9000.0), row("placement-10000", 1.0, "CPU s")],
         "demo": [row("demo", 1.5, "CPU s/run"), row("demo-start", 2.0, "CPU s")],
-        "environment": [row("environment-1", 6000.0, "steps/CPU s")],
+        "environment": [row(f"environment-{load}%", 6000.0, "steps/CPU s") for load in (40, 80, 100)],
     }
     monkeypatch.setattr("simulator.study.bench._measured_apart", lambda name: measured[name])
     said = littoral("bench", "--json")
@@ -371,7 +371,7 @@ def test_bench_prints_the_promised_rows_in_the_promised_order(monkeypatch: pytes
         "placement", 9000.0, "placements/CPU s", 5000.0, True, None, None, None, False, 120.0,
     ]  # fmt: skip
     assert said.status == 0
-    measured["placement"] = [row("placement", 10.0)]
+    measured["placement"][0] = row("placement", 10.0)
     said = littoral("bench", "placement", "--json")
     assert (said.status, said.document[0]["met"]) == (1, False)
 

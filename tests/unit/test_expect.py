@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from simulator.errors import RunFailed
+from simulator.errors import RunFailed, UserError
 from simulator.simulation.run import Run
 from simulator.spec import Expectation, load_experiment
 from simulator.study import backend
@@ -133,7 +133,8 @@ def test_other_numbers_of_a_row_have_goals_too_and_all_must_be_met() -> None:
     assert bench({"goal": 2e6}, {"metric": "stream-100s.ratio", "goal": 500.0})["met"] is False
     assert bench({"metric": "stream-100s.peak_rss_mb", "goal": 100.0})["met"] is True
     assert bench({"metric": "stream-100s.peak_rss_mb", "goal": 10.0})["met"] is False
-    assert bench({"metric": "loop", "goal": 9e9})["met"] is None
+    with pytest.raises(UserError, match="no row of the benchmark is named loop"):
+        bench({"metric": "loop", "goal": 9e9})
 
 
 def test_a_published_peer_is_quoted() -> None:
