@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,8 +20,6 @@ from simulator.rl.reward import DEFAULT, Reward, Step, term
 from simulator.rl.spaces import space
 from simulator.spec.scenario import Scenario
 from simulator.units import SECOND
-
-_NODE, _DELETION = attrgetter("node"), attrgetter("deletion_ns")
 
 
 class PlacementEnv(Episodes[Observation]):
@@ -59,6 +56,7 @@ class PlacementEnv(Episodes[Observation]):
         self._mask: Bools = np.zeros(self.nodes, np.bool_)
         self._pending: dict[str, Pod] = {}  # by name, those that have been asked about and have no node
         self._waiting_cpu_m = self._waiting_ram_bytes = 0  # that they request
+        self._withdrawn = 0  # pods, as the last ask has them
         self._then = self._spent = 0.0  # up to when what they spent pending is counted, and pod seconds since the step
 
     def reset(
@@ -73,7 +71,7 @@ class PlacementEnv(Episodes[Observation]):
         self._ask = None
         self._pending.clear()
         self._waiting_cpu_m = self._waiting_ram_bytes = 0
-        self._then = self.simulation.now_s
+        self._then, self._withdrawn = self.simulation.now_s, 0
         self._go_on()
         if self._ask is None:
             raise ValueError("the scenario asks for no placement")
@@ -118,7 +116,9 @@ class PlacementEnv(Episodes[Observation]):
         self._spent = 0.0
         self._ask = ask = next(self._asks, None)
         self._pass_time()
-        self._forget_the_gone()
+        if ask is None or ask.withdrawn != self._withdrawn:
+            self._forget_the_gone()
+            self._withdrawn = 0 if ask is None else ask.withdrawn
         if ask is None:
             self._mask = np.zeros(self.nodes, np.bool_)
         elif len(mask := ask.feasible()) == self.nodes:
@@ -139,10 +139,7 @@ class PlacementEnv(Episodes[Observation]):
 
     def _forget_the_gone(self) -> None:
         """Who was deleted since the last step, or bound without being asked about, has waited no more since then."""
-        waiting = self._pending.values()  # hundreds of them, at each step: in C
-        if not (any(map(_NODE, waiting)) or any(map(_DELETION, waiting))):
-            return
-        for pod in [pod for pod in waiting if pod.node or pod.deletion_ns]:
+        for pod in [pod for pod in self._pending.values() if pod.node or pod.deletion_ns]:
             ended = pod.scheduled_ns if pod.node else pod.deletion_ns
             assert ended is not None
             self._spent -= self._then - ended / SECOND

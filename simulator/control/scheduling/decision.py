@@ -23,12 +23,13 @@ _AGENTS_FILTERS: Final = tuple(kind() for kind in FILTERS.values() if kind.by_no
 class Ask:
     """Where does this pod go? Answered once."""
 
-    __slots__ = ("_cluster", "cycle", "item", "of_policy")
+    __slots__ = ("_cluster", "cycle", "item", "of_policy", "withdrawn")
 
-    def __init__(self, cycle: Cycle, item: Queued, cluster: ClusterView | None = None) -> None:
+    def __init__(self, cycle: Cycle, item: Queued, cluster: ClusterView | None = None, withdrawn: int = 0) -> None:
         self.cycle = cycle
         self.item = item
         self.of_policy = True  # whether the answer is, and neither that of a move nor the default's in its place
+        self.withdrawn = withdrawn  # pods that have left the queue without an answer so far: deleted, or bound so
         self._cluster = cluster
 
     @property

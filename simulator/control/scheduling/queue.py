@@ -114,12 +114,14 @@ class SchedulingQueue:
         item.stamp_ns = self._clock.now
         self._back_off(item)
 
-    def forget(self, uid: int) -> None:
-        """The pod has a node, or is gone. Harmless for one that is not here."""
+    def forget(self, uid: int) -> bool:
+        """The pod has a node, or is gone. Harmless for one that is not here; whether it was."""
         item = self._items.pop(uid, None)
-        if item is not None:
-            item.ticket = -1
-            self._waiting.pop(uid, None)
+        if item is None:
+            return False
+        item.ticket = -1
+        self._waiting.pop(uid, None)
+        return True
 
     def _end_cycle(self, item: Queued) -> bool:
         """Whether the pod is still in the queue."""

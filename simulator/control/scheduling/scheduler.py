@@ -69,6 +69,7 @@ class Scheduler:
         "_truth",
         "_unlisted",
         "_unseen",
+        "_withdrawn",
         "info",
         "moves",
         "pending",
@@ -112,6 +113,7 @@ class Scheduler:
         self._gathered = False
         self._cycling = False  # in the loop of cycles
         self._unseen: dict[tuple[str, int], ApiObject] = {}  # changes told while an ask was pending
+        self._withdrawn = 0  # pods that left the queue without an answer
         for kind in (Node, Pod, Service):
             server.watch(kind, self._told)
         server.up_hooks.append(self._server_changed)
@@ -275,7 +277,7 @@ class Scheduler:
         if self._feedback is not None:
             self._feedback.seen(pod, self._clock.now)
         if pod.deleted or pod.phase in ("Succeeded", "Failed"):
-            self.queue.forget(uid)
+            self._withdrawn += self.queue.forget(uid)
             self._bindings.confirm(uid)
             nominated = self.info.nominated.pop(uid, None) is not None
             if self.info.release(uid) or nominated:
@@ -283,7 +285,7 @@ class Scheduler:
         elif pod.node:
             self._see_bound(pod)
         elif pod.deletion_ns is not None:
-            self.queue.forget(uid)
+            self._withdrawn += self.queue.forget(uid)
             if self.info.nominated.pop(uid, None) is not None:
                 self.queue.happened(Event.POD_REMOVED)
         elif uid not in self.queue and uid not in self._bindings:
@@ -292,7 +294,7 @@ class Scheduler:
     def _see_bound(self, pod: Pod) -> None:
         uid, news = pod.uid, self._bindings.confirm(pod.uid)
         if uid not in self.info.placed:  # bound by somebody else, or before this life
-            self.queue.forget(uid)
+            self._withdrawn += self.queue.forget(uid)
             self.info.place(uid, self.info.profile(pod.template), pod.node, pod.devices, pod)
             news = True
         if news:
@@ -331,6 +333,7 @@ class Scheduler:
             (ask,) = asks
             bind = self.moves.bind(ask)
             ask.of_policy = bind is None
+            self._withdrawn += bind is not None
             decision = bind or self._answerer.answer(ask)
             return None if decision is None else [decision]
         meant = [self.moves.bind(ask) for ask in asks]
@@ -381,7 +384,7 @@ class Scheduler:
             for item in items
         ]
         if len(items) == 1:
-            return [Ask(cycles[0], first)]
+            return [Ask(cycles[0], first, withdrawn=self._withdrawn)]
         view = cycles[0].view(cycles[1:])
         return [Ask(cycle, item, view) for cycle, item in zip(cycles, items, strict=True)]
 
