@@ -14,6 +14,7 @@ from simulator.control.api.objects import Deployment, Pod
 from simulator.errors import RunFailed, UserError
 from simulator.policy import (
     Autoscaling,
+    Bind,
     ClusterView,
     ImagesView,
     Migrate,
@@ -181,6 +182,16 @@ def test_a_bare_pod_that_moves_takes_no_name_of_those_to_come_and_ends_as_it_wou
     ran = pods.filter((pods["pod"] == "job-1-1") & (pods["truth"] == "running"))
     assert ran["state"].to_list() == ["started", "stopped"]
     assert ran["time_s"][1] - ran["time_s"][0] == pytest.approx(50)
+
+
+def test_an_ask_says_who_has_left_the_queue_unanswered(tmp_path: Path) -> None:
+    policies = {"rescheduling": {"use": "./mine.py:Once", "params": {"pod": "api"}}}
+    s = Simulation(scenario(tmp_path, [api(1), {**api(1), "name": "late", "at": "90s"}], policies=policies))
+    said = []
+    for ask in s.decisions():
+        said.append((ask.pod.name.partition("-")[0], ask.withdrawn))
+        s.answer(ask, Bind(ask.cluster.names.index("edge-0")))
+    assert said == [("api", 0), ("late", 1)]  # who was moved at 60 s was bound where it was meant to go
 
 
 @pytest.mark.parametrize(

@@ -161,11 +161,14 @@ def test_who_is_deleted_waits_no_more() -> None:
     )
     rows = episode(env, seed=1)
     pods = env.simulation.finish().table("pods").filter(truth="believed")
-    wait = 0.0
+    spans = []
     for pod in pods["pod"].unique():
         mine = pods.filter(pod=pod)
         (begun,) = mine.filter(state="Pending")["time_s"].to_list()
-        wait += mine.filter(mine["state"] != "Pending")["time_s"].append(pl.Series([300.0]))[0] - begun
+        spans.append((begun, mine.filter(mine["state"] != "Pending")["time_s"].append(pl.Series([300.0]))[0]))
+    wait = sum(end - begun for begun, end in spans)
+    for info in (row[5] for row in rows):  # whose end the scheduler has heard of a second later
+        assert info["pending"] <= sum(begun <= info["time_s"] < end + 1 for begun, end in spans)
     deleted = [p for p in pods.filter(state="Deleted")["pod"] if not pods.filter(pod=p, state="Scheduled").height]
     assert deleted
     assert sum(row[2] for row in rows) == pytest.approx(wait, rel=0.01)  # but for the way to the first ask
