@@ -16,7 +16,8 @@ from simulator.cli.summary import difference_table
 from simulator.errors import UserError
 from simulator.record.direction import NEITHER, UP, better
 from simulator.record.glossary import GLOSSARY
-from simulator.show.comparison import comparison
+from simulator.show.comparison import comparison, draw
+from simulator.show.front import _spread
 from simulator.show.front import draw as draw_fronts
 from simulator.simulation.run import Run
 from simulator.study.contest import alike, fits, hold, label, largest, non_dominated
@@ -252,6 +253,23 @@ def test_the_page_ranks_and_draws_who_is_not_dominated() -> None:
     assert "Mean rank over 2 blocks" in page
     assert '<details data-figure="figure-pareto" data-rows="3">' in page
     assert comparison(made[:4], ["availability"]) == ""
+
+
+def test_of_a_crowd_the_figure_names_who_is_not_dominated_and_the_first() -> None:
+    def named(entrants: int) -> set[str]:
+        places = [(f"p{i}", 0.0 if i == 1 else 1.0 + i, 0.9 if i == 1 else 0.5) for i in range(entrants)]
+        made = [run(p, "x", k, used_nodes=n, availability=up) for p, n, up in places for k in range(2)]
+        drawn = draw(hold(made, ["used_nodes", "availability"]))
+        assert drawn is not None
+        return {name for text in drawn.figure.data[1].text for name in text.split("<br>") if name}
+
+    assert named(13) == {"p0", "p1"}
+    assert len(named(12)) > 2
+
+
+def test_names_beside_a_front_keep_apart_within_the_panel() -> None:
+    assert _spread([0.0, 0.02, 0.5]) == pytest.approx([0.0, 0.09, 0.5])
+    assert _spread([0.97, 0.98, 1.0]) == pytest.approx([0.82, 0.91, 1.0])
 
 
 def test_decisions_part_where_pod_and_attempt_are_the_same() -> None:
