@@ -74,6 +74,21 @@ SMALL: dict[str, Any] = {
 }  # fmt: skip
 
 
+def edge_site(edges: int) -> dict[str, Any]:
+    """A control plane in the cloud, so many machines at the edge, and one user."""
+    return {
+        "nodes": [
+            {"name": "cloud", "model": "cloud-vm", "role": "control-plane"},
+            {"name": "edge", "model": "x86-edge", "count": edges},
+            {"name": "user", "model": "till", "role": "device"},
+        ],
+        "links": [
+            {"name": "lan", "between": ["edge-*", "cloud"], "model": "ethernet"},
+            {"name": "desk", "between": ["user", "cloud"], "model": "ethernet"},
+        ],
+    }
+
+
 def scenario(data: Mapping[str, Any], settings: Mapping[str, Any] | None = None, folder: Path = HERE) -> Scenario:
     """The scenario with paths set, in the grammar of `--set` without its `scenario.`; facts by `facts.…`."""
     applied = apply(Scenario, deepcopy(dict(data)), settings or {}, UNKNOWN)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from movers import once
-from scenarios import SMALL, broken_rows, digest, simulation
+from scenarios import SMALL, broken_rows, digest, edge_site, simulation
 from simulator.control.api.objects import Deployment, Pod
 from simulator.errors import RunFailed, UserError
 from simulator.policy import (
@@ -66,17 +66,7 @@ def scenario(folder: Path, workloads: list[dict[str, Any]], **more: Any) -> Scen
     (folder / "mine.py").write_text(_POLICIES, "utf-8")
     data: dict[str, Any] = {
         "duration": "2min",
-        "topology": {
-            "nodes": [
-                {"name": "cloud", "model": "cloud-vm", "role": "control-plane"},
-                {"name": "edge", "model": "x86-edge", "count": 2},
-                {"name": "user", "model": "till", "role": "device"},
-            ],
-            "links": [
-                {"name": "lan", "between": ["edge-*", "cloud"], "model": "ethernet"},
-                {"name": "desk", "between": ["user", "cloud"], "model": "ethernet"},
-            ],
-        },
+        "topology": edge_site(2),
         "images": {"shop/api": {"compressed": "20MB", "unpacked": "50MB", "platforms": ["linux/amd64"]}},
         "workloads": workloads,
         **more,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scenarios import digest
+from scenarios import digest, edge_site
 from simulator.errors import RunFailed, UserError
 from simulator.policy.reference import instantiate
 from simulator.simulation.entry import check
@@ -38,17 +38,7 @@ def scenario(folder: Path, routing: Any, **more: Any) -> Scenario:
     data: dict[str, Any] = {
         "duration": "8s",
         "start": "placed",
-        "topology": {
-            "nodes": [
-                {"name": "cloud", "model": "cloud-vm", "role": "control-plane"},
-                {"name": "edge", "model": "x86-edge", "count": 3},
-                {"name": "user", "model": "till", "role": "device"},
-            ],
-            "links": [
-                {"name": "lan", "between": ["edge-*", "cloud"], "model": "ethernet"},
-                {"name": "desk", "between": ["user", "cloud"], "model": "ethernet"},
-            ],
-        },
+        "topology": edge_site(3),
         "images": {"shop/api": {"compressed": "20MB", "unpacked": "50MB", "platforms": ["linux/amd64"]}},
         "workloads": [
             {"kind": "service", "name": "api", "image": "shop/api", "replicas": 3, "cpu": "3", "ram": "64Mi",
